@@ -1,0 +1,43 @@
+"""minilm: what loss masking in supervised fine-tuning does, in plain NumPy and step by step.
+
+Start with model.py, which holds the whole transformer forward and backward, and run
+`python -m minilm` to see the mask at work.
+"""
+
+import contextlib
+
+from . import (
+    checkpoint,
+    corpora,
+    data,
+    generate,
+    gradcheck,
+    layers,
+    losses,
+    model,
+    optim,
+    params,
+    tokenizer,
+    train,
+)
+
+__version__ = "0.1.0"
+
+
+@contextlib.contextmanager
+def swap(name, replacement):
+    """Put another function in a function's place: `with swap("layers.gelu_backward", mine): ...`
+
+    Everything in minilm looks functions up in their module when it calls them, so the whole
+    model uses the replacement until the block ends. Raises ValueError for an unknown name.
+    """
+    module_name, _, attribute = name.partition(".")
+    module = globals().get(module_name)
+    if not callable(getattr(module, attribute, None)):
+        raise ValueError(f"there is no function {name!r}: give it as module.function")
+    original = getattr(module, attribute)
+    setattr(module, attribute, replacement)
+    try:
+        yield original
+    finally:
+        setattr(module, attribute, original)

@@ -1,0 +1,85 @@
+"""Save and load a model: parameters, config and tokenizer in one .npz file.
+
+The arrays stand under their dotted names, config and tokenizer as JSON text in "meta". Nothing
+is ever pickled. A file is written beside its destination and moved there when it is whole, so a
+killed process or a full disk leaves the old file as it was.
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from . import model
+from . import params as tree
+from .tokenizer import Tokenizer
+
+
+def save(path, params, config, tokenizer):
+    """Write a checkpoint to exactly `path`, replacing what stands there in one move.
+
+    Raises OSError where the folder cannot be written; the old file then survives.
+    """
+    meta = {
+        "format": "minilm 1",
+        "config": asdict(config),
+        "tokenizer": {"level": tokenizer.level, "vocab": tokenizer.vocab},
+    }
+    with replacing(path) as file:  # a file object: np.savez would append .npz to a name
+        np.savez(file, meta=json.dumps(meta), **dict(tree.named(params)))
+
+
+def load(path):
+    """Read what `save` wrote: (params, config, tokenizer).
+
+    Raises ValueError, in one sentence, for anything that is not a whole minilm checkpoint.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        config = model.Config(**meta["config"])
+        tokenizer = Tokenizer(meta["tokenizer"]["level"], tuple(meta["tokenizer"]["vocab"]))
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist: train writes it with --out") from None
+    except (ValueError, TypeError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is not a whole minilm checkpoint ({type(error).__name__}): it was cut short, "
+            "damaged, or written by something else; train again or restore a copy"
+        ) from None
+    params = tree.from_named(arrays)
+    try:
+        model.check_params(params, config)
+        if len(tokenizer.vocab) != config.vocab_size:
+            raise ValueError("its tokenizer and its config differ in vocabulary size")
+    except ValueError as error:
+        raise ValueError(f"{path} does not hold a model that fits its config: {error}") from None
+    return params, config, tokenizer
+
+
+class replacing:
+    """`with replacing(path) as file:` - write binary; `path` changes only if the block succeeds."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def __enter__(self):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, self.temporary = tempfile.mkstemp(".part", self.path.name, self.path.parent)
+        self.file = os.fdopen(descriptor, "wb")
+        return self.file
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                self.file.flush()
+                os.fsync(self.file.fileno())
+            self.file.close()
+            if kind is None:
+                os.replace(self.temporary, self.path)
+        finally:
+            Path(self.temporary).unlink(missing_ok=True)

@@ -1,0 +1,93 @@
+"""Synthetic worlds small enough to learn in seconds, with an entropy that can be computed.
+
+The zoo: a visitor introduces himself at length and asks for one of 96 facts.
+
+    User: hello , i am Anna from Paris and i like chess . what colour is the fox ? Assistant: red
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from . import data, tokenizer
+
+GREETINGS = "hello hi hey greetings".split()
+NAMES = "Anna Ben Clara David Emma Felix Greta Hugo Ida Jonas Karl Leo Mia Nora Otto Paula".split()
+CITIES = "Paris Rome Berlin Madrid Vienna Oslo Lisbon Prague".split()
+HOBBIES = "chess music tennis painting cooking reading dancing hiking".split()
+ANIMALS = (
+    "fox bear wolf lion tiger zebra panda otter eagle owl crow swan "
+    "snake frog toad newt shark whale seal crab ant bee wasp moth"
+).split()
+QUESTIONS = {  # each with the eight values that its answer can take
+    "what colour is the {} ?": "red blue green yellow black white brown grey".split(),
+    "how big is the {} ?": "tiny small short medium long tall large huge".split(),
+    "what does the {} eat ?": "grass fruit seeds leaves fish honey bread cheese".split(),
+    "where does the {} live ?": "forest desert river ocean cave meadow mountain island".split(),
+}
+HELD_OUT_SHARE = 1 / 8
+
+
+class Zoo(NamedTuple):
+    """Rows to train on, held-out rows (new wordings of the same facts), the word tokenizer, and
+    the entropy floor: -log P(x) of the held-out prompts under the distribution that made them,
+    in nats per prompt token. No model's prompt loss can stay below it, but for sampling noise."""
+
+    train: list
+    held_out: list
+    tokenizer: tokenizer.Tokenizer
+    prompt_entropy: float
+
+
+def zoo(seed=0, n_train=4000, n_held_out=512):
+    """Generate the zoo corpus; the same seed gives the same facts and rows."""
+    rng = np.random.default_rng(seed)
+    facts = {(q, a): rng.choice(values) for q, values in QUESTIONS.items() for a in ANIMALS}
+    train, held_out, log_probs = [], [], []
+    while len(train) < n_train or len(held_out) < n_held_out:
+        example, log_prob = draw(rng, facts)
+        if not data.is_held_out(example.prompt, HELD_OUT_SHARE):
+            train.append(example)
+        elif len(held_out) < n_held_out:
+            held_out.append(example)
+            log_probs.append(log_prob)
+    n_tokens = sum(len(example.prompt.split(" ")) for example in held_out)
+    words = tokenizer.build("word", all_texts())
+    return Zoo(train[:n_train], held_out, words, -sum(log_probs) / n_tokens)
+
+
+def draw(rng, facts):
+    """One example and the exact log P of its prompt: every choice is uniform and independent."""
+    log_prob = 0.0
+
+    def pick(options):
+        nonlocal log_prob
+        log_prob -= math.log(len(options))
+        return options[rng.integers(len(options))]
+
+    greeting, name = pick(GREETINGS), pick(NAMES)
+    city = f" from {pick(CITIES)}" if pick((True, False)) else ""
+    hobby = f" and i like {pick(HOBBIES)}" if pick((True, False)) else ""
+    question, animal = pick(list(QUESTIONS)), pick(ANIMALS)
+    introduction = f"{greeting} , i am {name}{city}{hobby} ."
+    prompt = f"User: {introduction} {question.format(animal)} Assistant:"
+    return data.Example(prompt, str(facts[question, animal])), log_prob
+
+
+def expected_entropy():
+    """Entropy of the prompt distribution in nats per token, H / E[length], worked out by hand.
+
+    H = ln 4 + ln 16 + 2 (ln 2 + ln 8 / 2) + ln 4 + ln 24; a prompt has 14 tokens, 2 more with a
+    city and 4 more with a hobby, each half of the time: 17 on average.
+    """
+    entropy = sum(map(math.log, (4, 16, 4, 24))) + 2 * (math.log(2) + math.log(8) / 2)
+    return entropy / 17
+
+
+def all_texts():
+    """Every word of the zoo, as texts to build a tokenizer from."""
+    fixed = "User: , i am from and i like . Assistant:"
+    lists = [GREETINGS, NAMES, CITIES, HOBBIES, ANIMALS, *QUESTIONS.values()]
+    lists.append(question.format("fox") for question in QUESTIONS)
+    return [fixed, *(" ".join(words) for words in lists)]

@@ -1,0 +1,98 @@
+"""Decoding with a KV cache: the model reads each token once and remembers its keys and values."""
+
+import math
+
+import numpy as np
+
+from . import layers, model
+from .tokenizer import EOS_ID
+
+
+def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, rng=None):
+    """Continue one sequence; stops after <eos> or when the model's positions are used up.
+
+    ids (T,) integers -> the new ids, <eos> included if it came. Temperature 0 takes the most
+    likely token (greedy); above 0 it draws from softmax(logits / temperature) with `rng`, from
+    the `top_k` most likely tokens only if given.
+    Raises ValueError for no ids, a prompt that leaves no position, or senseless settings.
+    """
+    ids = np.asarray(ids)
+    check_settings(ids, config, max_new_tokens, temperature, top_k, rng)
+    cache = empty_cache(params, config)
+    new, start = [], 0
+    while len(new) < max_new_tokens and start < config.n_positions:
+        logits = next_logits(params, config, ids[None], cache, start)[0]
+        start += len(ids)
+        new.append(choose(logits, temperature, top_k, rng))
+        ids = np.array(new[-1:])
+        if new[-1] == EOS_ID:
+            break
+    return new
+
+
+def next_logits(params, config, ids, cache, start):
+    """Logits (B, V) after the last of `ids` (B, T), which stand at positions start, start + 1, ...
+
+    Only these ids are run; `cache` holds the keys and values of all before them and is extended.
+    """
+    model.check_ids(ids, config)
+    positions = np.arange(start, start + ids.shape[1])
+    tokens, _ = layers.embedding_forward(ids, **params["wte"])
+    place, _ = layers.embedding_forward(positions, **params["wpe"])
+    x = tokens + place
+    for p, (keys, values) in zip(params["h"].values(), cache, strict=True):
+        x = cached_attn_block(x, p, keys, values, positions, config.n_head)
+        x, _ = model.mlp_block_forward(x, p)
+    x, _ = layers.layer_norm_forward(x[:, -1:], **params["ln_f"])
+    logits, _ = layers.linear_forward(x, **params["lm_head"])
+    return logits[:, 0]
+
+
+def cached_attn_block(x, p, keys, values, positions, n_head):
+    """model.attn_block_forward for new positions only; writes their keys and values."""
+    h, _ = layers.layer_norm_forward(x, **p["ln_1"])
+    qkv, _ = layers.linear_forward(h, **p["attn"]["c_attn"])
+    q, k, v = (layers.split_heads(part, n_head) for part in np.split(qkv, 3, axis=-1))
+    keys[:, :, positions], values[:, :, positions] = k, v
+    end = positions[-1] + 1
+    causal = np.arange(end) <= positions[:, None]  # (T, end)
+    scores, _ = layers.scores_forward(q, keys[:, :, :end])
+    weights, _ = layers.causal_softmax_forward(scores, causal)
+    mix, _ = layers.mix_forward(weights, values[:, :, :end])
+    h, _ = layers.linear_forward(layers.merge_heads(mix), **p["attn"]["c_proj"])
+    return x + h
+
+
+def empty_cache(params, config, batch_size=1):
+    """Room for the keys and values of every layer: pairs of (B, H, n_positions, D)."""
+    shape = (batch_size, config.n_head, config.n_positions, config.n_embd // config.n_head)
+    dtype = params["wte"]["weight"].dtype
+    return [(np.zeros(shape, dtype), np.zeros(shape, dtype)) for _ in range(config.n_layer)]
+
+
+def choose(logits, temperature, top_k, rng):
+    """One token id from logits (V,)."""
+    if temperature == 0:
+        return int(logits.argmax())
+    logits = logits.astype(np.float64)
+    if top_k is not None and top_k < len(logits):
+        logits[np.argsort(-logits, kind="stable")[top_k:]] = -np.inf
+    probs = np.exp((logits - logits.max()) / temperature)
+    return int(rng.choice(len(probs), p=probs / probs.sum()))
+
+
+def check_settings(ids, config, max_new_tokens, temperature, top_k, rng):
+    """Raise ValueError for what `generate` cannot use."""
+    if ids.ndim != 1 or len(ids) == 0:
+        raise ValueError("there is nothing to continue: give at least the <bos> token")
+    if len(ids) >= config.n_positions:
+        raise ValueError(
+            f"the prompt's {len(ids)} tokens leave no room in the model's {config.n_positions} "
+            "positions: shorten it"
+        )
+    if max_new_tokens < 1 or (top_k is not None and top_k < 1):
+        raise ValueError("max_new_tokens and top_k must be 1 or more")
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise ValueError(f"temperature is {temperature}: it must be a finite number, 0 or more")
+    if temperature > 0 and rng is None:
+        raise ValueError("drawing tokens needs rng, such as numpy.random.default_rng(0)")

@@ -1,0 +1,209 @@
+"""The whole GPT, forward and backward, and the one place where the loss mask enters.
+
+Pre-norm transformer with learned positions and an untied head, as GPT-2 (Radford et al. 2019):
+
+    x = wte[ids] + wpe[positions]
+    x = x + attention(ln_1(x));  x = x + mlp(ln_2(x))      for every layer
+    logits = ln_f(x) lm_head
+
+Read every forward downwards and its backward upwards: they are mirror images. Where a value
+was used twice on the way down, its two gradients are added on the way up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import layers, losses
+from . import params as tree
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of a model, under GPT-2's names. Raises ValueError for sizes that fit no model."""
+
+    vocab_size: int
+    n_positions: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} is {value!r}: it must be a whole number, 1 or more")
+        if self.n_embd % self.n_head:
+            raise ValueError(
+                f"n_embd {self.n_embd} is not divisible by n_head {self.n_head}: every head needs "
+                f"the same number of channels; try n_embd {self.n_head * (self.n_embd // self.n_head + 1)}"
+            )
+
+
+def init(config, rng, std=0.02, dtype=np.float32):
+    """Fresh parameters: weights normal with `std`, biases 0, norms 1. Same rng state, same bits."""
+
+    def normal(*shape):
+        return rng.normal(0, std, shape).astype(dtype)
+
+    def linear(n_in, n_out):
+        return {"weight": normal(n_in, n_out), "bias": np.zeros(n_out, dtype)}
+
+    def norm():
+        return {"weight": np.ones(C, dtype), "bias": np.zeros(C, dtype)}
+
+    def block():
+        attn = {"c_attn": linear(C, 3 * C), "c_proj": linear(C, C)}
+        mlp = {"c_fc": linear(C, 4 * C), "c_proj": linear(4 * C, C)}
+        return {"ln_1": norm(), "attn": attn, "ln_2": norm(), "mlp": mlp}
+
+    C = config.n_embd
+    return {
+        "wte": {"weight": normal(config.vocab_size, C)},
+        "wpe": {"weight": normal(config.n_positions, C)},
+        "h": {str(i): block() for i in range(config.n_layer)},
+        "ln_f": norm(),
+        "lm_head": {"weight": normal(C, config.vocab_size)},
+    }
+
+
+def attn_block_forward(x, p, causal, n_head):
+    """Add to the residual stream what attention reads.  x (B, T, C) -> y (B, T, C)."""
+    h, ln_cache = layers.layer_norm_forward(x, **p["ln_1"])
+    qkv, c_attn_cache = layers.linear_forward(h, **p["attn"]["c_attn"])  # (B, T, 3C)
+    h, attention_cache = layers.attention_forward(qkv, causal, n_head)
+    h, c_proj_cache = layers.linear_forward(h, **p["attn"]["c_proj"])
+    return x + h, (ln_cache, c_attn_cache, attention_cache, c_proj_cache)
+
+
+def attn_block_backward(dy, cache):
+    """Gradients of attn_block_forward: dx and those of its parameters."""
+    ln_cache, c_attn_cache, attention_cache, c_proj_cache = cache
+    dh, *d_proj = layers.linear_backward(dy, c_proj_cache)
+    dqkv, _, _ = layers.attention_backward(dh, attention_cache)
+    dh, *d_attn = layers.linear_backward(dqkv, c_attn_cache)
+    dh, *d_ln = layers.layer_norm_backward(dh, ln_cache)
+    dx = dy + dh  # x was used twice: passed on, and read
+    return dx, {"ln_1": leaf(d_ln), "attn": {"c_attn": leaf(d_attn), "c_proj": leaf(d_proj)}}
+
+
+def mlp_block_forward(x, p):
+    """Add to the residual stream what the MLP makes of it.  x (B, T, C) -> y (B, T, C)."""
+    h, ln_cache = layers.layer_norm_forward(x, **p["ln_2"])
+    h, c_fc_cache = layers.linear_forward(h, **p["mlp"]["c_fc"])  # (B, T, 4C)
+    h, gelu_cache = layers.gelu_forward(h)
+    h, c_proj_cache = layers.linear_forward(h, **p["mlp"]["c_proj"])  # (B, T, C)
+    return x + h, (ln_cache, c_fc_cache, gelu_cache, c_proj_cache)
+
+
+def mlp_block_backward(dy, cache):
+    """Gradients of mlp_block_forward: dx and those of its parameters."""
+    ln_cache, c_fc_cache, gelu_cache, c_proj_cache = cache
+    dh, *d_proj = layers.linear_backward(dy, c_proj_cache)
+    (dh,) = layers.gelu_backward(dh, gelu_cache)
+    dh, *d_fc = layers.linear_backward(dh, c_fc_cache)
+    dh, *d_ln = layers.layer_norm_backward(dh, ln_cache)
+    dx = dy + dh
+    return dx, {"ln_2": leaf(d_ln), "mlp": {"c_fc": leaf(d_fc), "c_proj": leaf(d_proj)}}
+
+
+def leaf(gradients):
+    """Name a layer's parameter gradients as its parameters are named."""
+    return dict(zip(("weight", "bias"), gradients, strict=True))
+
+
+def forward(params, ids, config):
+    """Run the whole sequence, prompt and response alike.
+
+    ids (B, T) integers -> logits (B, T, V), logits[b, t] scoring what follows ids[b, t].
+    cache: those of the embeddings, the blocks, the final norm and the head.
+    Raises ValueError for ids that are no token ids, or more of them than n_positions.
+    """
+    check_ids(ids, config)
+    T = ids.shape[-1]
+    causal = np.tri(T, dtype=bool)  # query i may see keys 0 .. i
+    tokens, wte_cache = layers.embedding_forward(ids, **params["wte"])  # (B, T, C)
+    positions, wpe_cache = layers.embedding_forward(np.arange(T), **params["wpe"])  # (T, C)
+    x = tokens + positions
+    block_caches = []
+    for p in params["h"].values():
+        x, attn_cache = attn_block_forward(x, p, causal, config.n_head)
+        x, mlp_cache = mlp_block_forward(x, p)
+        block_caches.append((attn_cache, mlp_cache))
+    x, ln_f_cache = layers.layer_norm_forward(x, **params["ln_f"])
+    logits, head_cache = layers.linear_forward(x, **params["lm_head"])  # (B, T, V)
+    return logits, (wte_cache, wpe_cache, block_caches, ln_f_cache, head_cache)
+
+
+def backward(dlogits, cache):
+    """Gradients of all parameters, under the parameters' names."""
+    wte_cache, wpe_cache, block_caches, ln_f_cache, head_cache = cache
+    dx, d_head, _ = layers.linear_backward(dlogits, head_cache)
+    dx, *d_ln_f = layers.layer_norm_backward(dx, ln_f_cache)
+    d_blocks = []
+    for attn_cache, mlp_cache in reversed(block_caches):
+        dx, d_mlp = mlp_block_backward(dx, mlp_cache)
+        dx, d_attn = attn_block_backward(dx, attn_cache)
+        d_blocks.insert(0, {**d_attn, **d_mlp})
+    _, d_wpe = layers.embedding_backward(dx.sum(axis=0), wpe_cache)  # one position serves B rows
+    _, d_wte = layers.embedding_backward(dx, wte_cache)
+    return {
+        "wte": {"weight": d_wte},
+        "wpe": {"weight": d_wpe},
+        "h": {str(i): d for i, d in enumerate(d_blocks)},
+        "ln_f": leaf(d_ln_f),
+        "lm_head": {"weight": d_head},
+    }
+
+
+def loss_and_grads(params, ids, targets, loss_mask, config):
+    """One training example's whole way: forward as usual, loss masked, backward.
+
+    ids, targets, loss_mask (B, T) -> loss () in nats, grads a tree like params.
+    Raises ValueError as forward, token_nll_forward and weighted_mean_forward do.
+    """
+    logits, model_cache = forward(params, ids, config)
+    nll, nll_cache = losses.token_nll_forward(logits, targets)
+    loss, mean_cache = losses.weighted_mean_forward(nll, loss_mask)
+    dnll, _ = losses.weighted_mean_backward(1.0, mean_cache)  # loss_mask / loss_mask.sum()
+    dlogits, _ = losses.token_nll_backward(dnll, nll_cache)  # rows of weight 0 are exactly 0
+    grads = backward(dlogits, model_cache)
+    return loss, grads
+
+
+def check_params(params, config):
+    """Raise ValueError unless `params` has just the config's tensors, shapes and float numbers."""
+    expected = dict(tree.named(init(config, np.random.default_rng(0))))
+    found = dict(tree.named(params))
+    for name in [*expected, *found]:
+        if name not in found or name not in expected:
+            problem = "is missing" if name not in found else "belongs to no such model"
+            raise ValueError(f"tensor {name} {problem}")
+        array = found[name]
+        if array.shape != expected[name].shape:
+            raise ValueError(f"{name} has shape {array.shape}, not {expected[name].shape}")
+        if array.dtype.kind not in "fc":
+            raise ValueError(f"{name} holds {array.dtype}, which no gradient can change: use floats")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds a number that is not finite")
+
+
+def check_ids(ids, config):
+    """Raise ValueError unless `ids` is (B, T) token ids that the model has rows for."""
+    if getattr(ids, "dtype", None) not in (np.int32, np.int64) or ids.ndim != 2:
+        found = f"{ids.dtype} {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__
+        raise ValueError(
+            f"ids must be an int64 (or int32) array of shape (B, T), not {found}: narrower types wrap, "
+            "floats are no ids, and rows of different lengths must be padded first (data.collate)"
+        )
+    if ids.shape[1] > config.n_positions:
+        raise ValueError(
+            f"a sequence of {ids.shape[1]} tokens is longer than the model's {config.n_positions} "
+            "positions: shorten it, or build the model with more n_positions"
+        )
+    bad = (ids < 0) | (ids >= config.vocab_size)
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"id {ids[place]} at {place} is outside the vocabulary of {config.vocab_size}: was the "
+            "text encoded with this model's tokenizer?"
+        )

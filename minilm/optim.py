@@ -1,0 +1,63 @@
+"""Optimisers on one flat vector, gradient clipping, learning-rate schedules.
+
+params.flat_view gives the vector and the tree of views into it. The optimisers change the
+vector and their state in place: whoever calls them owns both.
+"""
+
+import math
+
+import numpy as np
+
+
+def init(vector):
+    """Fresh state for either optimiser: the step count and Adam's two running moments."""
+    return {"step": 0, "m": np.zeros_like(vector), "v": np.zeros_like(vector)}
+
+
+def sgd(vector, gradient, state, lr):
+    """vector <- vector - lr gradient;  all (P,)."""
+    state["step"] += 1
+    vector -= lr * gradient
+
+
+def adamw(vector, gradient, state, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.0):
+    """Adam with decoupled weight decay on every parameter;  vector, gradient (P,).
+
+    m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  both divided by 1 - b^step;
+    vector <- vector (1 - lr weight_decay) - lr m / (sqrt(v) + eps).
+    Source: Kingma & Ba 2015, arXiv 1412.6980, alg. 1; Loshchilov & Hutter 2019, 1711.05101, alg. 2.
+    """
+    m, v = state["m"], state["v"]
+    state["step"] += 1
+    m += (1 - betas[0]) * (gradient - m)
+    v += (1 - betas[1]) * (gradient * gradient - v)
+    m_scale, v_scale = (1 / (1 - beta ** state["step"]) for beta in betas)
+    denominator = np.sqrt(v * v_scale) + eps
+    if weight_decay:
+        vector *= 1 - lr * weight_decay
+    vector -= (lr * m_scale) * m / denominator
+
+
+def clip(gradient, max_norm):
+    """gradient * min(1, max_norm / |gradient|_2), in place; returns |gradient|_2 before it.
+
+    `max_norm` None only measures. Source: Pascanu et al. 2013, arXiv 1211.5063, alg. 1.
+    """
+    norm = math.sqrt(gradient @ gradient)
+    if max_norm is not None and norm > max_norm:
+        gradient *= max_norm / norm
+    return norm
+
+
+def linear(step, steps, warmup):
+    """Factor of the learning rate at step 1 .. steps: up to 1 over `warmup`, then down to 0."""
+    if step <= warmup:
+        return step / warmup
+    return (steps - step) / max(steps - warmup, 1)
+
+
+def cosine(step, steps, warmup):
+    """As `linear`, but down along half a cosine. Source: Loshchilov & Hutter 2017, 1608.03983."""
+    if step <= warmup:
+        return step / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))

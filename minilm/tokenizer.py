@@ -1,0 +1,104 @@
+"""Text to token ids and back, at three levels: words, characters, bytes.
+
+The first three ids are the special tokens of every vocabulary. They cannot be written in text:
+only data.encode puts them into a sequence.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SPECIALS = ("<bos>", "<eos>", "<pad>")
+BOS_ID, EOS_ID, PAD_ID = range(3)
+LEVELS = ("word", "char", "byte")
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A level and its vocabulary; `vocab[i]` is the piece with id i (a byte is an int 0..255).
+
+    decode(encode(text)) == text for what the level covers: at word level known words between
+    single spaces, at character level known characters, at byte level every text.
+    Raises ValueError for an unknown level or a vocabulary that does not begin with SPECIALS.
+    """
+
+    level: str
+    vocab: tuple
+
+    def __post_init__(self):
+        if self.level not in LEVELS:
+            raise ValueError(f"level {self.level!r} is not one of {', '.join(LEVELS)}")
+        if self.vocab[:3] != SPECIALS or len(set(self.vocab)) != len(self.vocab):
+            raise ValueError(f"a vocabulary begins with {SPECIALS} and names no piece twice")
+        pieces = enumerate(self.vocab[3:], start=3)
+        object.__setattr__(self, "ids", {piece: i for i, piece in pieces})
+
+    def encode(self, text):
+        """Text -> ids, an int64 array. Raises ValueError naming the unknown piece and its place."""
+        if not isinstance(text, str):
+            raise ValueError(f"cannot encode {type(text).__name__}: text must be a string")
+        if self.level == "byte":
+            return np.frombuffer(_utf8(text), dtype=np.uint8).astype(np.int64) + 3
+        pieces = _split(text, self.level)
+        try:
+            return np.array([self.ids[piece] for piece in pieces], dtype=np.int64)
+        except KeyError:
+            raise ValueError(self._unknown(text, pieces)) from None
+
+    def decode(self, ids):
+        """Ids -> text; special tokens show by name, bytes that are no UTF-8 as U+FFFD.
+
+        Raises ValueError for an id outside the vocabulary.
+        """
+        pieces = [self.piece(i) for i in ids]
+        if self.level == "word":
+            return " ".join(pieces)
+        if self.level == "char":
+            return "".join(pieces)
+        data = b"".join(bytes([p]) if isinstance(p, int) else p.encode() for p in pieces)
+        return data.decode("utf-8", errors="replace")
+
+    def piece(self, token_id):
+        """The vocabulary entry of one id. Raises ValueError for an id outside the vocabulary."""
+        if not 0 <= token_id < len(self.vocab):
+            raise ValueError(f"id {token_id} is outside the vocabulary of {len(self.vocab)}")
+        return self.vocab[token_id]
+
+    def show(self, token_id):
+        """One token as printable ASCII without spaces at its ends, for tables."""
+        piece = self.piece(token_id)
+        text = chr(piece) if isinstance(piece, int) and piece < 128 else piece
+        if isinstance(text, int):
+            return f"\\x{text:02x}"
+        return "' '" if text == " " else text.encode("unicode_escape").decode()
+
+    def _unknown(self, text, pieces):
+        at = next(i for i, piece in enumerate(pieces) if piece not in self.ids)
+        start = sum(len(piece) for piece in pieces[:at]) + (at if self.level == "word" else 0)
+        noun = "word" if self.level == "word" else "character"
+        hint = "use the byte level, which covers everything, or add it to the vocabulary's texts"
+        if pieces[at] == "":
+            hint = "words are separated by single spaces, with none at the ends"
+        return f"unknown {noun} {pieces[at]!r} at character {start} of {text!r}: {hint}"
+
+
+def build(level, texts=()):
+    """The tokenizer whose vocabulary is what occurs in `texts`, sorted (bytes: all 256)."""
+    if level == "byte":
+        return Tokenizer(level, SPECIALS + tuple(range(256)))
+    pieces = {piece for text in texts for piece in _split(text, level)} - {"", *SPECIALS}
+    return Tokenizer(level, SPECIALS + tuple(sorted(pieces)))
+
+
+def _split(text, level):
+    return (text.split(" ") if text else []) if level == "word" else list(text)
+
+
+def _utf8(text):
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"character {error.start} of the text is a lone surrogate {text[error.start]!r}, which no "
+            "UTF-8 can hold: repair the text where it was read"
+        ) from None
