@@ -41,3 +41,16 @@ def swap(name, replacement):
         yield original
     finally:
         setattr(module, attribute, original)
+
+
+@contextlib.contextmanager
+def recording(name):
+    """Keep every result of a function: `with recording("model.forward") as results: ...`"""
+    results = []
+
+    def record(*args, **kwargs):
+        results.append(original(*args, **kwargs))
+        return results[-1]
+
+    with swap(name, record) as original:
+        yield results

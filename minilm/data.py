@@ -122,7 +122,7 @@ def loss_mask(roles, prompt_weight=0.0):
 
 
 def mask_table(row, tokenizer, prompt_weight=0.0):
-    """The answer to "is this token masked?": one line a target, as text in plain ASCII."""
+    """The answer to "is this token masked?": one line a target."""
     batch = collate([row], prompt_weight)
     lines = []
     for t, (i, target, weight, role) in enumerate(zip(*(a[0] for a in batch), strict=True)):

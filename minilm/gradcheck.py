@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import layers, losses, model
+from . import losses, model
 from . import params as tree
 
 STEP = {"complex": 1e-20, "central": 1e-5}
@@ -168,36 +168,3 @@ def require(results):
     problems = [result.problem for result in results if result.problem]
     if problems or not results:
         raise GradientError("\n".join(problems) or "nothing was checked")
-
-
-def random_params(config, rng):
-    """Float64 parameters of scale about 1 with non-zero biases: small ones would hide bugs."""
-    return tree.map_arrays(lambda a: rng.normal(size=a.shape), model.init(config, rng))
-
-
-def layer_case(name, rng):
-    """Forward, backward and random arguments of one pair: (f, b, args) for check_pair."""
-    B, T, C, H, V = 2, 5, 6, 2, 7
-    q, k, v = rng.normal(size=(3, B, H, T, C // H))
-    x = rng.normal(size=(B, T, C))
-    scores, causal = rng.normal(size=(B, H, T, T)), np.tri(T, dtype=bool)
-    ids = rng.integers(0, 4, (B, T))  # few of them, so that ids repeat
-    module = losses if hasattr(losses, f"{name}_forward") else layers
-    args = {
-        "embedding": (ids, rng.normal(size=(V, C))),
-        "linear": (x, rng.normal(size=(C, V)), rng.normal(size=V)),
-        "layer_norm": (x, rng.normal(size=C), rng.normal(size=C)),
-        "gelu": (x,),
-        "scores": (q, k),
-        "causal_softmax": (scores, causal),
-        "mix": (scores, v),
-        "attention": (rng.normal(size=(B, T, 3 * C)), causal, H),
-        "token_nll": (rng.normal(size=(B, T, V)), ids),
-        "weighted_mean": (rng.normal(size=(B, T)), rng.integers(0, 2, (B, T)) + 0.0),
-    }[name]
-    return getattr(module, f"{name}_forward"), getattr(module, f"{name}_backward"), args
-
-
-LAYERS = (
-    "embedding linear layer_norm gelu scores causal_softmax mix attention token_nll weighted_mean"
-).split()

@@ -21,6 +21,16 @@ GELU_CUBIC = 0.044715
 FORBIDDEN = -1e30  # added to a score before the softmax; exp() makes it exactly 0
 
 
+def row_sum(x):
+    """(..., C) -> (..., 1), sum of every row; einsum is several times faster here than x.sum."""
+    return np.einsum("...c->...", x)[..., None]
+
+
+def row_dot(x, y):
+    """(..., C), (..., C) -> (..., 1), sum of x y over every row (no conjugate: complex step)."""
+    return np.einsum("...c,...c->...", x, y)[..., None]
+
+
 def embedding_forward(ids, weight):
     """Look up one row of `weight` for every id.
 
@@ -70,8 +80,9 @@ def layer_norm_forward(x, weight, bias, eps=1e-5):
     x, y (B, T, C), weight and bias (C,). cache: xhat, 1 / std (B, T, 1), weight.
     Source: Ba, Kiros & Hinton 2016, arXiv 1607.06450, eq. 4.
     """
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = np.einsum("...c,...c->...", centred, centred)[..., None] / x.shape[-1]  # (B, T, 1)
+    channels = x.shape[-1]
+    centred = x - row_sum(x) / channels
+    variance = row_dot(centred, centred) / channels  # (B, T, 1)
     inv_std = 1 / np.sqrt(variance + eps)
     xhat = centred * inv_std
     return xhat * weight + bias, (xhat, inv_std, weight)
@@ -88,8 +99,8 @@ def layer_norm_backward(dy, cache):
     dbias = dy.reshape(-1, channels).sum(axis=0)
     dweight = (dy * xhat).reshape(-1, channels).sum(axis=0)
     dxhat = dy * weight
-    mean = dxhat.mean(axis=-1, keepdims=True)
-    along = np.einsum("...c,...c->...", dxhat, xhat)[..., None] / channels
+    mean = row_sum(dxhat) / channels
+    along = row_dot(dxhat, xhat) / channels
     dx = (dxhat - mean - xhat * along) * inv_std
     return dx, dweight, dbias
 
@@ -147,17 +158,16 @@ def causal_softmax_forward(scores, causal):
     weights[i, j] = exp(scores[i, j]) / sum over allowed j of exp(scores[i, j]), 0 elsewhere;
     scores (B, H, T, T), causal (T, T) True where query i may see key j -> weights. cache: weights.
     """
-    scores = np.where(causal, scores, FORBIDDEN)
-    weights = np.exp(scores - scores.real.max(axis=-1, keepdims=True))
-    weights /= weights.sum(axis=-1, keepdims=True)
+    scores = scores + np.where(causal, 0, FORBIDDEN).astype(scores.real.dtype)
+    exp = np.exp(scores - scores.real.max(axis=-1, keepdims=True))  # the maximum: no overflow
+    weights = exp / row_sum(exp)
     return weights, (weights,)
 
 
 def causal_softmax_backward(dweights, cache):
     """dscores = weights (dweights - sum over keys of dweights weights);  0 where not allowed."""
     (weights,) = cache
-    inner = np.einsum("...k,...k->...", dweights, weights)[..., None]
-    return weights * (dweights - inner), None
+    return weights * (dweights - row_dot(dweights, weights)), None
 
 
 def mix_forward(weights, v):

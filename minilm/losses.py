@@ -89,9 +89,7 @@ def check_loss_mask(loss_mask, shape, may_be_empty=False):
     bad = ~(np.isfinite(loss_mask) & (loss_mask >= 0))
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
-            f"loss_mask is {loss_mask[place]} at {place}: weights are finite and not negative"
-        )
+        raise ValueError(f"loss_mask is {loss_mask[place]} at {place}: weights are finite and not negative")
     if not may_be_empty and not loss_mask.any():
         raise ValueError(
             "loss_mask is empty: no target has weight, the mean would be 0 / 0; check that every "

@@ -65,12 +65,11 @@ class Tokenizer:
         return self.vocab[token_id]
 
     def show(self, token_id):
-        """One token as printable ASCII without spaces at its ends, for tables."""
+        """One token as visible text, for tables: a space in quotes, a newline as \\n."""
         piece = self.piece(token_id)
-        text = chr(piece) if isinstance(piece, int) and piece < 128 else piece
-        if isinstance(text, int):
-            return f"\\x{text:02x}"
-        return "' '" if text == " " else text.encode("unicode_escape").decode()
+        if isinstance(piece, int):
+            piece = chr(piece) if piece < 128 else f"<{piece:02x}>"
+        return piece if piece.isprintable() and piece != " " else repr(piece)
 
     def _unknown(self, text, pieces):
         at = next(i for i, piece in enumerate(pieces) if piece not in self.ids)

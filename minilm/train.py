@@ -62,9 +62,7 @@ def train_step(vector, params, state, batch, config, settings):
     """
     step = state["step"] + 1
     with np.errstate(over="ignore", invalid="ignore"):  # looked for below, and named
-        loss, grads = model.loss_and_grads(
-            params, batch.ids, batch.targets, batch.loss_mask, config
-        )
+        loss, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
     check_finite(step, loss, grads)
     gradient = tree.flatten(grads)
     optim.clip(gradient, settings.clip)

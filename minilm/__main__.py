@@ -1,0 +1,148 @@
+"""The command line: `python -m minilm`, and one command for each thing that can be looked at alone."""
+
+import argparse
+import os
+import sys
+
+from . import commands, gradcases
+
+DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
+MAIN_HELP = """\
+Without a command: print which tokens carry loss, check the decomposition log P(x, y) =
+log P(x) + log P(y|x) on real gradients, train with masked, 0.1-weighted and full loss over
+several seeds, and write the figures. Example: python -m minilm --seeds 10 --out figures"""
+
+
+def main(argv=None):
+    """Run one command; returns the exit code. Errors are one sentence on stderr and code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that lacks a character shows its escape
+            stream.reconfigure(errors="backslashreplace")
+    argv = sys.argv[1:] if argv is None else argv
+    options = parse(argv)
+    try:
+        return options.run(options) or 0
+    except ValueError as error:
+        print(f"minilm: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read the output has seen enough, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"minilm: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("minilm: stopped; finished files are whole, nothing is half-written", file=sys.stderr)
+        return 130
+    return 2
+
+
+def parse(argv):
+    """The options; an unknown or abbreviated flag is named (argparse would blame what follows)."""
+    top, commands_of = parser()
+    known = {flag for p in (top, *commands_of.values()) for flag in p._option_string_actions}
+    for word in argv:
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and flag != "--" and " " not in flag and flag not in known:
+            top.error(f"unknown flag {flag}: flags are written out in full, --help lists them")
+    return top.parse_args(argv)
+
+
+def parser():
+    """The parser and those of its commands."""
+    top = argparse.ArgumentParser("minilm", description=DESCRIPTION, epilog=MAIN_HELP, allow_abbrev=False)
+    top.set_defaults(run=commands.main_job)
+    top.add_argument("--data", metavar="JSONL", help="compare the losses on your own rows instead")
+    top.add_argument("--seeds", type=int, help="how many seeds (default 10; 3 with --data)")
+    top.add_argument("--steps", type=int, help="training steps of a run (default 300)")
+    top.add_argument("--out", default="figures", metavar="DIR", help="where figures go (default figures)")
+    top.add_argument("--quick", action="store_true", help="2 seeds of 100 steps: a first look")
+    top.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"
+    )
+    top.add_argument(
+        "--level", choices=("char", "byte"), default="char", help="tokens of --data (default char)"
+    )
+    top.add_argument("--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens")
+    subparsers = top.add_subparsers(metavar="command", title="commands")
+
+    def command(name, run, summary, example):
+        sub = subparsers.add_parser(
+            name, help=summary, description=summary, epilog=f"Example: {example}", allow_abbrev=False
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    for add in (add_mask, add_gradcheck, add_train, add_generate, add_bench):
+        add(command)
+    return top, subparsers.choices
+
+
+def add_mask(command):
+    sub = command(
+        "mask",
+        commands.mask,
+        "Print which tokens of an example carry loss.",
+        'python -m minilm mask "User: What is 2+2? Assistant:" "4"',
+    )
+    sub.add_argument("prompt")
+    sub.add_argument("response")
+    sub.add_argument("--level", choices=("word", "char", "byte"), default="word")
+    sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
+    sub.add_argument("--no-bos", action="store_true", help="the first prompt token is not predicted")
+    sub.add_argument("--no-eos", action="store_true", help="nothing teaches the model to stop")
+
+
+def add_gradcheck(command):
+    sub = command(
+        "gradcheck",
+        commands.gradcheck,
+        "Compare the hand-written gradients with numeric ones; exit code 1 if any differs.",
+        "python -m minilm gradcheck --layer attention",
+    )
+    sub.add_argument("--layer", choices=gradcases.LAYERS, help="one pair (default: all, and the model)")
+    sub.add_argument("--method", choices=("complex", "central"), default="complex")
+
+
+def add_train(command):
+    sub = command(
+        "train",
+        commands.train,
+        "Train on your rows and write a checkpoint.",
+        "python -m minilm train --data rows.jsonl --out run --prompt-weight 0",
+    )
+    sub.add_argument("--data", required=True, metavar="JSONL", help='rows {"prompt": ..., "completion": ...}')
+    sub.add_argument("--out", required=True, metavar="DIR", help="model.npz goes there")
+    sub.add_argument("--level", choices=("char", "byte"), default="char")
+    sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
+    sub.add_argument("--steps", type=int, default=300)
+    sub.add_argument("--lr", type=float, default=3e-3, help="peak learning rate (default 0.003)")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens")
+
+
+def add_generate(command):
+    sub = command(
+        "generate",
+        commands.generate,
+        "Let a trained model answer a prompt.",
+        'python -m minilm generate run "What is the capital of France?"',
+    )
+    sub.add_argument("dir", help="what train wrote with --out")
+    sub.add_argument("prompt")
+    sub.add_argument("--max-new-tokens", type=int, default=100, metavar="N")
+    sub.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default)")
+    sub.add_argument("--top-k", type=int, metavar="K", help="draw from the K most likely tokens only")
+    sub.add_argument("--seed", type=int, default=0)
+
+
+def add_bench(command):
+    sub = command(
+        "bench",
+        commands.bench,
+        "Time a training step against its bare matrix products, and generation.",
+        "python -m minilm bench --sizes zoo S",
+    )
+    sub.add_argument("--sizes", nargs="+", choices=("zoo", "S", "M"), default=["zoo", "S", "M"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""How fast is a training step, and how much of it is arithmetic that nobody can avoid?
+
+The floor is the time of the step's matrix products alone, on arrays of the same shapes. Step and
+floor run alternately in one process; only their ratio is comparable between machines.
+"""
+
+import statistics
+import time
+import tracemalloc
+from typing import NamedTuple
+
+import numpy as np
+
+from . import data, generate, model, optim, train
+from . import params as tree
+
+
+class Size(NamedTuple):
+    """A model and a batch: sizes of docs and tables, the share of targets that is prompt."""
+
+    config: model.Config
+    batch_size: int
+    prompt_share: float
+
+
+SIZES = {
+    "zoo": Size(model.Config(113, n_positions=24, n_layer=1, n_head=4, n_embd=32), 32, 0.9),
+    "S": Size(model.Config(64, n_positions=32, n_layer=2, n_head=4, n_embd=64), 32, 0.5),
+    "M": Size(model.Config(256, n_positions=128, n_layer=4, n_head=4, n_embd=128), 16, 0.5),
+}
+
+
+def step_function(size):
+    """A function of no arguments that makes one masked training step on one random batch."""
+    rng = np.random.default_rng(0)
+    config, settings = size.config, train.Settings(steps=10**6, lr=1e-4)
+    vector, params = tree.flat_view(model.init(config, rng))
+    state = optim.init(vector)
+    batch = random_batch(size, rng)
+    return lambda: train.train_step(vector, params, state, batch, config, settings)
+
+
+def random_batch(size, rng):
+    """Random tokens; the first `prompt_share` of every row's targets is masked."""
+    B, T = size.batch_size, size.config.n_positions
+    tokens = rng.integers(0, size.config.vocab_size, (B, T + 1))
+    roles = np.full((B, T), data.RESPONSE)
+    roles[:, : round(size.prompt_share * T)] = data.PROMPT
+    return data.Batch(tokens[:, :-1], tokens[:, 1:], data.loss_mask(roles), roles)
+
+
+def floor_function(size):
+    """A function of no arguments that makes only the step's matrix products."""
+    config, B = size.config, size.batch_size
+    T, C, H, L = config.n_positions, config.n_embd, config.n_head, config.n_layer
+    rows, heads = (B * T,), (B, H)
+    linear = [(rows, C, 3 * C), (rows, C, C), (rows, C, 4 * C), (rows, 4 * C, C)] * L
+    linear.append((rows, C, config.vocab_size))
+    products = []
+    for shape, n_in, n_out in linear:
+        x, weight, dy = (np.ones(s, np.float32) for s in ((*shape, n_in), (n_in, n_out), (*shape, n_out)))
+        products += [(x, weight), (dy, weight.T), (x.T, dy)]
+    q = np.ones((*heads, T, C // H), np.float32)
+    scores = np.ones((*heads, T, T), np.float32)
+    products += [(q, q.swapaxes(-1, -2)), (scores, q)] * (3 * L)  # 2 forward, 4 backward a layer
+    return lambda: [a @ b for a, b in products]
+
+
+def alternate(functions, rounds):
+    """Median seconds of each function, run in turn `rounds` times after 3 to warm up."""
+    times = [[] for _ in functions]
+    for i in range(rounds + 3):
+        for function, seconds in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            if i >= 3:
+                seconds.append(time.perf_counter() - start)
+    return [statistics.median(seconds) for seconds in times]
+
+
+def generation_speed(config, seconds=0.5):
+    """Greedy tokens per second with the KV cache, one sequence at a time."""
+    params = model.init(config, np.random.default_rng(0), std=0.1)
+    tokens, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        tokens += len(generate.generate(params, config, [0], config.n_positions))
+    return tokens / (time.perf_counter() - start)
+
+
+def peak_megabytes(function):
+    """The most memory that NumPy held at once during one call, beyond what it held before."""
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+HEAD = "size   ms/step   tokens/s   matrix products alone   ratio   generated tokens/s   peak memory"
+
+
+def line(name, rounds=None):
+    """One line of the table under HEAD."""
+    train.keep_freed_memory()
+    size = SIZES[name]
+    step, floor = step_function(size), floor_function(size)
+    seconds, least = alternate([step, floor], rounds or {"zoo": 200, "S": 100, "M": 20}[name])
+    tokens = size.batch_size * size.config.n_positions
+    return (
+        f"{name:<6}{seconds * 1e3:8.2f}{tokens / seconds:11,.0f}{least * 1e3:18.2f} ms"
+        f"{seconds / least:11.2f}{generation_speed(size.config):18,.0f}{peak_megabytes(step):14.1f} MB"
+    )

@@ -1,0 +1,130 @@
+"""What each command does. Options come checked for their form by argparse, not for their sense."""
+
+import dataclasses
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from . import anatomy, checkpoint, data, experiments, gradcases, model, report, tokenizer
+from . import bench as benchmark
+from . import train as trainer
+
+
+def main_job(options):
+    """The identities, the comparison of losses, the figures."""
+    n_seeds, steps = (2, 100) if options.quick else (3 if options.data else 10, 300)
+    n_seeds = n_seeds if options.seeds is None else options.seeds
+    steps = steps if options.steps is None else options.steps
+    if n_seeds < 1 or options.workers < 1:
+        raise ValueError("--seeds and --workers must be 1 or more")
+    if options.data:
+        task = experiments.jsonl_task(options.data, options.level, steps, options.max_tokens)
+    else:
+        task = experiments.zoo_task(steps)
+    name = "data" if options.data else "masked_vs_full"
+    check_writable(options.out)
+    print(report.overview(task) if options.data else report.mask_and_decomposition())
+    with Progress("training") as progress:
+        result = experiments.compare(task, range(n_seeds), options.workers, progress.report)
+    print(report.comparison(result))
+    print("\n" + report.samples(result) + "\n")
+    if not options.data:
+        write_figure(options.out, "anatomy", "anatomy", anatomy.anatomy())
+    write_figure(options.out, name, "curves", result)
+
+
+def write_figure(folder, name, kind, result):
+    """NAME.json and, drawn from what was read back from it, NAME.png; prints the caption."""
+    from . import plots  # matplotlib, only where something is drawn
+
+    path = Path(folder) / f"{name}.json"
+    texts = {"caption": getattr(plots, f"{kind}_caption")(result), "alt": plots.ALT[kind]}
+    experiments.write_json(path, {"figure": name, **texts, **result})
+    plots.save(getattr(plots, kind)(experiments.read_json(path)), path.with_suffix(".png"), plots.ALT[kind])
+    print(f"{path.with_suffix('.png')} and {path.name}: {texts['caption']}\n")
+
+
+def check_writable(folder):
+    """Fail before the work rather than after it."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def mask(options):
+    example = data.Example(options.prompt, options.response)
+    words = tokenizer.build(options.level, example)
+    row = data.encode(example, words, bos=not options.no_bos, eos=not options.no_eos)
+    print(data.mask_table(row, words, options.prompt_weight))
+
+
+def gradcheck(options):
+    bad = 0
+    for name in [options.layer] if options.layer else [*gradcases.LAYERS, "model"]:
+        print(name)
+        for result in gradcases.check_named(name, np.random.default_rng(0), options.method):
+            print(f"  {result.name:<26} relative error {result.error:.1e}  {result.problem or 'ok'}")
+            bad += bool(result.problem)
+    print(f"{bad} problems" if bad else "every gradient agrees")
+    return 1 if bad else 0
+
+
+def train(options):
+    task = experiments.jsonl_task(
+        options.data, options.level, options.steps, options.max_tokens, lr=options.lr
+    )
+    settings = dataclasses.replace(task.settings, prompt_weight=options.prompt_weight, seed=options.seed)
+    check_writable(options.out)
+    path = Path(options.out) / "model.npz"
+
+    def report(entry, params):
+        loss = "" if entry["train_loss"] is None else f"train loss {entry['train_loss']:.3f}  "
+        print(
+            f"step {entry['step']:>4}  {loss}held out: -log P(y|x) {entry['response_nll']:.3f}  "
+            f"-log P(x) {entry['prompt_nll']:.3f}  exact match {entry['exact_match']:.3f}",
+            flush=True,
+        )
+        if entry["step"]:  # every entry's parameters are finite: the last good ones are kept
+            checkpoint.save(path, params, task.config, task.tokenizer)
+
+    params = model.init(task.config, np.random.default_rng(options.seed))
+    trainer.train(params, task.config, task.rows, task.held_out, settings, report)
+    print(f"{path} holds the model after {options.steps} steps")
+
+
+def generate(options):
+    params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
+    how = {"temperature": options.temperature, "top_k": options.top_k}
+    how["rng"] = np.random.default_rng(options.seed)
+    prompt = data.prompt_text(options.prompt, words.level)
+    print(experiments.answer(params, config, words, prompt, options.max_new_tokens, **how))
+
+
+def bench(options):
+    print(benchmark.HEAD)
+    for size in options.sizes:
+        print(benchmark.line(size), flush=True)
+
+
+class Progress:
+    """Time left, rewritten on one line of a terminal; silent elsewhere and in the first 2 s."""
+
+    def __init__(self, label):
+        self.label, self.start, self.shown = label, time.monotonic(), False
+
+    def __enter__(self):
+        return self
+
+    def report(self, done, total):
+        elapsed = time.monotonic() - self.start
+        if sys.stderr.isatty() and elapsed > 2:
+            self.shown = True
+            left = elapsed / done * (total - done)
+            print(f"\r{self.label} {done}/{total}, about {left:.0f} s left ", end="", file=sys.stderr)
+
+    def __exit__(self, *_):
+        if self.shown:
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr)

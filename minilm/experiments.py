@@ -1,0 +1,178 @@
+"""Trained comparisons: the same model, seeds and batches under masked, in-between and full loss.
+
+Everything here returns plain dicts that go to JSON; plots.py only reads those.
+"""
+
+import json
+import math
+import multiprocessing
+import os
+import platform
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from typing import NamedTuple
+
+import numpy as np
+
+from . import checkpoint, corpora, data, generate, model, tokenizer, train
+from . import params as tree
+
+WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Task(NamedTuple):
+    """Something to train on: rows, model, settings, and prompts to show samples for.
+
+    floor: -log P(x) that no model can go below, nats per token, or None where it is unknown.
+    """
+
+    name: str
+    config: model.Config
+    settings: train.Settings
+    tokenizer: tokenizer.Tokenizer
+    rows: list
+    held_out: list
+    prompts: list
+    floor: float | None
+
+
+def zoo_task(steps=300):
+    """The main experiment: a 1-layer model of 32 channels on the zoo corpus."""
+    zoo = corpora.zoo()
+    rows, held_out = (data.encode_all(part, zoo.tokenizer) for part in (zoo.train, zoo.held_out))
+    config = model.Config(len(zoo.tokenizer.vocab), n_positions=24, n_layer=1, n_head=4, n_embd=32)
+    settings = train.Settings(steps=steps, warmup=min(20, steps))
+    prompts = ["", zoo.held_out[0].prompt]
+    return Task("zoo", config, settings, zoo.tokenizer, rows, held_out, prompts, zoo.prompt_entropy)
+
+
+def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.15, lr=3e-3):
+    """A user's own prompt / completion rows, split by prompt so that repeated ones do not leak.
+
+    Raises ValueError for rows that cannot be used, or too few different prompts to split.
+    """
+    examples = data.read_jsonl(path)
+    words = tokenizer.build(level, [text for example in examples for text in (*example, "\n")])
+    parts = {False: [], True: []}
+    for prompt, response in examples:
+        example = data.Example(data.prompt_text(prompt, level), response)
+        parts[data.is_held_out(prompt, held_out_share)].append(example)
+    if not (parts[True] and parts[False]):
+        raise ValueError(
+            f"{path} has {len(examples)} rows, too few different prompts to hold some out: add rows"
+        )
+    rows, held_out = (data.encode_all(parts[side], words, max_tokens) for side in (False, True))
+    longest = max(len(row.tokens) for row in rows + held_out)
+    config = model.Config(len(words.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
+    settings = train.Settings(steps=steps, batch_size=16, warmup=min(20, steps), lr=lr)
+    prompts = [prompt for prompt, _ in parts[True][:3]]
+    return Task("data", config, settings, words, rows, held_out, prompts, None)
+
+
+def run(task, prompt_weight, seed):
+    """Train once. Returns {"history": [...], "samples": [[prompt, greedy answer], ...]}."""
+    settings = train.Settings(**{**asdict(task.settings), "prompt_weight": prompt_weight, "seed": seed})
+    params = model.init(task.config, np.random.default_rng(seed))
+    params, history = train.train(params, task.config, task.rows, task.held_out, settings)
+    samples = [[p, answer(params, task.config, task.tokenizer, p)] for p in task.prompts]
+    return {"history": history, "samples": samples}
+
+
+def answer(params, config, words, prompt, max_new_tokens=40, **how):
+    """What a model writes after <bos> and `prompt`, as text that shows where it stopped."""
+    ids = np.concatenate([[tokenizer.BOS_ID], words.encode(prompt)])
+    return words.decode(generate.generate(params, config, ids, max_new_tokens, **how))
+
+
+def compare(task, seeds, workers=1, report=None):
+    """Train with every prompt weight of WEIGHTS and every seed; a result dict for JSON.
+
+    With several workers the runs go side by side in fresh processes of one BLAS thread each; the
+    numbers are the same. `report(done, total)` is called after each run.
+    """
+    jobs = [(weight, seed) for seed in seeds for weight in WEIGHTS]
+    done = {}
+    for job, outcome in in_processes(task, jobs, workers):
+        done[job] = outcome
+        if report:
+            report(len(done), len(jobs))
+    return {
+        "task": task.name,
+        "config": asdict(task.config),
+        "settings": asdict(task.settings),
+        "rows": {"train": len(task.rows), "held_out": len(task.held_out)},
+        "parameters": tree.count(model.init(task.config, np.random.default_rng(0))),
+        "seeds": list(seeds),
+        "entropy_floor": task.floor,
+        "uniform": math.log(task.config.vocab_size),
+        "runs": {f"{w:g}": [done[w, seed]["history"] for seed in seeds] for w in WEIGHTS},
+        "samples": {f"{w:g}": done[w, seeds[0]]["samples"] for w in WEIGHTS},
+    }
+
+
+def in_processes(task, jobs, workers):
+    """Yield (job, run(task, *job)) as they finish."""
+    if workers <= 1:
+        yield from ((job, run(task, *job)) for job in jobs)
+        return
+    before = {name: os.environ.get(name) for name in BLAS_THREADS}
+    os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))  # read by the workers' NumPy
+    try:
+        # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+            futures = {pool.submit(run, task, *job): job for job in jobs}
+            yield from ((futures[future], future.result()) for future in as_completed(futures))
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def summary(result):
+    """Mean and standard deviation (ddof 1) over seeds at every 100 steps, and paired differences.
+
+    Returns (rows, gaps). A row is weight, step, then (mean, std) of exact match, response NLL and
+    prompt NLL. A gap is step, then for exact match and response NLL the (mean, std) of masked -
+    full within each seed and the number of seeds in which masked is better.
+    """
+    steps = [entry["step"] for entry in result["runs"]["0"][0]]
+    rows, gaps = [], []
+    for i, step in enumerate(steps):
+        if step and (step % 100 == 0 or step == steps[-1]):
+            table = {weight: values(runs, i) for weight, runs in result["runs"].items()}
+            for weight, numbers in table.items():
+                rows.append((weight, step, *(mean_std(column) for column in numbers.T)))
+            match, response = (table["0"] - table["1"]).T[:2]
+            wins = int((match > 0).sum()), int((response < 0).sum())
+            gaps.append((step, mean_std(match), wins[0], mean_std(response), wins[1]))
+    return rows, gaps
+
+
+def mean_std(numbers):
+    """Mean and sample standard deviation (0 for a single number)."""
+    return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
+
+
+def values(runs, i):
+    """(seeds, 3): exact match, response NLL, prompt NLL of every seed's i-th history entry."""
+    keys = ("exact_match", "response_nll", "prompt_nll")
+    return np.array([[history[i][key] for key in keys] for history in runs])
+
+
+def versions():
+    """What the numbers were made with."""
+    return {"python": platform.python_version(), "numpy": np.__version__}
+
+
+def write_json(path, result):
+    """Write a result dict with its versions; the file changes only when all of it is written."""
+    text = json.dumps({**result, "versions": versions()}, indent=1) + "\n"
+    with checkpoint.replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def read_json(path):
+    """Read a result dict back."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)

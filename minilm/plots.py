@@ -1,0 +1,173 @@
+"""Result dicts -> figures, each with a caption of its numbers and a text for who cannot see it.
+
+The only module that imports matplotlib. Colours and line styles mean the same in every figure:
+masked blue solid, weight 0.1 green dash-dotted, full orange dashed.
+"""
+
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from . import checkpoint, experiments
+
+STYLE = {
+    "0": {"color": "#0072B2", "linestyle": "-", "label": "masked"},
+    "0.1": {"color": "#009E73", "linestyle": "-.", "label": "weight 0.1"},
+    "1": {"color": "#D55E00", "linestyle": "--", "label": "full"},
+}
+FONT = 12
+ALT = {
+    "anatomy": "Two bar charts, one group of bars a token, one bar a loss. Left, gradient norms at the "
+    "logits: the masked bars of the prompt's targets are 0, those at weight 0.1 small, those of the full "
+    "loss large, and all three are equal at the answer. Right, gradient norms at the embeddings: no bar is 0.",
+    "curves": "Three line charts over training steps, one line a loss with a band over seeds: held-out "
+    "exact match, negative log-likelihood of the answers, negative log-likelihood of the prompts.",
+}
+
+
+def anatomy(result):
+    """Figure 1: gradient norms at the logits (left) and at the embeddings (right)."""
+    figure = new_figure(10, 4.6)
+    left, right = figure.subplots(1, 2)
+    titles = (
+        "at the logits, a row for each target:\nmasked rows are exactly 0",
+        "at the embeddings, a row for each input:\nattention still brings gradient",
+    )
+    panels = zip((left, right), ("dlogits", "dembedding"), ("targets", "inputs"), titles, strict=True)
+    for axes, key, tokens, title in panels:
+        grouped_bars(axes, result[key])
+        axes.set_xticks(range(len(result[tokens])), result[tokens], rotation=20)
+        axes.set_title(title, fontsize=FONT)
+    left.set_ylabel("norm of dL/dlogits", fontsize=FONT)
+    right.set_ylabel("norm of dL/dembedding (log)", fontsize=FONT)
+    right.set_yscale("log")
+    figure.legend(
+        *left.get_legend_handles_labels(), frameon=False, fontsize=FONT, ncols=3, loc="outside lower center"
+    )
+    return figure
+
+
+def grouped_bars(axes, norms):
+    """One group of bars a position, one bar a loss; a bar of height 0 is marked "0"."""
+    for k, (weight, heights) in enumerate(norms.items()):
+        style = STYLE[weight]
+        x = np.arange(len(heights)) + (k - 1) * 0.27
+        axes.bar(x, heights, 0.25, color=style["color"], label=style["label"])
+        for place, height in zip(x, heights, strict=True):
+            if height == 0:
+                axes.text(place, 0, "0", ha="center", va="bottom", color=style["color"], fontsize=FONT)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def anatomy_caption(result):
+    """Caption of figure 1."""
+    logits, embedding = result["dlogits"], result["dembedding"]
+    masked = logits["0"][:-1]
+    return (
+        f"On 'User: What is 2+2? Assistant: 4', masking makes {masked.count(0.0)} of "
+        f"{len(masked)} prompt rows of dL/dlogits exactly 0 (full loss: {min(logits['1'][:-1]):.2f} "
+        f"to {max(logits['1'][:-1]):.2f}) and leaves the row that predicts '4' at "
+        f"{logits['0'][-1]:.2f} under every loss; yet every prompt token's embedding still gets "
+        f"gradient from the answer, {min(embedding['0']):.2f} to {max(embedding['0']):.2f} "
+        f"(random 2-layer model of {result['config']['n_embd']} channels, float64, summed loss, one seed)."
+    )
+
+
+def curves(result):
+    """Figure 2: exact match, response NLL and prompt NLL over steps, mean and +- 1 std of seeds."""
+    figure = new_figure(11.5, 4.2)
+    panels = figure.subplots(1, 3)
+    titles = ("held-out exact match", "answers: -log P(y|x)", "prompts: -log P(x)")
+    for k, (axes, title) in enumerate(zip(panels, titles, strict=True)):
+        ends = {weight: band(axes, runs, k, weight) for weight, runs in result["runs"].items()}
+        axes.set_title(title, fontsize=FONT + 1)
+        axes.set_xlabel("training step", fontsize=FONT)
+        axes.spines[["top", "right"]].set_visible(False)
+        if k == 2:
+            axes.set_yscale("log")
+            reference_lines(axes, result)
+        label_ends(axes, ends)
+    panels[0].set_ylabel("share of rows", fontsize=FONT)
+    panels[1].set_ylabel("nats per token", fontsize=FONT)
+    panels[2].set_ylabel("nats per token (log scale)", fontsize=FONT)
+    for axes in panels[:2]:
+        axes.set_ylim(bottom=0)
+    return figure
+
+
+def band(axes, runs, k, weight):
+    """Draw one loss's mean and band; returns its last point."""
+    steps = [entry["step"] for entry in runs[0]]
+    numbers = np.array([experiments.values(runs, i)[:, k] for i in range(len(steps))])
+    mean = numbers.mean(axis=1)
+    style = STYLE[weight]
+    axes.plot(steps, mean, linewidth=2, **style)
+    if len(runs) > 1:
+        spread = numbers.std(axis=1, ddof=1)
+        axes.fill_between(steps, mean - spread, mean + spread, color=style["color"], alpha=0.15, lw=0)
+    return steps[-1], mean[-1]
+
+
+def reference_lines(axes, result):
+    """The two levels that a prompt's NLL is judged by."""
+    levels = [(result["uniform"], "uniform guess, ln V"), (result["entropy_floor"], "entropy floor")]
+    for level, name in levels:
+        if level is not None:
+            axes.axhline(level, color="0.45", linewidth=1, linestyle=":")
+            right = result["settings"]["steps"]
+            text = f"{name} = {level:.3f}"
+            axes.text(right, level * 0.96, text, ha="right", va="top", fontsize=FONT - 1, color="0.35")
+    low = result["entropy_floor"] or min(e["prompt_nll"] for run in result["runs"]["1"] for e in run)
+    axes.set_ylim(bottom=low * 0.75)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_yticks([1, 2, 5, 10, 20])
+    axes.yaxis.set_minor_formatter(lambda *_: "")
+
+
+def label_ends(axes, ends):
+    """Write each line's name at its right end, moved apart where two would overlap."""
+    order = sorted(ends, key=lambda weight: ends[weight][1])
+    to_pixels, to_data = axes.transData, axes.transData.inverted()
+    taken = -np.inf
+    for weight in order:
+        x, y = to_pixels.transform(ends[weight])
+        y = max(y, taken + 17)
+        taken = y
+        place = to_data.transform((x + 6, y))
+        style = STYLE[weight]
+        axes.text(*place, style["label"], color=style["color"], va="center", fontsize=FONT, clip_on=False)
+
+
+def curves_caption(result):
+    """Caption of figure 2."""
+    rows, gaps = experiments.summary(result)
+    last = {weight: numbers for weight, step, *numbers in rows[-len(result["runs"]) :]}
+    step, (gap, _), won, *_ = gaps[-1]
+    seeds = len(result["seeds"])
+
+    def part(k, digits):
+        text = (f"{STYLE[w]['label']} {m[k][0]:.{digits}f} +- {m[k][1]:.{digits}f}" for w, m in last.items())
+        return ", ".join(text)
+
+    floor = result["entropy_floor"]
+    return (
+        f"After {step} steps, mean +- std over {seeds} seed{'s' * (seeds > 1)}: exact match {part(0, 3)} "
+        f"(masked - full {gap:+.3f}, masked ahead in {won} of {seeds}); -log P(y|x) {part(1, 3)}; "
+        f"-log P(x) {part(2, 3)} nats per token"
+        + (f", entropy floor {floor:.3f}, uniform {result['uniform']:.2f}." if floor else ".")
+        + " The masked model's log P(x) is not held down or fixed, it is un-optimised."
+    )
+
+
+def new_figure(width, height):
+    """A figure that needs no display."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure, path, alt):
+    """Write a PNG whose metadata holds the alternative text; whole or not at all."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Description": alt, "Software": None})
+    with checkpoint.replacing(path) as file:
+        file.write(buffer.getvalue())

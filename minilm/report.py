@@ -1,0 +1,97 @@
+"""The main job's numbers as plain text."""
+
+import math
+
+from . import anatomy, data, experiments
+
+NAMES = {"0": "masked", "0.1": "weight 0.1", "1": "full"}
+
+
+def mask_and_decomposition():
+    """The mask table of the course's question, and the identities behind it, measured."""
+    words, row, _, _ = anatomy.seed_example()
+    d = anatomy.decomposition()
+    gap = abs(d["log_p_xy"] - (d["log_p_x"] + d["log_p_y_given_x"]))
+    return f"""\
+Which of {list(anatomy.TOKENS)} carries loss?
+
+{data.mask_table(row, words)}
+
+Only the row that reads 'Assistant:' and predicts '4'. (<bos> stands in front so that 'User:' is
+predicted, too; in training an <eos> follows the answer, with weight 1: it teaches to stop.)
+
+What the mask leaves, in a random float64 model with {d["parameters"]:,} parameters:
+
+  log P(x, y)                {d["log_p_xy"]:10.6f}
+  log P(x) + log P(y|x)      {d["log_p_x"] + d["log_p_y_given_x"]:10.6f}   = {d["log_p_x"]:.6f} + \
+({d["log_p_y_given_x"]:.6f}), apart by {gap:.0e}
+  g_full against g_x + g_y                                    relative error {d["sum_error"]:.0e}
+  masked gradient against finite differences of -log P(y|x)   relative error {d["masked_vs_numeric"]:.0e}
+  other targets on the prompt: the masked gradient changes by {d["masked_change"]}, the full one by \
+{d["full_change"]:.1f}
+"""
+
+
+def comparison(result):
+    """The table of a comparison: mean +- std over seeds, and the paired differences."""
+    rows, gaps = experiments.summary(result)
+    lines = [
+        f"{result['rows']['train']} rows to train on, {result['rows']['held_out']} held out; "
+        f"{result['parameters']:,} parameters; {len(result['seeds'])} seeds, mean +- std",
+        "",
+        f"{'loss':<12}{'step':>5}   {'exact match':<17}{'-log P(y|x)':<17}{'-log P(x)':<17}nats per token",
+    ]
+    for weight, step, *numbers in rows:
+        cells = "".join(f"{f'{mean:.3f} +- {std:.3f}':<17}" for mean, std in numbers)
+        lines.append(f"{NAMES[weight]:<12}{step:>5}   {cells}".rstrip())
+    lines.append("")
+    seeds = len(result["seeds"])
+    for step, match, match_wins, response, response_wins in gaps:
+        lines.append(
+            f"step {step}, masked - full in each seed: exact match {match[0]:+.3f} "
+            f"(better in {match_wins} of {seeds}), -log P(y|x) {response[0]:+.3f} "
+            f"(better in {response_wins} of {seeds})"
+        )
+    lines.append(verdict(gaps[-1], seeds))
+    if result["entropy_floor"]:
+        lines.append(
+            f"-log P(x) cannot go below {result['entropy_floor']:.3f} (the prompts' entropy); "
+            f"a uniform guess has {result['uniform']:.3f}"
+        )
+    return "\n".join(lines)
+
+
+def verdict(gap, seeds):
+    """Which loss left the more likely answers, or that the seeds do not tell.
+
+    They tell when the mean paired difference exceeds twice its standard error.
+    """
+    step, _, _, (mean, std), _ = gap
+    if seeds < 3:
+        return f"Fewer than 3 seeds do not tell which loss is ahead after {step} steps."
+    if abs(mean) <= 2 * std / math.sqrt(seeds):
+        return f"On answers no loss is clearly ahead after {step} steps: masked - full is within its spread."
+    ahead = "masked" if mean < 0 else "full"
+    return f"On answers the {ahead} loss is ahead after {step} steps, by {abs(mean):.3f} nats per token."
+
+
+def overview(task):
+    """What of a user's rows is trained on: the supervised share, and the first row's mask."""
+    supervised = sum(int(data.response_mask(row.roles[1:]).sum()) for row in task.rows)
+    targets = sum(len(row.roles) - 1 for row in task.rows)
+    head, *lines = data.mask_table(task.rows[0], task.tokenizer).split("\n")
+    start = int(data.prompt_mask(task.rows[0].roles).sum())  # the first response target's line
+    shown = [head, *lines[:2], "...", *lines[max(start - 3, 2) : start + 6], "..."]
+    return (
+        f"masked loss: {supervised:,} of {targets:,} targets carry loss "
+        f"({supervised / targets:.0%}); in the first row:\n\n" + "\n".join(shown) + "\n"
+    )
+
+
+def samples(result):
+    """What the first seed's models write, greedily, after <bos> and some held-out prompts."""
+    lines = ["Greedy samples (first seed):"]
+    for k, (prompt, _) in enumerate(result["samples"]["0"]):
+        lines.append(f"  after <bos> {prompt}".rstrip())
+        lines += [f"    {NAMES[w]:<11} {pairs[k][1]!r}" for w, pairs in result["samples"].items()]
+    return "\n".join(lines)
