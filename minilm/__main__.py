@@ -76,6 +76,13 @@ def parser():
     return top, subparsers.choices
 
 
+def seed(text):
+    """A whole number that is not negative, as NumPy's generators want it."""
+    if int(text) < 0:
+        raise ValueError
+    return int(text)
+
+
 def add_mask(command):
     sub = command(
         "mask",
@@ -115,7 +122,7 @@ def add_train(command):
     sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
     sub.add_argument("--steps", type=int, default=300)
     sub.add_argument("--lr", type=float, default=3e-3, help="peak learning rate (default 0.003)")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=seed, default=0)
     sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens")
 
 
@@ -131,7 +138,7 @@ def add_generate(command):
     sub.add_argument("--max-new-tokens", type=int, default=100, metavar="N")
     sub.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default)")
     sub.add_argument("--top-k", type=int, metavar="K", help="draw from the K most likely tokens only")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=seed, default=0)
 
 
 def add_bench(command):

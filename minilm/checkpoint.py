@@ -7,8 +7,10 @@ killed process or a full disk leaves the old file as it was.
 
 import json
 import os
+import struct
 import tempfile
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +19,11 @@ import numpy as np
 from . import model
 from . import params as tree
 from .tokenizer import Tokenizer
+
+DAMAGED = (  # what json, zipfile and NumPy raise on bytes that are not what they should be
+    *(ValueError, TypeError, KeyError, AttributeError, EOFError, RuntimeError),
+    *(OSError, zipfile.BadZipFile, zlib.error, struct.error, MemoryError, SyntaxError),
+)
 
 
 def save(path, params, config, tokenizer):
@@ -38,19 +45,19 @@ def load(path):
 
     Raises ValueError, in one sentence, for anything that is not a whole minilm checkpoint.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        meta = json.loads(str(arrays.pop("meta")))
-        config = model.Config(**meta["config"])
-        tokenizer = Tokenizer(meta["tokenizer"]["level"], tuple(meta["tokenizer"]["vocab"]))
-    except FileNotFoundError:
-        raise ValueError(f"{path} does not exist: train writes it with --out") from None
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is not a whole minilm checkpoint ({type(error).__name__}): it was cut short, "
-            "damaged, or written by something else; train again or restore a copy"
-        ) from None
+    if not Path(path).is_file():
+        raise ValueError(f"{path} is no file: give the folder that `train --out` wrote")
+    with open(path, "rb") as file:
+        try:
+            arrays = dict(np.load(file, allow_pickle=False))
+            meta = json.loads(str(arrays.pop("meta")))
+            config = model.Config(**meta["config"])
+            tokenizer = Tokenizer(meta["tokenizer"]["level"], tuple(meta["tokenizer"]["vocab"]))
+        except DAMAGED as error:
+            raise ValueError(
+                f"{path} is not a whole minilm checkpoint ({type(error).__name__}): it was cut short, "
+                "damaged, or written by something else; train again or restore a copy"
+            ) from None
     params = tree.from_named(arrays)
     try:
         model.check_params(params, config)

@@ -47,7 +47,7 @@ def zoo(seed=0, n_train=4000, n_held_out=512):
     train, held_out, log_probs = [], [], []
     while len(train) < n_train or len(held_out) < n_held_out:
         example, log_prob = draw(rng, facts)
-        if not data.is_held_out(example.prompt, HELD_OUT_SHARE):
+        if data.prompt_hash(example.prompt) >= HELD_OUT_SHARE:
             train.append(example)
         elif len(held_out) < n_held_out:
             held_out.append(example)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .tokenizer import BOS_ID, EOS_ID, PAD_ID
+from .tokenizer import BOS_ID, EOS_ID, PAD_ID, utf8
 
 PAD, BOS, PROMPT, RESPONSE, EOS = range(5)
 ROLES = ("pad", "bos", "prompt", "response", "eos")
@@ -63,6 +63,10 @@ def encode_all(examples, tokenizer, max_tokens=None):
     """
     if not examples:
         raise ValueError("there are no examples: the data set is empty")
+    if max_tokens is not None and max_tokens < 2:
+        raise ValueError(
+            f"max_tokens is {max_tokens}: a row needs at least 2, one to read and one to predict"
+        )
     rows = []
     for number, example in enumerate(examples):
         try:
@@ -146,13 +150,14 @@ def prompt_text(prompt, level):
     return prompt if level == "word" else prompt + "\n"
 
 
-def is_held_out(prompt, share):
-    """Whether a prompt belongs to the held-out part, by a hash of its text without case and ends.
+def prompt_hash(prompt):
+    """A number in [0, 1) from a prompt's text without case and blank ends, to split data by.
 
     Repeated prompts thus always fall on the same side, on every machine and in every run.
+    Source: the first 8 bytes of SHA-256.
     """
     digest = hashlib.sha256(prompt.strip().casefold().encode("utf-8")).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def read_jsonl(path):
@@ -167,7 +172,7 @@ def read_jsonl(path):
             if line.strip():
                 try:
                     examples.append(_parse(line))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise ValueError(f"{path}, line {number}: {_reason(error)}") from None
     if not examples:
         raise ValueError(f"{path} holds no rows: the data set is empty")
@@ -192,6 +197,7 @@ def _parse(line):
         if not isinstance(row.get(key), str) or not row[key]:
             found = f"is {row[key]!r}" if key in row else "is missing"
             raise ValueError(f"the field {key!r} {found}: it must be a string that is not empty")
+        utf8(row[key])
     return Example(row["prompt"], row["completion"])
 
 

@@ -50,18 +50,18 @@ def zoo_task(steps=300):
 def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.15, lr=3e-3):
     """A user's own prompt / completion rows, split by prompt so that repeated ones do not leak.
 
-    Raises ValueError for rows that cannot be used, or too few different prompts to split.
+    Raises ValueError for rows that cannot be used, or a single prompt.
     """
     examples = data.read_jsonl(path)
     words = tokenizer.build(level, [text for example in examples for text in (*example, "\n")])
+    hashes = sorted({data.prompt_hash(prompt) for prompt, _ in examples})
+    if len(hashes) < 2:
+        raise ValueError(f"{path} has a single prompt, so none can be held out: add other rows")
+    first_kept = hashes[max(1, round(held_out_share * len(hashes)))]
     parts = {False: [], True: []}
     for prompt, response in examples:
         example = data.Example(data.prompt_text(prompt, level), response)
-        parts[data.is_held_out(prompt, held_out_share)].append(example)
-    if not (parts[True] and parts[False]):
-        raise ValueError(
-            f"{path} has {len(examples)} rows, too few different prompts to hold some out: add rows"
-        )
+        parts[data.prompt_hash(prompt) < first_kept].append(example)
     rows, held_out = (data.encode_all(parts[side], words, max_tokens) for side in (False, True))
     longest = max(len(row.tokens) for row in rows + held_out)
     config = model.Config(len(words.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
@@ -85,11 +85,13 @@ def answer(params, config, words, prompt, max_new_tokens=40, **how):
     return words.decode(generate.generate(params, config, ids, max_new_tokens, **how))
 
 
-def compare(task, seeds, workers=1, report=None):
+def compare(task, seeds, workers=0, report=None):
     """Train with every prompt weight of WEIGHTS and every seed; a result dict for JSON.
 
-    With several workers the runs go side by side in fresh processes of one BLAS thread each; the
-    numbers are the same. `report(done, total)` is called after each run.
+    With `workers` the runs go side by side in that many fresh processes of one BLAS thread each;
+    without, one after the other in this one. The numbers are the same to the bit if this process
+    has one BLAS thread, too (OPENBLAS_NUM_THREADS=1), and else differ by rounding, which training
+    amplifies. `report(done, total)` is called after each run.
     """
     jobs = [(weight, seed) for seed in seeds for weight in WEIGHTS]
     done = {}
@@ -113,7 +115,7 @@ def compare(task, seeds, workers=1, report=None):
 
 def in_processes(task, jobs, workers):
     """Yield (job, run(task, *job)) as they finish."""
-    if workers <= 1:
+    if not workers:
         yield from ((job, run(task, *job)) for job in jobs)
         return
     before = {name: os.environ.get(name) for name in BLAS_THREADS}

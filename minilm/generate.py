@@ -77,7 +77,8 @@ def choose(logits, temperature, top_k, rng):
     logits = logits.astype(np.float64)
     if top_k is not None and top_k < len(logits):
         logits[np.argsort(-logits, kind="stable")[top_k:]] = -np.inf
-    probs = np.exp((logits - logits.max()) / temperature)
+    with np.errstate(over="ignore"):  # a tiny temperature sends all but the best to -inf
+        probs = np.exp((logits - logits.max()) / temperature)
     return int(rng.choice(len(probs), p=probs / probs.sum()))
 
 

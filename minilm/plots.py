@@ -19,8 +19,8 @@ STYLE = {
 FONT = 12
 ALT = {
     "anatomy": "Two bar charts, one group of bars a token, one bar a loss. Left, gradient norms at the "
-    "logits: the masked bars of the prompt's targets are 0, those at weight 0.1 small, those of the full "
-    "loss large, and all three are equal at the answer. Right, gradient norms at the embeddings: no bar is 0.",
+    "logits: the masked bars of the prompt's targets are 0, those at weight 0.1 small, those of full "
+    "loss large, and all three are equal at the answer. Right, gradient norms at the embeddings: none is 0.",
     "curves": "Three line charts over training steps, one line a loss with a band over seeds: held-out "
     "exact match, negative log-likelihood of the answers, negative log-likelihood of the prompts.",
 }

@@ -38,7 +38,7 @@ class Tokenizer:
         if not isinstance(text, str):
             raise ValueError(f"cannot encode {type(text).__name__}: text must be a string")
         if self.level == "byte":
-            return np.frombuffer(_utf8(text), dtype=np.uint8).astype(np.int64) + 3
+            return np.frombuffer(utf8(text), dtype=np.uint8).astype(np.int64) + 3
         pieces = _split(text, self.level)
         try:
             return np.array([self.ids[piece] for piece in pieces], dtype=np.int64)
@@ -93,7 +93,8 @@ def _split(text, level):
     return (text.split(" ") if text else []) if level == "word" else list(text)
 
 
-def _utf8(text):
+def utf8(text):
+    """Text -> bytes. Raises ValueError for a lone surrogate, which JSON can hold and UTF-8 cannot."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:

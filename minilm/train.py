@@ -38,6 +38,8 @@ class Settings:
         for name in ("steps", "batch_size", "eval_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}: it must not be negative")
         for name in ("lr", "clip"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):

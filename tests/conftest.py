@@ -1,0 +1,17 @@
+"""Shared fixtures: a random generator and a small model with an uneven batch."""
+
+import numpy as np
+import pytest
+
+from minilm import gradcases
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def case(rng):
+    """(params, batch, config) in float64, scale 1, uneven rows and weights."""
+    return gradcases.model_case(rng)

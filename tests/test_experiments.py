@@ -1,0 +1,129 @@
+"""The numbers behind the figures, on short runs: identities, processes, JSON, drawing."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from minilm import anatomy, experiments, plots, report
+
+
+@pytest.fixture(scope="module")
+def task():
+    zoo = experiments.zoo_task(steps=3)
+    return zoo._replace(rows=zoo.rows[:200], held_out=zoo.held_out[:40])
+
+
+@pytest.fixture(scope="module")
+def result(task):
+    return experiments.compare(task, range(3))
+
+
+def test_decomposition_holds_for_several_models():
+    for seed in range(3):
+        d = anatomy.decomposition(seed)
+        assert d["log_p_xy"] == pytest.approx(d["log_p_x"] + d["log_p_y_given_x"], abs=1e-12)
+        assert d["sum_error"] < 1e-14 and d["masked_vs_numeric"] < 1e-8
+        assert d["masked_change"] == 0.0 and d["full_change"] > 0.1
+
+
+def test_anatomy_zero_at_masked_logits_only():
+    norms = anatomy.anatomy()
+    assert norms["dlogits"]["0"][:5] == [0.0] * 5
+    assert all(norms["dlogits"][w][5] == norms["dlogits"]["1"][5] > 0.1 for w in ("0", "0.1"))
+    np.testing.assert_allclose(norms["dlogits"]["0.1"][:5], 0.1 * np.array(norms["dlogits"]["1"][:5]))
+    assert min(norms["dembedding"]["0"]) > 0.01
+
+
+def test_worker_processes_give_the_same_numbers(task, result):
+    done = []
+    two = experiments.compare(task, range(3), workers=2, report=lambda *a: done.append(a))
+    assert done == [(i + 1, 9) for i in range(9)]
+    assert experiments.compare(task, range(3), workers=1) == two
+    code = (
+        "import pickle, sys; from minilm import experiments; task = pickle.load(sys.stdin.buffer)\n"
+        "sys.stdout.buffer.write(pickle.dumps(experiments.compare(task, range(3))))"
+    )
+    here = subprocess.run(
+        [sys.executable, "-c", code],
+        input=pickle.dumps(task),
+        stdout=subprocess.PIPE,
+        check=True,
+        env={**os.environ, **dict.fromkeys(experiments.BLAS_THREADS, "1")},
+    )
+    assert pickle.loads(here.stdout) == two
+    last = [r["runs"]["1"][0][-1]["response_nll"] for r in (two, result)]
+    assert last[0] == pytest.approx(last[1], rel=1e-4)  # several BLAS threads: rounding only
+
+
+def test_losses_are_compared_on_the_same_start_and_batches(result):
+    for seed in range(3):
+        starts = [runs[seed][0] for runs in result["runs"].values()]
+        assert starts[0] == starts[1] == starts[2]
+    assert len({str(runs) for runs in result["runs"].values()}) == 3
+
+
+def test_summary_by_hand():
+    def history(match, response):
+        return [
+            {"step": 0, "exact_match": 0, "response_nll": 9, "prompt_nll": 9},
+            {"step": 100, "exact_match": match, "response_nll": response, "prompt_nll": 2.0},
+        ]
+
+    result = {
+        "runs": {"0": [history(0.5, 1.0), history(0.7, 1.0)], "1": [history(0.6, 1.5), history(0.3, 2.5)]}
+    }
+    rows, gaps = experiments.summary(result)
+    assert rows[0][:2] == ("0", 100) and rows[0][2] == pytest.approx((0.6, 0.02**0.5))
+    step, match, match_wins, response, response_wins = gaps[0]
+    assert (step, match_wins, response_wins) == (100, 1, 2)
+    assert match == pytest.approx((0.15, 0.125**0.5)) and response == pytest.approx((-1.0, 0.5**0.5))
+
+
+def test_verdict_is_only_as_sure_as_the_seeds():
+    assert "masked loss is ahead" in report.verdict((300, 0, 0, (-0.5, 0.1), 0), 10)
+    assert "full loss is ahead" in report.verdict((300, 0, 0, (0.5, 0.1), 0), 10)
+    assert "no loss is clearly ahead" in report.verdict((300, 0, 0, (-0.05, 0.1), 0), 10)
+    assert "do not tell" in report.verdict((300, 0, 0, (-0.5, 0.0), 0), 2)
+
+
+def test_json_survives_and_figures_need_nothing_else(result, tmp_path):
+    path = tmp_path / "sub" / "result.json"
+    experiments.write_json(path, result)
+    read = experiments.read_json(path)
+    assert read["runs"] == result["runs"] and read["versions"]["numpy"] == np.__version__
+    for figure in (plots.curves(read), plots.anatomy(anatomy.anatomy())):
+        plots.save(figure, tmp_path / "figure.png", "a description")
+        content = (tmp_path / "figure.png").read_bytes()
+        assert content.startswith(b"\x89PNG") and b"a description" in content
+    assert "mean +- std over 3 seeds" in plots.curves_caption(read)
+
+
+def test_figures_are_byte_stable(result, tmp_path):
+    for name in ("a", "b"):
+        plots.save(plots.curves(result), tmp_path / name, "same")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_repeated_prompts_do_not_leak(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = [f'{{"prompt": "Question {i % 30}?", "completion": "answer {i}"}}\n' for i in range(90)]
+    path.write_text("".join(rows), encoding="utf-8")
+    task = experiments.jsonl_task(path)
+    sides = [{tuple(row.tokens[row.roles == 2]) for row in part} for part in (task.rows, task.held_out)]
+    assert len(sides[0]) + len(sides[1]) == 30 and not sides[0] & sides[1]
+    assert len(task.rows) + len(task.held_out) == 90
+
+
+def test_import_brings_numpy_and_nothing_heavier():
+    code = (
+        "import sys, numpy; before = set(sys.modules); import minilm\n"
+        "print(sorted(m.split('.')[0] for m in set(sys.modules) - before))"
+    )
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    allowed = {"minilm", *sys.stdlib_module_names, "numpy"}
+    assert set(eval(modules.stdout)) <= allowed
+    assert not {"multiprocessing", "argparse", "concurrent"} & set(eval(modules.stdout))

@@ -1,0 +1,71 @@
+"""Decoding: the cache changes nothing, and every rule of choosing holds."""
+
+import numpy as np
+import pytest
+
+from minilm import generate, gradcases, model
+from minilm.tokenizer import EOS_ID
+
+
+@pytest.fixture
+def tiny(rng):
+    config = model.Config(vocab_size=11, n_positions=12, n_layer=2, n_head=2, n_embd=6)
+    return gradcases.random_params(config, rng), config
+
+
+def test_cached_logits_equal_the_full_forward(tiny, rng):
+    params, config = tiny
+    ids = rng.integers(0, 11, (3, 12))
+    full, _ = model.forward(params, ids, config)
+    cache = generate.empty_cache(params, config, batch_size=3)
+    for start, end in ((0, 4), (4, 5), (5, 6), (6, 10), (10, 12)):
+        logits = generate.next_logits(params, config, ids[:, start:end], cache, start)
+        np.testing.assert_allclose(logits, full[:, end - 1], atol=1e-10)
+
+
+def test_greedy_equals_argmax_of_the_full_forward(tiny):
+    params, config = tiny
+    new = generate.generate(params, config, [0, 5, 7], 9)
+    ids = [0, 5, 7]
+    for token in new:
+        assert token == model.forward(params, np.array([ids]), config)[0][0, -1].argmax()
+        ids.append(token)
+    assert new[-1] == EOS_ID or len(ids) == config.n_positions
+
+
+def test_stops_at_eos_at_the_limit_and_at_the_last_position(tiny):
+    params, config = tiny
+
+    def favour(token):  # a head that always prefers one token
+        weight = np.zeros((6, 11))
+        weight[:, token] = 1
+        ones = {"weight": np.zeros(6), "bias": np.ones(6)}
+        return {**params, "ln_f": ones, "lm_head": {"weight": weight}}
+
+    assert generate.generate(favour(EOS_ID), config, [0, 5], 9) == [EOS_ID]
+    assert generate.generate(favour(7), config, [0, 5], 4) == [7] * 4
+    # 12 positions can be read, so 11 more tokens follow the first, and one that is never read.
+    assert generate.generate(favour(7), config, [0], 99) == [7] * 12
+
+
+def test_temperature_and_top_k_draw_from_the_right_distribution():
+    logits = np.log(np.array([0.1, 0.2, 0.3, 0.4]))
+    rng = np.random.default_rng(0)
+
+    def frequencies(temperature, top_k):
+        draws = [generate.choose(logits, temperature, top_k, rng) for _ in range(4000)]
+        return np.bincount(draws, minlength=4) / 4000
+
+    np.testing.assert_allclose(frequencies(1.0, None), [0.1, 0.2, 0.3, 0.4], atol=0.03)
+    np.testing.assert_allclose(frequencies(1.0, 2), [0, 0, 3 / 7, 4 / 7], atol=0.03)
+    np.testing.assert_allclose(frequencies(0.5, None), np.array([1, 4, 9, 16]) / 30, atol=0.03)
+    assert generate.choose(logits, 0, None, None) == 3
+
+
+def test_same_seed_same_text(tiny):
+    params, config = tiny
+    a, b = (
+        generate.generate(params, config, [0], 9, temperature=1.0, rng=np.random.default_rng(5))
+        for _ in range(2)
+    )
+    assert a == b

@@ -1,0 +1,128 @@
+"""Optimisers by hand, the loop's promises, and an evaluation that agrees with first principles."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import minilm
+from minilm import data, model, optim, tokenizer, train
+from minilm import params as tree
+
+WORDS = tokenizer.build("char", ["abcdefgh"])
+EXAMPLES = [data.Example(p, r) for p, r in (("gb", "c"), ("abc", "defg"), ("h", "ah"), ("dd", "e"))]
+ROWS = data.encode_all(EXAMPLES, WORDS)
+CONFIG = model.Config(len(WORDS.vocab), 9, 1, 2, 8)
+SETTINGS = train.Settings(steps=12, batch_size=3, lr=0.02, warmup=2, eval_every=5)
+
+
+def fresh(dtype=np.float32):
+    return model.init(CONFIG, np.random.default_rng(0), std=0.2, dtype=dtype)
+
+
+def test_adamw_first_steps_by_hand():
+    vector, state = np.array([1.0, -1.0]), optim.init(np.zeros(2))
+    optim.adamw(vector, np.array([2.0, -0.5]), state, lr=0.1)
+    np.testing.assert_allclose(vector, [0.9, -0.9], atol=1e-7)  # the first step is lr * sign(g)
+    # Second step, gradient 0 for entry 0: m = .9 * .2 / (1 - .81), v = .95 * .2 / (1 - .9025).
+    optim.adamw(vector, np.array([0.0, -0.5]), state, lr=0.1, weight_decay=0.5)
+    step = 0.1 * (0.18 / 0.19) / np.sqrt(0.19 / 0.0975)
+    np.testing.assert_allclose(vector, [0.9 * 0.95 - step, -0.9 * 0.95 + 0.1], atol=1e-7)
+
+
+def test_sgd_and_clipping_by_hand():
+    vector, gradient = np.array([1.0, 1.0]), np.array([3.0, 4.0])
+    assert optim.clip(gradient, 10) == 5 and gradient.tolist() == [3, 4]
+    assert optim.clip(gradient, 1) == 5
+    np.testing.assert_allclose(gradient, [0.6, 0.8])
+    optim.sgd(vector, gradient, optim.init(vector), lr=0.5)
+    np.testing.assert_allclose(vector, [0.7, 0.6])
+
+
+def test_schedules_warm_up_and_come_down():
+    linear = [optim.linear(s, 10, 2) for s in range(1, 11)]
+    np.testing.assert_allclose(linear, [0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0])
+    cosine = [optim.cosine(s, 10, 2) for s in (1, 2, 6, 10)]
+    np.testing.assert_allclose(cosine, [0.5, 1, 0.5, 0], atol=1e-15)
+    assert optim.linear(1, 1, 1) == 1 and optim.linear(1, 1, 0) == 0
+
+
+def test_same_seed_same_bits_and_the_caller_keeps_its_parameters():
+    params = fresh()
+    before = tree.flatten(params)
+    a, history_a = train.train(params, CONFIG, ROWS, ROWS, SETTINGS)
+    b, history_b = train.train(params, CONFIG, ROWS, ROWS, SETTINGS)
+    np.testing.assert_array_equal(tree.flatten(a), tree.flatten(b))
+    assert history_a == history_b
+    np.testing.assert_array_equal(tree.flatten(params), before)
+    c, _ = train.train(params, CONFIG, ROWS, ROWS, dataclasses.replace(SETTINGS, seed=1))
+    assert (tree.flatten(a) != tree.flatten(c)).any()
+
+
+def test_history_has_all_three_numbers_whichever_loss_trains():
+    for weight in (0.0, 0.1, 1.0):
+        settings = dataclasses.replace(SETTINGS, prompt_weight=weight)
+        _, history = train.train(fresh(), CONFIG, ROWS, ROWS, settings)
+        assert [entry["step"] for entry in history] == [0, 5, 10, 12]
+        for entry in history:
+            assert {"prompt_nll", "response_nll", "exact_match"} < set(entry)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_answers_are_learned_by_heart(optimizer, schedule):
+    lr = {"adamw": 0.02, "sgd": 1.0}[optimizer]
+    settings = train.Settings(
+        steps=150, batch_size=4, lr=lr, optimizer=optimizer, schedule=schedule, clip=1.0, eval_every=150
+    )
+    _, history = train.train(fresh(), CONFIG, ROWS, ROWS, settings)
+    assert history[0]["exact_match"] == 0
+    assert history[-1]["exact_match"] == 1 and history[-1]["response_nll"] < 0.2
+
+
+def test_evaluation_against_one_token_at_a_time():
+    params = fresh(np.float64)
+    said = train.evaluate(params, CONFIG, ROWS, batch_size=3)
+    nll, exact = {"prompt": [], "response": []}, []
+    for example, row in zip(EXAMPLES, ROWS, strict=True):
+        right = True
+        for i in range(1, len(row.tokens)):
+            logits = model.forward(params, row.tokens[None, :i], CONFIG)[0][0, -1]
+            part = "prompt" if i <= len(example.prompt) else "response"
+            nll[part].append(np.log(np.exp(logits).sum()) - logits[row.tokens[i]])
+            right &= part == "prompt" or logits.argmax() == row.tokens[i]
+        exact.append(right)
+    assert said["prompt_nll"] == pytest.approx(np.mean(nll["prompt"]), rel=1e-12)
+    assert said["response_nll"] == pytest.approx(np.mean(nll["response"]), rel=1e-12)
+    assert said["exact_match"] == np.mean(exact)
+
+
+def test_batches_show_every_row_once_before_any_twice():
+    order = train.batches(7, 3, np.random.default_rng(0))
+    stream = np.concatenate([next(order) for _ in range(7)])
+    for epoch in stream.reshape(3, 7):
+        assert sorted(epoch) == list(range(7))
+
+
+def test_non_finite_loss_or_gradient_stops_before_the_update():
+    params = fresh()
+    vector, view = tree.flat_view(params)
+    before = vector.copy()
+    batch = data.collate(ROWS)
+
+    def poisoned(dy, cache):
+        return (np.full_like(dy, np.nan),)
+
+    with minilm.swap("layers.gelu_backward", poisoned):
+        with pytest.raises(train.NonFiniteError, match=r"step 1: the gradient of wte.weight is not finite"):
+            train.train_step(vector, view, optim.init(vector), batch, CONFIG, SETTINGS)
+    np.testing.assert_array_equal(vector, before)
+    vector[:] = 1e38
+    with pytest.raises(train.NonFiniteError, match="step 1: the loss is nan"):
+        train.train_step(vector, view, optim.init(vector), batch, CONFIG, SETTINGS)
+
+
+def test_divergence_is_reported_with_its_step():
+    settings = train.Settings(steps=50, batch_size=4, lr=1e25, warmup=0, optimizer="sgd")
+    with pytest.raises(train.NonFiniteError, match=r"step \d+: the loss is nan: lower the learning rate"):
+        train.train(fresh(), CONFIG, ROWS, ROWS, settings)
