@@ -127,3 +127,17 @@ def test_import_brings_numpy_and_nothing_heavier():
     allowed = {"minilm", *sys.stdlib_module_names, "numpy"}
     assert set(eval(modules.stdout)) <= allowed
     assert not {"multiprocessing", "argparse", "concurrent"} & set(eval(modules.stdout))
+
+
+@pytest.mark.slow
+def test_main_result_in_every_direction_that_the_readme_states():
+    result = experiments.compare(experiments.zoo_task(), range(4), workers=2)
+    rows, gaps = experiments.summary(result)
+    for step, match, match_wins, response, response_wins in gaps:
+        assert match[0] > 0.05 and response[0] < -0.05, step
+        assert match_wins >= 3 and response_wins >= 3, step
+    last = {weight: numbers for weight, step, *numbers in rows if step == 300}
+    assert last["0.1"][0][0] > last["0"][0][0] > last["1"][0][0]  # exact match
+    assert last["0"][2][0] > 2 * result["uniform"]  # masked: the prompt's NLL is far above a guess
+    for weight in ("0.1", "1"):
+        assert 1.0 < last[weight][2][0] / result["entropy_floor"] < 1.05

@@ -1,0 +1,106 @@
+"""The command line as a user meets it: subprocesses, files, consoles."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from minilm import commands
+
+HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROWS = "".join(
+    json.dumps({"prompt": f"Which letter follows {a}?", "completion": b}, ensure_ascii=False) + "\n"
+    for a, b in zip("abcdefghijklé", "bcdefghijklmê", strict=True)
+)
+
+
+def run(*argv, cwd, code=0, **env):
+    environment = {**os.environ, "PYTHONPATH": HOME, **env}
+    done = subprocess.run(
+        [sys.executable, "-m", "minilm", *argv], cwd=cwd, capture_output=True, env=environment, timeout=120
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return done.stdout.decode(env.get("PYTHONIOENCODING", "utf-8")), done.stderr.decode()
+
+
+def test_main_job_end_to_end(tmp_path):
+    out, err = run("--seeds", "2", "--steps", "4", cwd=tmp_path)
+    assert err == ""  # no progress where there is no terminal
+    assert "5  Assistant: -> 4           response        1  <- loss here" in out
+    assert "the masked gradient changes by 0.0" in out
+    assert re.search(r"^masked +4   0\.\d{3} \+- 0\.\d{3} ", out, re.M)
+    names = ["anatomy.json", "anatomy.png", "masked_vs_full.json", "masked_vs_full.png"]
+    assert sorted(os.listdir(tmp_path / "figures")) == names
+    stored = json.loads((tmp_path / "figures" / "masked_vs_full.json").read_text(encoding="utf-8"))
+    assert stored["caption"] in out
+    assert {"alt", "config", "settings", "seeds", "runs", "versions", "entropy_floor"} <= set(stored)
+
+
+def test_main_job_on_own_rows_then_train_then_generate(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(ROWS, encoding="utf-8")
+    out, _ = run("--data", "rows.jsonl", "--steps", "2", "--level", "byte", "--out", "o", cwd=tmp_path)
+    assert "targets carry loss" in out and "Greedy samples" in out
+    assert sorted(os.listdir(tmp_path / "o")) == ["data.json", "data.png"]
+    out, err = run("train", "--data", "rows.jsonl", "--out", "run", "--steps", "60", cwd=tmp_path)
+    assert "model.npz holds the model after 60 steps" in out and err == ""
+    assert os.listdir(tmp_path / "run") == ["model.npz"]
+    answers = [run("generate", "run", "Which letter follows é?", cwd=tmp_path)[0] for _ in range(2)]
+    assert answers[0] == answers[1] and answers[0].strip()
+    sampled = ["--temperature", "2", "--top-k", "5", "--seed", "3"]
+    out, _ = run("generate", "run", "Which letter follows a?", *sampled, cwd=tmp_path)
+    assert len(out) > 2
+    _, err = run("generate", "run", "Which letter follows Z?", cwd=tmp_path, code=2)
+    assert err.startswith("minilm: unknown character 'Z' at character 21")
+
+
+def test_gradcheck_passes_on_every_layer_and_the_model(tmp_path):
+    out, _ = run("gradcheck", cwd=tmp_path)
+    assert out.endswith("every gradient agrees\n") and "h.1.attn.c_attn.weight" in out
+    out, _ = run("gradcheck", "--layer", "attention", "--method", "central", cwd=tmp_path)
+    assert re.fullmatch(r"attention\n +dqkv +relative error .* ok\nevery gradient agrees\n", out)
+
+
+def test_bench_prints_a_line_a_size(tmp_path):
+    out, _ = run("bench", "--sizes", "zoo", cwd=tmp_path)
+    head, line = out.rstrip().split("\n")
+    assert "ratio" in head and line.startswith("zoo ")
+    assert all(float(word.replace(",", "")) > 0 for word in re.findall(r"[\d.,]+", line))
+
+
+def test_a_narrow_console_shows_escapes(tmp_path):
+    out, _ = run("mask", "日本 é", "ß", cwd=tmp_path, PYTHONIOENCODING="cp1252")
+    assert r"\u65e5\u672c" in out and "é" in out and "ß" in out
+
+
+def test_no_display_is_needed(tmp_path):
+    env = {"DISPLAY": "", "MPLBACKEND": "TkAgg"}
+    run("--seeds", "1", "--steps", "1", "--workers", "1", cwd=tmp_path, **env)
+    assert (tmp_path / "figures" / "anatomy.png").exists()
+
+
+@pytest.mark.parametrize("command", ["", "mask", "gradcheck", "train", "generate", "bench"])
+def test_help_has_an_example(command, tmp_path):
+    out, _ = run(*filter(None, [command]), "--help", cwd=tmp_path)
+    assert re.search(r"Example:\s+python\s+-m\s+minilm", out)
+
+
+def test_progress_is_for_terminals_and_long_work_only(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    now = [0.0]
+    monkeypatch.setattr(commands.time, "monotonic", lambda: now[0])
+    for stream, seconds, expected in ((Terminal(), 1, ""), (io.StringIO(), 9, ""), (Terminal(), 9, "27 s")):
+        monkeypatch.setattr(commands.sys, "stderr", stream)
+        now[0] = 0.0
+        with commands.Progress("training") as progress:
+            now[0] = seconds
+            progress.report(1, 4)
+            shown = stream.getvalue()
+        assert (expected in shown) if expected else not stream.getvalue()
+    assert stream.getvalue().endswith("\r")  # the line is cleared at the end
