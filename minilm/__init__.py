@@ -5,23 +5,24 @@ Start with model.py, which holds the whole transformer forward and backward, and
 """
 
 import contextlib
-
-from . import (
-    checkpoint,
-    corpora,
-    data,
-    generate,
-    gradcheck,
-    layers,
-    losses,
-    model,
-    optim,
-    params,
-    tokenizer,
-    train,
-)
+import importlib
 
 __version__ = "0.1.0"
+MODULES = (
+    *("tokenizer", "data", "corpora", "layers", "losses", "model", "params", "gradcheck", "gradcases"),
+    *("optim", "train", "generate", "checkpoint", "anatomy", "experiments", "plots", "report", "bench"),
+)
+
+
+def __getattr__(name):
+    """Import a module when it is first used as minilm.NAME: `import minilm` itself costs nothing."""
+    if name not in MODULES:
+        raise AttributeError(f"minilm has no module {name!r}; it has {', '.join(MODULES)}")
+    return importlib.import_module(f"minilm.{name}")
+
+
+def __dir__():
+    return [*MODULES, "recording", "swap"]
 
 
 @contextlib.contextmanager
@@ -32,7 +33,7 @@ def swap(name, replacement):
     model uses the replacement until the block ends. Raises ValueError for an unknown name.
     """
     module_name, _, attribute = name.partition(".")
-    module = globals().get(module_name)
+    module = importlib.import_module(f"minilm.{module_name}") if module_name in MODULES else None
     if not callable(getattr(module, attribute, None)):
         raise ValueError(f"there is no function {name!r}: give it as module.function")
     original = getattr(module, attribute)

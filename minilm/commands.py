@@ -55,6 +55,7 @@ def check_writable(folder):
 
 
 def mask(options):
+    """Print the mask table of one example."""
     example = data.Example(options.prompt, options.response)
     words = tokenizer.build(options.level, example)
     row = data.encode(example, words, bos=not options.no_bos, eos=not options.no_eos)
@@ -62,6 +63,7 @@ def mask(options):
 
 
 def gradcheck(options):
+    """Print every tensor's relative error; exit code 1 if a gradient differs."""
     bad = 0
     for name in [options.layer] if options.layer else [*gradcases.LAYERS, "model"]:
         print(name)
@@ -73,6 +75,7 @@ def gradcheck(options):
 
 
 def train(options):
+    """Train one model on a JSONL file and keep its checkpoint up to date at every evaluation."""
     task = experiments.jsonl_task(
         options.data, options.level, options.steps, options.max_tokens, lr=options.lr
     )
@@ -81,6 +84,7 @@ def train(options):
     path = Path(options.out) / "model.npz"
 
     def report(entry, params):
+        progress.clear()
         loss = "" if entry["train_loss"] is None else f"train loss {entry['train_loss']:.3f}  "
         print(
             f"step {entry['step']:>4}  {loss}held out: -log P(y|x) {entry['response_nll']:.3f}  "
@@ -89,13 +93,16 @@ def train(options):
         )
         if entry["step"]:  # every entry's parameters are finite: the last good ones are kept
             checkpoint.save(path, params, task.config, task.tokenizer)
+            progress.report(entry["step"], options.steps)
 
     params = model.init(task.config, np.random.default_rng(options.seed))
-    trainer.train(params, task.config, task.rows, task.held_out, settings, report)
+    with Progress("training") as progress:
+        trainer.train(params, task.config, task.rows, task.held_out, settings, report)
     print(f"{path} holds the model after {options.steps} steps")
 
 
 def generate(options):
+    """Print what a trained model answers."""
     params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
     how = {"temperature": options.temperature, "top_k": options.top_k}
     how["rng"] = np.random.default_rng(options.seed)
@@ -104,9 +111,14 @@ def generate(options):
 
 
 def bench(options):
+    """Print the benchmark's lines, each as soon as it is measured."""
     print(benchmark.HEAD)
-    for size in options.sizes:
-        print(benchmark.line(size), flush=True)
+    with Progress("measuring") as progress:
+        for done, size in enumerate(options.sizes, start=1):
+            line = benchmark.line(size)
+            progress.clear()
+            print(line, flush=True)
+            progress.report(done, len(options.sizes))
 
 
 class Progress:
@@ -123,8 +135,17 @@ class Progress:
         if sys.stderr.isatty() and elapsed > 2:
             self.shown = True
             left = elapsed / done * (total - done)
-            print(f"\r{self.label} {done}/{total}, about {left:.0f} s left ", end="", file=sys.stderr)
+            print(
+                f"\r{self.label} {done}/{total}, about {left:.0f} s left ",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def clear(self):
+        if self.shown:
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+            self.shown = False
 
     def __exit__(self, *_):
-        if self.shown:
-            print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+        self.clear()

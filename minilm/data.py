@@ -125,6 +125,12 @@ def loss_mask(roles, prompt_weight=0.0):
     return response_mask(roles) + prompt_weight * prompt_mask(roles)
 
 
+def count_targets(rows):
+    """How many targets of a list of Rows are prompt, and how many response or <eos>."""
+    roles = np.concatenate([row.roles[1:] for row in rows])
+    return int(prompt_mask(roles).sum()), int(response_mask(roles).sum())
+
+
 def mask_table(row, tokenizer, prompt_weight=0.0):
     """The answer to "is this token masked?": one line a target."""
     batch = collate([row], prompt_weight)

@@ -3,11 +3,13 @@
 Everything here returns plain dicts that go to JSON; plots.py only reads those.
 """
 
+import contextlib
 import json
 import math
 import multiprocessing
 import os
 import platform
+import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from typing import NamedTuple
@@ -104,6 +106,7 @@ def compare(task, seeds, workers=0, report=None):
         "config": asdict(task.config),
         "settings": asdict(task.settings),
         "rows": {"train": len(task.rows), "held_out": len(task.held_out)},
+        "targets_per_row": [n / len(task.rows) for n in data.count_targets(task.rows)],
         "parameters": tree.count(model.init(task.config, np.random.default_rng(0))),
         "seeds": list(seeds),
         "entropy_floor": task.floor,
@@ -118,14 +121,27 @@ def in_processes(task, jobs, workers):
     if not workers:
         yield from ((job, run(task, *job)) for job in jobs)
         return
-    before = {name: os.environ.get(name) for name in BLAS_THREADS}
-    os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))  # read by the workers' NumPy
-    try:
-        # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    others = set(multiprocessing.active_children())
+    # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
+    context = multiprocessing.get_context("spawn")
+    quiet = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    with one_blas_thread(), ProcessPoolExecutor(min(workers, len(jobs)), context, **quiet) as pool:
+        try:
             futures = {pool.submit(run, task, *job): job for job in jobs}
             yield from ((futures[future], future.result()) for future in as_completed(futures))
+        except BaseException:  # Ctrl-C, or a run that failed: do not wait for the others
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
+            raise
+
+
+@contextlib.contextmanager
+def one_blas_thread():
+    """Processes that start inside get one BLAS thread each: their NumPy reads the environment."""
+    before = {name: os.environ.get(name) for name in BLAS_THREADS}
+    os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
+    try:
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})

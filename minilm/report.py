@@ -38,6 +38,7 @@ def comparison(result):
     lines = [
         f"{result['rows']['train']} rows to train on, {result['rows']['held_out']} held out; "
         f"{result['parameters']:,} parameters; {len(result['seeds'])} seeds, mean +- std",
+        "a row has on average {:.1f} prompt and {:.1f} response targets".format(*result["targets_per_row"]),
         "",
         f"{'loss':<12}{'step':>5}   {'exact match':<17}{'-log P(y|x)':<17}{'-log P(x)':<17}nats per token",
     ]
@@ -70,15 +71,15 @@ def verdict(gap, seeds):
     if seeds < 3:
         return f"Fewer than 3 seeds do not tell which loss is ahead after {step} steps."
     if abs(mean) <= 2 * std / math.sqrt(seeds):
-        return f"On answers no loss is clearly ahead after {step} steps: masked - full is within its spread."
-    ahead = "masked" if mean < 0 else "full"
-    return f"On answers the {ahead} loss is ahead after {step} steps, by {abs(mean):.3f} nats per token."
+        return f"On answers neither masked nor full is clearly ahead after {step} steps: seeds spread more."
+    ahead = "masked is ahead of full" if mean < 0 else "full is ahead of masked"
+    return f"On answers {ahead} after {step} steps, by {abs(mean):.3f} nats per token."
 
 
 def overview(task):
     """What of a user's rows is trained on: the supervised share, and the first row's mask."""
-    supervised = sum(int(data.response_mask(row.roles[1:]).sum()) for row in task.rows)
-    targets = sum(len(row.roles) - 1 for row in task.rows)
+    unsupervised, supervised = data.count_targets(task.rows)
+    targets = unsupervised + supervised
     head, *lines = data.mask_table(task.rows[0], task.tokenizer).split("\n")
     start = int(data.prompt_mask(task.rows[0].roles).sum())  # the first response target's line
     shown = [head, *lines[:2], "...", *lines[max(start - 3, 2) : start + 6], "..."]

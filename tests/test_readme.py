@@ -10,6 +10,7 @@ HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # for a fresh clone: the main job rewrites figures/ with this machine's numbers
 def test_the_table_and_both_captions_are_those_of_the_stored_results():
     curves = experiments.read_json(HOME / "figures" / "masked_vs_full.json")
     anatomy = experiments.read_json(HOME / "figures" / "anatomy.json")
