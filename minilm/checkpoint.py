@@ -8,7 +8,6 @@ killed process or a full disk leaves the old file as it was.
 import json
 import os
 import struct
-import tempfile
 import zipfile
 import zlib
 from dataclasses import asdict
@@ -76,17 +75,17 @@ class replacing:
 
     def __enter__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, self.temporary = tempfile.mkstemp(".part", self.path.name, self.path.parent)
-        self.file = os.fdopen(descriptor, "wb")
+        self.temporary = self.path.with_name(f"{self.path.name}.part")
+        self.file = open(self.temporary, "wb")
         return self.file
 
     def __exit__(self, kind, *_):
         try:
-            if kind is None:
-                self.file.flush()
-                os.fsync(self.file.fileno())
-            self.file.close()
+            with self.file:
+                if kind is None:
+                    self.file.flush()
+                    os.fsync(self.file.fileno())
             if kind is None:
                 os.replace(self.temporary, self.path)
         finally:
-            Path(self.temporary).unlink(missing_ok=True)
+            self.temporary.unlink(missing_ok=True)

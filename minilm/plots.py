@@ -111,7 +111,7 @@ def band(axes, runs, k, weight):
 
 def reference_lines(axes, result):
     """The two levels that a prompt's NLL is judged by."""
-    levels = [(result["uniform"], "uniform guess, ln V"), (result["entropy_floor"], "entropy floor")]
+    levels = [(result["uniform"], "uniform, ln V"), (result["entropy_floor"], "entropy floor")]
     for level, name in levels:
         if level is not None:
             axes.axhline(level, color="0.45", linewidth=1, linestyle=":")
