@@ -79,20 +79,21 @@ def curves(result):
     figure = new_figure(11.5, 4.2)
     panels = figure.subplots(1, 3)
     titles = ("held-out exact match", "answers: -log P(y|x)", "prompts: -log P(x)")
-    for k, (axes, title) in enumerate(zip(panels, titles, strict=True)):
-        ends = {weight: band(axes, runs, k, weight) for weight, runs in result["runs"].items()}
-        axes.set_title(title, fontsize=FONT + 1)
+    units = ("share of rows", "nats per token", "nats per token (log scale)")
+    ends = []
+    for k, axes in enumerate(panels):
+        ends.append({weight: band(axes, runs, k, weight) for weight, runs in result["runs"].items()})
+        axes.set_title(titles[k], fontsize=FONT + 1)
+        axes.set_ylabel(units[k], fontsize=FONT)
         axes.set_xlabel("training step", fontsize=FONT)
         axes.spines[["top", "right"]].set_visible(False)
-        if k == 2:
-            axes.set_yscale("log")
-            reference_lines(axes, result)
-        label_ends(axes, ends)
-    panels[0].set_ylabel("share of rows", fontsize=FONT)
-    panels[1].set_ylabel("nats per token", fontsize=FONT)
-    panels[2].set_ylabel("nats per token (log scale)", fontsize=FONT)
-    for axes in panels[:2]:
-        axes.set_ylim(bottom=0)
+    panels[0].set_ylim(0, 1.03)
+    panels[1].set_ylim(bottom=0)
+    log_axis(panels[2])
+    reference_lines(panels[2], result)
+    figure.draw_without_rendering()  # settles the layout that the labels are placed in
+    for axes, last in zip(panels, ends, strict=True):
+        label_ends(axes, last)
     return figure
 
 
@@ -109,20 +110,25 @@ def band(axes, runs, k, weight):
     return steps[-1], mean[-1]
 
 
+def log_axis(axes):
+    """A logarithmic y axis with few, plainly written ticks and some room below the data."""
+    low, high = axes.dataLim.intervaly
+    axes.set_yscale("log")
+    axes.set_ylim(low * 0.75, high * 1.3)
+    axes.set_yticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if low * 0.75 <= tick <= high * 1.3])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(lambda *_: "")
+
+
 def reference_lines(axes, result):
     """The two levels that a prompt's NLL is judged by."""
     levels = [(result["uniform"], "uniform, ln V"), (result["entropy_floor"], "entropy floor")]
     for level, name in levels:
         if level is not None:
             axes.axhline(level, color="0.45", linewidth=1, linestyle=":")
-            right = result["settings"]["steps"]
+            place = (result["settings"]["steps"], level * 0.96)
             text = f"{name} = {level:.3f}"
-            axes.text(right, level * 0.96, text, ha="right", va="top", fontsize=FONT - 1, color="0.35")
-    low = result["entropy_floor"] or min(e["prompt_nll"] for run in result["runs"]["1"] for e in run)
-    axes.set_ylim(bottom=low * 0.75)
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_yticks([1, 2, 5, 10, 20])
-    axes.yaxis.set_minor_formatter(lambda *_: "")
+            axes.text(*place, text, ha="right", va="top", fontsize=FONT - 1, color="0.35")
 
 
 def label_ends(axes, ends):
