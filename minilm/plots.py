@@ -89,8 +89,8 @@ def curves(result):
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylim(0, 1.03)
     panels[1].set_ylim(bottom=0)
-    log_axis(panels[2])
     reference_lines(panels[2], result)
+    log_axis(panels[2])
     figure.draw_without_rendering()  # settles the layout that the labels are placed in
     for axes, last in zip(panels, ends, strict=True):
         label_ends(axes, last)
@@ -111,7 +111,7 @@ def band(axes, runs, k, weight):
 
 
 def log_axis(axes):
-    """A logarithmic y axis with few, plainly written ticks and some room below the data."""
+    """A logarithmic y axis with few, plainly written ticks and some room around the data."""
     low, high = axes.dataLim.intervaly
     axes.set_yscale("log")
     axes.set_ylim(low * 0.75, high * 1.3)
