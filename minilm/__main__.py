@@ -71,7 +71,7 @@ def parser():
         sub.set_defaults(run=run)
         return sub
 
-    for add in (add_mask, add_gradcheck, add_train, add_generate, add_bench):
+    for add in (add_mask, add_gradcheck, add_train, add_generate, add_bench, add_trace, add_lessons):
         add(command)
     return top, subparsers.choices
 
@@ -149,6 +149,38 @@ def add_bench(command):
         "python -m minilm bench --sizes zoo S",
     )
     sub.add_argument("--sizes", nargs="+", choices=("zoo", "S", "M"), default=["zoo", "S", "M"])
+
+
+def add_trace(command):
+    sub = command(
+        "trace",
+        commands.trace,
+        "Step through one example, forward and backward, on a small random model.",
+        'python -m minilm trace "User: What is 2+2? Assistant:" "4" --html trace.html',
+    )
+    sub.add_argument("prompt")
+    sub.add_argument("response")
+    sub.add_argument("--html", metavar="FILE", help="write a page for the browser (default: print text)")
+    sub.add_argument("--level", choices=("word", "char", "byte"), default="word")
+    sub.add_argument(
+        "--prompt-weight",
+        type=float,
+        nargs="+",
+        default=[0.0, 1.0],
+        metavar="W",
+        help="the losses, side by side: 0 masked .. 1 full (default 0 1)",
+    )
+
+
+def add_lessons(command):
+    sub = command(
+        "lessons",
+        commands.lessons,
+        "Make the learners' notebooks from lessons/solutions, and run both.",
+        "python -m minilm lessons",
+    )
+    sub.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
+    sub.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
 
 
 if __name__ == "__main__":

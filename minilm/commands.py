@@ -10,6 +10,7 @@ import numpy as np
 
 from . import anatomy, checkpoint, data, experiments, gradcases, model, report, tokenizer
 from . import bench as benchmark
+from . import trace as stepper
 from . import train as trainer
 
 
@@ -119,6 +120,33 @@ def bench(options):
             progress.clear()
             print(line, flush=True)
             progress.report(done, len(options.sizes))
+
+
+def trace(options):
+    """Print the step-through of one example, or write it as a page."""
+    if options.html is not None and Path(options.html).is_dir():
+        raise ValueError(f"{options.html} is a folder: give --html the name of a file, such as trace.html")
+    example = data.Example(options.prompt, options.response)
+    words = tokenizer.build(options.level, example)
+    row = data.encode(example, words)
+    config = model.Config(len(words.vocab), n_positions=len(row.tokens) - 1, n_layer=2, n_head=2, n_embd=16)
+    params = model.init(config, np.random.default_rng(0), std=0.3, dtype=np.float64)
+    steps = stepper.trace(params, row, config, words, options.prompt_weight)
+    if options.html is None:
+        print(steps, end="")
+    else:
+        with checkpoint.replacing(options.html) as file:
+            file.write(steps.html().encode("utf-8"))
+        print(f"{options.html} holds the step-through: open it in a browser")
+
+
+def lessons(options):
+    """Make the learners' notebooks from the authored ones."""
+    from . import lessons as notebooks  # nbformat, only where notebooks are made
+
+    with Progress("lessons") as progress:
+        paths = notebooks.build(options.dir, not options.no_run, progress.report)
+    print(f"{len(paths)} notebooks in {options.dir}/, made from {options.dir}/solutions/")
 
 
 class Progress:

@@ -75,6 +75,24 @@ def draw(rng, facts):
     return data.Example(prompt, str(facts[question, animal])), log_prob
 
 
+def few_shot(seed=0, n_train=64, n_held_out=256, n_shots=3):
+    """Rows whose prompts hold `n_shots` solved questions of the zoo before the one to answer.
+
+    The prompts thus contain answers, which full-sequence loss learns from and a masked one does
+    not. Returns (train, held_out, tokenizer); the facts are those of zoo(seed).
+    """
+    rng = np.random.default_rng(seed)
+    facts = {(q, a): rng.choice(values) for q, values in QUESTIONS.items() for a in ANIMALS}
+    questions = list(facts)
+    parts = {True: [], False: []}
+    while len(parts[True]) < n_held_out or len(parts[False]) < n_train:
+        asked = [questions[i] for i in rng.choice(len(questions), n_shots + 1, replace=False)]
+        *shots, last = [f"User: {q.format(a)} Assistant: {facts[q, a]}" for q, a in asked]
+        prompt, _, response = " ".join([*shots, last]).rpartition(" ")
+        parts[data.prompt_hash(prompt) < HELD_OUT_SHARE].append(data.Example(prompt, response))
+    return parts[False][:n_train], parts[True][:n_held_out], tokenizer.build("word", all_texts())
+
+
 def expected_entropy():
     """Entropy of the prompt distribution in nats per token, H / E[length], worked out by hand.
 

@@ -6,11 +6,9 @@ Everything here returns plain dicts that go to JSON; plots.py only reads those.
 import contextlib
 import json
 import math
-import multiprocessing
 import os
 import platform
 import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -121,6 +119,9 @@ def in_processes(task, jobs, workers):
     if not workers:
         yield from ((job, run(task, *job)) for job in jobs)
         return
+    import multiprocessing  # not to be had in a browser, where workers is 0
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
     others = set(multiprocessing.active_children())
     # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
     context = multiprocessing.get_context("spawn")

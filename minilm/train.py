@@ -4,7 +4,6 @@ Losses over different token sets cannot be compared: a masked run's loss is an a
 full run's is mostly the prompt's. So `evaluate` always reports both parts, whichever trains.
 """
 
-import ctypes
 import math
 from dataclasses import dataclass
 
@@ -155,8 +154,10 @@ def keep_freed_memory():
     them takes up to half of its time (`python -m minilm bench` shows it). No-op elsewhere.
     """
     try:
+        import ctypes
+
         mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return
     mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD: arrays come from the heap, up to 1 GiB
     mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD: and the heap is not shrunk when they go

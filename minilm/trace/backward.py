@@ -1,0 +1,115 @@
+"""What the step-through says on the way up, from dnll to the embeddings: forward.py's counterpart.
+
+Arrays are named as on the way down: {"ln_2": ...} shows the gradient dln_2.
+"""
+
+from .forward import HEADS, SCORES, Spec, X
+
+HEAD = (
+    Spec(
+        "dnll",
+        "dnll = loss_mask / Σ loss_mask",
+        "Here the losses part: this array is all that differs between them, and a weight of 0 gives "
+        "exactly 0.",
+        {"nll": "B, T"},
+    ),
+    Spec(
+        "dlogits",
+        "dlogits[t] = (probs[t] − onehot(targets[t])) · dnll[t]",
+        "The target's entry is negative (its logit shall rise), all others positive; a row of weight 0 is "
+        "exactly 0.",
+        {"logits": "B, T, V"},
+    ),
+    Spec(
+        "dln_f, dx",
+        "dln_f = dlogits lm_head.weightᵀ,   dx = (dy − mean(dy) − y mean(dy · y)) / std,   with dy = dln_f · "
+        "weight, y = (x − mean(x)) / std",
+        "Head and final norm work row by row: a row that arrives as exact 0 leaves as exact 0.",
+        {"ln_f": X, "{last}": X},
+    ),
+)
+
+BLOCK = (
+    Spec(
+        "dgelu",
+        "dgelu = dx mlp.c_proj.weightᵀ",
+        "x = x + MLP passes dx on twice: along the stream unchanged, and into the MLP, shown here.",
+        {"mlp.gelu": "B, T, 4C"},
+    ),
+    Spec(
+        "dc_fc",
+        "dc_fc = dgelu · gelu'(c_fc)",
+        "Every entry is multiplied by the slope of GELU at its own input, which is close to 0 for large "
+        "negative inputs.",
+        {"mlp.c_fc": "B, T, 4C"},
+    ),
+    Spec(
+        "dln_2",
+        "dln_2 = dc_fc c_fc.weightᵀ",
+        "The MLP works row by row, so no gradient has moved from one position to another yet.",
+        {"ln_2": X},
+    ),
+    Spec(
+        "dx before the MLP",
+        "dx = dx (along the stream) + dx (back through ln_2)",
+        "x was used twice on the way down, so its two gradients are added on the way up.",
+        {"attn.x": X},
+    ),
+    Spec(
+        "dmix",
+        "dmix = split(dx attn.c_proj.weightᵀ) into heads",
+        "Still row by row: in this block it is the last place at which a row of zeros must stay one.",
+        {"attn.mix": HEADS},
+    ),
+    Spec(
+        "dweights",
+        "dweights = dmix vᵀ",
+        "How the loss would change with each weight; the future has numbers here, too, since they are made "
+        "before its weights of 0 come in.",
+        {"attn.weights": SCORES},
+    ),
+    Spec(
+        "dscores",
+        "dscores = weights · (dweights − Σ over j of weights · dweights)",
+        "The future is exactly 0 again, and so is the first row, which has nothing to choose; every row "
+        "sums to 0 up to rounding.",
+        {"attn.scores": SCORES},
+    ),
+    Spec(
+        "dq, dk, dv",
+        "dq = dscores k / √D,   dk = dscoresᵀ q / √D,   dv = weightsᵀ dmix",
+        "The transposes carry gradient from the rows that looked to the rows that were looked at: this is "
+        "how a prompt row without loss of its own gets gradient.",
+        {"attn.q": HEADS, "attn.k": HEADS, "attn.v": HEADS},
+    ),
+    Spec(
+        "dln_1",
+        "dln_1 = (dq | dk | dv) c_attn.weightᵀ",
+        "The three parts meet again, in the rows that they belong to.",
+        {"ln_1": X},
+    ),
+    Spec(
+        "dx before attention",
+        "dx = dx (along the stream) + dx (back through ln_1)",
+        "The second fork of the block; this dx goes to the block below, or to the embeddings.",
+        {"{before}": X},
+    ),
+)
+
+READ = (
+    Spec(
+        "dembeddings",
+        "dwte[ids[t]] += dx[t],   dwpe[t] += dx[t]",
+        "Each row of dx goes to the token and to the position that it came from, and tokens that were not "
+        "read get exactly 0. A position whose dlogits are exactly 0 can still have gradient here: it came "
+        "through attention.",
+        {"x": X, "wte.weight": "V, C"},
+    ),
+    Spec(
+        "parameter norms",
+        "norm = √ Σ of squares, for every tensor",
+        "A loss mask selects terms of the loss, not parameters; the sizes also differ because each mean has "
+        "its own denominator.",
+        {"grads": ""},
+    ),
+)

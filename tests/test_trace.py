@@ -1,0 +1,222 @@
+"""The step-through's recorder: its numbers are the model's, and it leaves no trace of its own."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import minilm
+from minilm import anatomy, data, model, tokenizer, trace
+from minilm import params as tree
+from minilm.trace import panels, view
+
+HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+WEIGHTS = (0.0, 0.3, 1.0)
+
+
+@pytest.fixture
+def example():
+    words, row, config, params = anatomy.seed_example()
+    return params, row, config, words
+
+
+@pytest.fixture
+def made(example):
+    return trace.trace(*example, WEIGHTS)
+
+
+def test_loss_and_gradients_are_those_of_training(example, made):
+    params, row, config, _ = example
+    for weight in WEIGHTS:
+        batch = data.collate([row], weight)
+        loss, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
+        assert made.losses[weight] == loss
+        np.testing.assert_array_equal(tree.flatten(made.grads[weight]), tree.flatten(grads))
+    logits, _ = model.forward(params, made.batch.ids, config)
+    np.testing.assert_array_equal(made.values["logits"], logits)
+    arrays = [*made.values.values(), *(a for g in made.gradients.values() for a in g.values())]
+    assert all(np.isfinite(a).all() for a in arrays)
+
+
+CALLS = {  # which call of which forward function makes the value of this name (2 layers)
+    "wte": ("layers.embedding_forward", 0),
+    "wpe": ("layers.embedding_forward", 1),
+    "h.0.ln_1": ("layers.layer_norm_forward", 0),
+    "h.1.ln_2": ("layers.layer_norm_forward", 3),
+    "ln_f": ("layers.layer_norm_forward", 4),
+    "h.0.attn.scores": ("layers.scores_forward", 0),
+    "h.1.attn.weights": ("layers.causal_softmax_forward", 1),
+    "h.0.attn.mix": ("layers.mix_forward", 0),
+    "h.1.attn.c_proj": ("layers.linear_forward", 5),
+    "h.0.attn.x": ("model.attn_block_forward", 0),
+    "h.0.mlp.c_fc": ("layers.linear_forward", 2),
+    "h.1.mlp.gelu": ("layers.gelu_forward", 1),
+    "h.0.mlp.c_proj": ("layers.linear_forward", 3),
+    "h.0.mlp.x": ("model.mlp_block_forward", 0),
+    "h.1.mlp.x": ("model.mlp_block_forward", 1),
+    "logits": ("layers.linear_forward", 8),
+    "nll": ("losses.token_nll_forward", 0),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_gradient_is_the_slope_of_the_loss_in_the_value_of_its_name(name, example, made, rng):
+    params, row, config, _ = example
+    function, which = CALLS[name]
+    direction = rng.normal(size=made.values[name].shape)
+
+    def loss(step, batch):
+        seen = []
+
+        def moved(*args, **kwargs):
+            y, cache = original(*args, **kwargs)
+            seen.append(y)
+            return (y + step * direction, cache) if len(seen) == which + 1 else (y, cache)
+
+        with minilm.swap(function, moved) as original:
+            return model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)[0]
+
+    for weight in WEIGHTS:
+        batch = data.collate([row], weight)
+        slope = (loss(1e-5, batch) - loss(-1e-5, batch)) / 2e-5
+        gradient = made.gradients[weight][view.d(name)]
+        assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6)
+
+
+def test_queries_keys_and_values_are_those_that_were_used(made):
+    v = made.values
+    for i in range(2):
+        scores = np.einsum("bhid,bhjd->bhij", v[f"h.{i}.attn.q"], v[f"h.{i}.attn.k"]) / np.sqrt(8)
+        np.testing.assert_allclose(v[f"h.{i}.attn.scores"], scores, atol=1e-12)
+        mix = np.einsum("bhij,bhjd->bhid", v[f"h.{i}.attn.weights"], v[f"h.{i}.attn.v"])
+        np.testing.assert_allclose(v[f"h.{i}.attn.mix"], mix, atol=1e-12)
+        for g in made.gradients.values():  # d scaling q alone = d scaling k alone = d scaling scores
+            along = [(g[f"h.{i}.attn.d{n}"] * v[f"h.{i}.attn.{n}"]).sum() for n in ("q", "k", "scores")]
+            np.testing.assert_allclose(along, along[-1], rtol=1e-9)
+            mixed = (g[f"h.{i}.attn.dmix"] * v[f"h.{i}.attn.mix"]).sum()
+            assert (g[f"h.{i}.attn.dv"] * v[f"h.{i}.attn.v"]).sum() == pytest.approx(mixed, rel=1e-9)
+
+
+def test_the_stream_and_its_gradient_are_named_in_the_order_of_the_way(made):
+    v, x = made.values, "x"
+    for i in range(2):
+        for part in (f"h.{i}.attn", f"h.{i}.mlp"):
+            np.testing.assert_array_equal(v[f"{part}.x"], v[x] + v[f"{part}.c_proj"])
+            x = f"{part}.x"
+    for gradients in made.gradients.values():
+        shapes = {name: array.shape for name, array in gradients.items()}
+        expected = {view.d(name): array.shape for name, array in v.items() if name != "probs"}
+        assert shapes == expected
+    ends = [step.groups[-1].name for step in view.steps(made) if "dx" in step.title]
+    assert ends == ["h.1.mlp.dx", "h.1.attn.dx", "h.0.mlp.dx", "h.0.attn.dx", "dx"]
+
+
+def test_masked_rows_are_exactly_zero_until_attention(made):
+    masked = made.gradients[0.0]
+    for name in ("dlogits", "dln_f", "h.1.mlp.dx", "h.1.mlp.dgelu", "h.1.attn.dx"):
+        assert not masked[name][0, :-1].any(), name
+        assert masked[name][0, -1].any(), name
+    assert not masked["h.1.attn.dq"][0, :, :-1].any()
+    assert masked["h.1.attn.dk"].any(axis=(1, 3)).all() and masked["dx"].any(axis=-1).all()
+    assert made.gradients[1.0]["dlogits"].any(axis=-1).all()
+    notes = {step.title: step.notice for step in view.steps(made)}
+    assert notes["dlogits"].endswith("masked 5 of 6, weight 0.3 0 of 6, full 0 of 6.")
+    assert "Positions where dx is exactly 0: masked 0 of 6," in notes["dembeddings"]
+
+
+def test_the_forward_pass_does_not_know_the_loss(example, made):
+    other = trace.trace(*example, [1.0])
+    for name, value in made.values.items():
+        np.testing.assert_array_equal(value, other.values[name])
+
+
+def functions():
+    names = [f"{pair}_{way}" for pair in trace.PAIRS for way in ("forward", "backward")]
+    return [getattr(getattr(minilm, n.split(".")[0]), n.split(".")[1]) for n in names]
+
+
+def test_nothing_stays_swapped(example):
+    before = functions()
+    trace.trace(*example)
+    assert functions() == before
+    with minilm.swap("layers.gelu_backward", lambda dy, cache: 1 / 0), pytest.raises(ZeroDivisionError):
+        trace.trace(*example)
+    assert functions() == before
+
+
+def test_a_planted_function_is_traced_and_one_that_hides_its_steps_is_refused(example):
+    with minilm.swap("layers.gelu_backward", lambda dy, cache: (0 * dy,)):
+        assert not trace.trace(*example).gradients[1.0]["h.0.mlp.dc_fc"].any()
+    scores_forward = minilm.layers.scores_forward
+
+    def hidden(qkv, causal, n_head):
+        with minilm.swap("layers.scores_forward", scores_forward):
+            return original(qkv, causal, n_head)
+
+    with minilm.swap("layers.attention_forward", hidden) as original:
+        with pytest.raises(ValueError, match=r"layers\.scores_forward was called 0 times and not 2"):
+            trace.trace(*example)
+
+
+def test_bad_input_is_refused_in_a_sentence(example):
+    params, row, config, words = example
+    for weights, message in (((), "no prompt weights"), ((0, 0), "twice"), ((1.5,), "prompt_weight is 1.5")):
+        with pytest.raises(ValueError, match=message):
+            trace.trace(params, row, config, words, weights)
+    with pytest.raises(ValueError, match="knows 259 tokens, the model 9"):
+        trace.trace(params, row, config, tokenizer.build("byte"))
+    long = data.Row(np.zeros(60, int), np.full(60, data.RESPONSE))
+    with pytest.raises(ValueError, match="59 positions"):
+        trace.trace(params, long, config, words)
+    with pytest.raises(ValueError, match="longer than the model's 6 positions"):
+        trace.trace(params, data.Row(np.zeros(9, int), np.full(9, data.RESPONSE)), config, words)
+
+
+NUMBERS = [(0.0, "0"), (-0.0, "0"), (0.1234, "+0.123"), (-12.3456, "-12.346"), (0.0042, "+4.2e-3")]
+NUMBERS += [(-1e-300, "-1.0e-300"), (5e-324, "+4.9e-324"), (0.00999, "+0.010"), (123456.0, "+1.2e5")]
+NUMBERS += [(0.0099, "+9.9e-3"), (float("nan"), "+nan"), (float("-inf"), "-inf"), ("×", "×")]
+
+
+@pytest.mark.parametrize("cell, expected", NUMBERS)
+def test_a_number_shows_its_sign_and_never_rounds_to_zero(cell, expected):
+    assert panels.number(cell) == expected
+
+
+def run(*argv, cwd, code=0):
+    env = {**os.environ, "PYTHONPATH": HOME, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-m", "minilm", *argv], cwd=cwd, capture_output=True, env=env, timeout=60
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return done.stdout.decode(), done.stderr.decode()
+
+
+def test_command_prints_text_or_writes_the_same_page_twice(tmp_path):
+    question = ("trace", "User: What is 2+2? Assistant:", "4")
+    text, err = run(*question, cwd=tmp_path)
+    assert err == "" and "31. dlogits" in text and "masked 5 of 7, full 0 of 7." in text
+    weights = ("--prompt-weight", "0", "0.1", "1")
+    for name in ("a.html", "b.html"):
+        out, _ = run(*question, "--html", name, *weights, cwd=tmp_path)
+        assert out == f"{name} holds the step-through: open it in a browser\n"
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    assert first == second and first.startswith(b"<!DOCTYPE html>") and b"dlogits, weight 0.1" in first
+    assert sorted(os.listdir(tmp_path)) == ["a.html", "b.html"]
+    assert "Example: python -m minilm trace" in run("trace", "--help", cwd=tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (("a", ""), "the response is empty"),
+        (("a", "b", "--prompt-weight", "-1"), "prompt_weight is -1.0"),
+        (("a" * 60, "b", "--level", "char"), "62 positions"),
+        (("a", "b", "--html", "."), ". is a folder"),
+    ],
+)
+def test_command_refuses_bad_input(argv, message, tmp_path):
+    out, err = run("trace", *argv, cwd=tmp_path, code=2)
+    assert out == "" and err.startswith("minilm: ") and message in err and err.count("\n") == 1
+    assert os.listdir(tmp_path) == []
