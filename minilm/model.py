@@ -178,6 +178,9 @@ def check_params(params, config):
         if name not in found or name not in expected:
             problem = "is missing" if name not in found else "belongs to no such model"
             raise ValueError(f"tensor {name} {problem}")
+    if list(found) != list(expected):  # flat vectors of parameters and gradients must line up
+        raise ValueError("the tensors stand in another order than those of model.init: sort them so")
+    for name in expected:
         array = found[name]
         if array.shape != expected[name].shape:
             raise ValueError(f"{name} has shape {array.shape}, not {expected[name].shape}")

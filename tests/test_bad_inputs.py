@@ -103,6 +103,10 @@ CALLS = {
         lambda: train_with(tree.map_arrays(lambda a: a * np.nan, PARAMS)),
         "wte.weight holds a number that is not finite",
     ),
+    "28 another order": (
+        lambda: train_with(dict(reversed(PARAMS.items()))),
+        "the tensors stand in another order than those of model.init",
+    ),
     "44 heads": (lambda: model.Config(9, 8, 1, 3, 16), "n_embd 16 is not divisible by n_head 3"),
     "44 no layers": (lambda: model.Config(9, 8, 0, 2, 4), "n_layer is 0: it must be a whole number"),
     "44 float size": (lambda: model.Config(9, 8, 1, 2, 4.0), "n_embd is 4.0"),

@@ -52,3 +52,19 @@ def test_log_prob_of_a_prompt_by_hand():
 def test_entropy_floor_is_near_the_exact_entropy(zoo):
     assert corpora.expected_entropy() == pytest.approx(0.7170, abs=1e-4)
     assert zoo.prompt_entropy == pytest.approx(corpora.expected_entropy(), rel=0.01)
+
+
+def test_few_shot_prompts_hold_solved_questions_with_the_zoo_s_facts(zoo):
+    facts = {}
+    for example in zoo.train:
+        facts[example.prompt.split(" . ")[1]] = example.response
+    train, held_out, words = corpora.few_shot(n_train=64, n_held_out=20)
+    assert (len(train), len(held_out)) == (64, 20)
+    assert not {e.prompt for e in train} & {e.prompt for e in held_out}
+    for example in train + held_out:
+        whole = f"{example.prompt} {example.response}"
+        shots = [shot.strip() for shot in whole.split("User:")[1:]]
+        assert len(set(shots)) == 4
+        for question, _, answer in (shot.rpartition(" ") for shot in shots):
+            assert facts[question] == answer
+        assert words.decode(words.encode(whole)) == whole

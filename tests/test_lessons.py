@@ -1,0 +1,125 @@
+"""The notebooks: fresh, small, runnable from everywhere, and the same whoever made them."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from minilm import exercises, lessons
+
+HOME = Path(__file__).parents[1]
+SOLUTIONS = sorted((HOME / "lessons" / "solutions").glob("*.ipynb"))
+LEARNERS = sorted((HOME / "lessons").glob("*.ipynb"))
+NAMES = [path.stem for path in SOLUTIONS]
+
+
+def code_cells(path):
+    return [cell for cell in lessons.read(path).cells if cell.cell_type == "code"]
+
+
+def test_eight_lessons_and_none_is_stale():
+    assert len(SOLUTIONS) == len(LEARNERS) == 8
+    assert lessons.stale(HOME / "lessons") == []
+
+
+def test_every_exercise_is_in_one_lesson_with_points():
+    found = []
+    for path in SOLUTIONS:
+        for cell in lessons.read(path).cells:
+            meta = cell.metadata.get("nbgrader", {})
+            if meta.get("grade"):
+                found.append(re.search(r'check\("(\w+)", (\w+)\)', cell.source).group(1))
+                assert meta["points"] > 0 and meta["grade_id"] == f"{found[-1]}_test"
+            if meta.get("solution"):
+                assert "### BEGIN SOLUTION" in cell.source and "### END SOLUTION" in cell.source
+    assert sorted(found) == sorted(exercises.names())
+
+
+@pytest.mark.parametrize("path", SOLUTIONS + LEARNERS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_form(path):
+    notebook = lessons.read(path)
+    nbformat.validate(notebook)
+    assert len(notebook.cells) <= 25
+    assert "widgets" not in notebook.metadata and path.stat().st_size < 600_000
+    text = path.read_text(encoding="utf-8")
+    for word in ("/" + "work/", "/" + "tmp/", "/" + "root/", "Traceback"):
+        assert word not in text
+    for i, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
+        assert cell.execution_count == i + 1
+        assert len(cell.source.split("\n")) <= 18
+        assert i == 0 or not re.search(
+            r"subprocess|threading|nbclient|requests|urllib|^\s*!|%pip", cell.source, re.M
+        )
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert len(json.dumps(output)) < 400_000
+            assert not (output.output_type == "stream" and output.name == "stderr")
+    assert code_cells(path)[0].source == lessons.SETUP
+
+
+@pytest.mark.parametrize("path", LEARNERS, ids=lambda p: p.stem)
+def test_learners_see_no_solution_and_no_output_to_predict(path):
+    text = path.read_text(encoding="utf-8")
+    assert "SOLUTION" not in text
+    for cell in code_cells(path):
+        if "predict" in cell.metadata.get("tags", []):
+            assert cell.outputs == []
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            assert "to do" in json.dumps(cell.outputs)
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_stored_solutions_passed(path):
+    for cell in code_cells(path):
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            assert "passed" in json.dumps(cell.outputs)
+
+
+def test_links_between_lessons_lead_somewhere():
+    for path in [*SOLUTIONS, *LEARNERS, HOME / "lessons" / "README.md"]:
+        for target in re.findall(r"\]\(([\w./]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_nothing_is_made_from_nothing(tmp_path):
+    with pytest.raises(ValueError, match="solutions holds no notebooks"):
+        lessons.build(tmp_path)
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "a.ipynb").write_text("no notebook", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a.ipynb is no notebook"):
+        lessons.build(tmp_path)
+    assert list(tmp_path.glob("*.ipynb")) == []
+
+
+def test_a_changed_solution_makes_the_learners_notebook_stale(tmp_path):
+    shutil.copytree(HOME / "lessons", tmp_path / "lessons")
+    source = tmp_path / "lessons" / "solutions" / SOLUTIONS[0].name
+    notebook = lessons.read(source)
+    notebook.cells[0].source += " more"
+    lessons.write(source, notebook)
+    assert lessons.stale(tmp_path / "lessons") == [source.name]
+    lessons.build(tmp_path / "lessons", execute=False)
+    assert lessons.stale(tmp_path / "lessons") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_to_the_end_solved_unsolved_and_wrongly_solved(name, tmp_path):
+    solution = lessons.read(HOME / "lessons" / "solutions" / f"{name}.ipynb")
+    solved = lessons.run(solution, HOME / "lessons" / "solutions")
+    assert json.dumps(solved).count(": passed.") >= 1 or name.startswith("07")
+    unsolved = lessons.run(lessons.without_solutions(solution), HOME / "lessons")
+    assert json.dumps(unsolved).count("to do") >= 1 or name.startswith("07")
+    wrong = lessons.without_solutions(solution)
+    for cell in wrong.cells:
+        cell.source = cell.source.replace("raise NotImplementedError()", "return None")
+    assert json.dumps(lessons.run(wrong, HOME)).count("returns None") >= 1 or name.startswith("07")
+
+
+@pytest.mark.slow
+def test_runs_where_minilm_is_installed_and_far_from_the_repository(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(HOME))
+    lessons.run(lessons.read(LEARNERS[0]), tmp_path)
