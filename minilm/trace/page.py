@@ -9,6 +9,8 @@ import math
 
 from . import css, panels, view
 
+KEYS = "; with the keyboard, Tab to the steps and use the arrow keys"  # which a notebook keeps for itself
+
 
 def page(trace):
     """A whole document; the same trace gives the same bytes."""
@@ -43,8 +45,8 @@ def body(trace, uid, top):
         )
     return (
         f'<div class="minilm-trace" lang="en">\n<h{top}>{escape(view.TITLE)}</h{top}>\n{paragraphs}'
-        "<fieldset>\n<legend>Steps: choose one; with the keyboard, Tab to the steps and use the arrow "
-        f"keys</legend>\n{''.join(parts)}</fieldset>\n</div>\n"
+        f"<fieldset>\n<legend>Steps: choose one{KEYS * (top == 1)}</legend>\n{''.join(parts)}"
+        "</fieldset>\n</div>\n"
     )
 
 
