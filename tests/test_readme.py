@@ -1,10 +1,12 @@
 """README states what the stored results say, and nothing that went stale."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
-from minilm import experiments, plots, report
+from minilm import experiments, gradcheck, model, plots, report
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text(encoding="utf-8")
@@ -26,6 +28,29 @@ def test_identities_in_the_readme_are_those_printed():
     printed = report.mask_and_decomposition()
     table = printed.split("\n\n")[1]
     assert table in README
+
+
+def code_with(word):
+    """The README's python block that contains a word."""
+    return next(code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if word in code)
+
+
+def test_the_checker_answers_the_example_as_quoted():
+    names = {}
+    exec(code_with("def loss_mask"), names)
+    said = str(names["check"]("loss_mask", names["loss_mask"])).split("\n")[0]
+    assert said.removeprefix("loss_mask: wrong. ") in " ".join(README.split())
+
+
+def test_the_swapped_function_is_caught_as_quoted():
+    with pytest.raises(gradcheck.GradientError, match=r"dx\[.*\]: analytic .*, numeric .*, ratio .*"):
+        exec(code_with("minilm.swap"), {})
+
+
+def test_the_loss_mask_s_six_lines_are_those_of_the_model():
+    lines = [line.partition("#")[0].strip() for line in code_with("nll_cache)").strip().split("\n")]
+    source = inspect.getsource(model.loss_and_grads)
+    assert len(lines) == 6 and all(line in source for line in lines)
 
 
 @pytest.mark.parametrize("pattern", ["*.md", "minilm/*.py", "tests/**/*.py", "pyproject.toml"])
