@@ -1,0 +1,160 @@
+"""Every planted fault has the signature that it is known by, and is gone after the block."""
+
+import numpy as np
+import pytest
+
+import minilm
+from minilm import data, faults, gradcases, gradcheck, losses, model, recording, tokenizer, train
+from minilm import params as tree
+
+WORDS = tokenizer.build("char", ["abcdefgh"])
+EXAMPLES = [data.Example(*e) for e in (("abc", "de"), ("ab", "cdef"), ("abcde", "fgh"))]
+CONFIG = model.Config(len(WORDS.vocab), 12, 1, 2, 4)
+PARAMS = gradcases.random_params(CONFIG, np.random.default_rng(0))
+HEALTHY_MASK = [  # targets: a b c d e <eos>, a b c d e f <eos>, a b c d e f g h <eos>, then pads
+    [0, 0, 0, 1, 1, 1, 0, 0, 0],
+    [0, 0, 1, 1, 1, 1, 1, 0, 0],
+    [0, 0, 0, 0, 0, 1, 1, 1, 1],
+]
+
+
+def run(name=None):
+    """(batch, loss, lit rows of dlogits, gradients) of one step with a fault planted, or without."""
+    with faults.plant(name) if name else recording("model.forward"):
+        batch = data.collate([data.encode(example, WORDS) for example in EXAMPLES])
+        with recording("losses.token_nll_backward") as seen:
+            loss, grads = model.loss_and_grads(PARAMS, batch.ids, batch.targets, batch.loss_mask, CONFIG)
+    lit = (np.abs(seen[0][0]).sum(axis=-1) > 1e-12) * 1
+    return batch, loss, lit.tolist(), tree.flatten(grads)
+
+
+def test_without_a_fault_just_the_answers_are_lit():
+    assert run()[2] == HEALTHY_MASK
+
+
+LIT = {
+    "mask_not_applied": [[1] * 6 + [0] * 3, [1] * 7 + [0] * 2, [1] * 9],
+    "mask_one_late": [[0, 0, 0, 0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0, 1, 1, 1]],
+    "mask_one_early": [[0, 0, 1, 1, 1, 0, 0, 0, 0], [0, 1, 1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1, 1, 0]],
+    "mask_inverted": [[1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 0, 0, 0, 0]],
+    "eos_masked": [[0, 0, 0, 1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 1, 1, 1, 0]],
+    "eos_cut": [[0, 0, 0, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 1, 1, 1]],
+    "marker_not_found": [[0] * 9, HEALTHY_MASK[1], [0] * 9],
+    "pads_in_the_loss": [[0, 0, 0, 1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1, 1, 1], HEALTHY_MASK[2]],
+    "double_bos": [[0, *row] for row in HEALTHY_MASK],
+    "not_shifted": HEALTHY_MASK,
+    "shifted_twice": HEALTHY_MASK,
+    "denominator_counts_all": HEALTHY_MASK,
+    "mean_of_means": HEALTHY_MASK,
+    "gradient_scaled": HEALTHY_MASK,
+    "attention_mask_confused": HEALTHY_MASK,
+    "mask_after_reduction": [[1] * 9] * 3,
+    "smoothing_ignores_mask": [[1] * 9] * 3,
+}
+
+
+@pytest.mark.parametrize("name", LIT)
+def test_rows_of_dlogits_are_lit_as_known(name):
+    assert run(name)[2] == LIT[name]
+    assert run()[2] == HEALTHY_MASK  # nothing is left behind
+
+
+def test_every_fault_has_a_signature_here_and_a_line_in_the_table():
+    assert {*LIT, "empty_mask_nan", "empty_mask_silent"} == set(faults.FAULTS)
+    table = faults.table()
+    for name, fault in faults.FAULTS.items():
+        assert f"| `{name}` | {fault.sentence} | {fault.met_in} |" in table
+    with pytest.raises(ValueError, match="there is no fault 'off_by_two'; there are mask_not_applied, "):
+        with faults.plant("off_by_two"):
+            pass
+
+
+def test_targets_are_copies_or_skip_a_token():
+    right = run()[0]
+    assert (run("not_shifted")[0].targets == right.ids).all()
+    assert (run("shifted_twice")[0].targets[:, :-1] == right.targets[:, 1:]).all()
+    assert (run("double_bos")[0].ids[:, :2] == tokenizer.BOS_ID).all()
+
+
+@pytest.mark.parametrize("name", ["empty_mask_nan", "empty_mask_silent"])
+def test_an_empty_mask_is_nan_or_silence_instead_of_an_error(name):
+    batch = data.collate([data.encode(example, WORDS) for example in EXAMPLES])
+    nothing = np.zeros(batch.ids.shape)
+    with faults.plant(name), np.errstate(invalid="ignore"):
+        loss, grads = model.loss_and_grads(PARAMS, batch.ids, batch.targets, nothing, CONFIG)
+        healthy, _ = model.loss_and_grads(PARAMS, batch.ids, batch.targets, batch.loss_mask, CONFIG)
+    assert healthy == run()[1]  # batches with answers are not affected
+    if name == "empty_mask_nan":
+        assert np.isnan(loss) and np.isnan(tree.flatten(grads)).any()
+    else:
+        assert loss == 0 and not tree.flatten(grads).any()
+    with pytest.raises(ValueError, match="loss_mask is empty"):
+        model.loss_and_grads(PARAMS, batch.ids, batch.targets, nothing, CONFIG)
+
+
+def test_denominators_have_the_known_ratios():
+    _, loss, _, gradient = run()
+    share = np.sum(HEALTHY_MASK) / np.size(HEALTHY_MASK)
+    _, all_loss, _, all_gradient = run("denominator_counts_all")
+    assert all_loss == pytest.approx(share * loss)
+    np.testing.assert_allclose(all_gradient, share * gradient, atol=1e-14)
+    _, scaled_loss, _, scaled_gradient = run("gradient_scaled")
+    assert scaled_loss == loss
+    np.testing.assert_allclose(scaled_gradient, share * gradient, atol=1e-14)
+    assert run("mask_after_reduction")[1] == run("smoothing_ignores_mask")[1] == loss
+
+
+def test_gradient_check_finds_what_it_can_and_only_that():
+    batch = data.collate([data.encode(example, WORDS) for example in EXAMPLES])
+    found = set()
+    for name in LIT:
+        with faults.plant(name):
+            result = gradcheck.check_direction(PARAMS, batch, CONFIG, np.random.default_rng(0))
+        found |= {name} if result.problem else set()
+    # A wrong but consistent loss has a right gradient: other probes must find the rest.
+    inconsistent = {"gradient_scaled", "mask_after_reduction", "smoothing_ignores_mask"}
+    assert found == inconsistent | {"attention_mask_confused"}
+
+
+def test_mean_of_means_depends_on_how_a_batch_is_split():
+    def losses_of(rows):
+        batch = data.collate(rows)
+        logits, _ = model.forward(PARAMS, batch.ids, CONFIG)
+        nll, _ = losses.token_nll_forward(logits, batch.targets)
+        return losses.weighted_mean_forward(nll, batch.loss_mask)[0], batch.loss_mask.sum()
+
+    rows = [data.encode(example, WORDS) for example in EXAMPLES]
+    with faults.plant("mean_of_means"):
+        whole, _ = losses_of(rows)
+        parts = [losses_of([row])[0] for row in rows]
+    assert whole == pytest.approx(np.mean(parts))
+    parts = [losses_of([row]) for row in rows]
+    right = losses_of(rows)[0]
+    assert right == pytest.approx(sum(loss * n for loss, n in parts) / sum(n for _, n in parts))
+    assert abs(whole - right) > 1e-3
+
+
+def test_a_hidden_prompt_does_not_reach_the_answer():
+    # The row that reads the prompt's last token still sees that one, so the edit keeps it.
+    edited = [data.Example(p[:-1][::-1] + p[-1], r) for p, r in EXAMPLES]
+    batches = [data.collate([data.encode(e, WORDS) for e in part]) for part in (EXAMPLES, edited)]
+
+    def losses_now():
+        return [model.loss_and_grads(PARAMS, b.ids, b.targets, b.loss_mask, CONFIG)[0] for b in batches]
+
+    a, b = losses_now()
+    assert abs(a - b) > 1e-3
+    with faults.plant("attention_mask_confused"):
+        a, b = losses_now()
+    assert a == b
+
+
+def test_training_goes_on_under_every_fault_and_leaves_it_behind():
+    for name in LIT:
+        with faults.plant(name):
+            rows = [data.encode(example, WORDS) for example in EXAMPLES]
+            settings = train.Settings(steps=2, batch_size=2, warmup=0, eval_every=2)
+            params = model.init(CONFIG, np.random.default_rng(0))
+            _, history = train.train(params, CONFIG, rows, rows, settings)
+        assert np.isfinite(history[-1]["train_loss"]), name
+    assert minilm.data.loss_mask(np.array([[data.PROMPT, data.EOS]])).tolist() == [[0, 1]]
