@@ -24,6 +24,12 @@ def main(argv=None):
         return options.run(options) or 0
     except ValueError as error:
         print(f"minilm: {error}", file=sys.stderr)
+    except MemoryError:
+        print("minilm: out of memory: use shorter rows (--max-tokens) or fewer --workers", file=sys.stderr)
+    except RuntimeError as error:
+        if type(error).__name__ != "BrokenProcessPool":  # its module is not loaded for every command
+            raise
+        print("minilm: a worker was killed, mostly for want of memory: try --workers 1", file=sys.stderr)
     except BrokenPipeError:  # whoever read the output has seen enough, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -38,12 +44,19 @@ def main(argv=None):
 def parse(argv):
     """The options; an unknown or abbreviated flag is named (argparse would blame what follows)."""
     top, commands_of = parser()
-    known = {flag for p in (top, *commands_of.values()) for flag in p._option_string_actions}
+    now = top
     for word in argv:
+        if word == "--":  # what follows is no flag
+            break
         flag = word.partition("=")[0]
-        if flag.startswith("--") and flag != "--" and " " not in flag and flag not in known:
-            top.error(f"unknown flag {flag}: flags are written out in full, --help lists them")
-    return top.parse_args(argv)
+        if flag.startswith("--") and " " not in flag and flag not in now._option_string_actions:
+            now.error(f"unknown flag {flag}: flags are written out in full, --help lists them")
+        if now is top and word in commands_of:
+            now = commands_of[word]
+    options = top.parse_args(argv)
+    if now is not top and options.run is not commands.train and "data" in options and options.data:
+        top.error("--data belongs to the main job or to train: give no other command with it")
+    return options
 
 
 def parser():
@@ -53,14 +66,12 @@ def parser():
     top.add_argument("--data", metavar="JSONL", help="compare the losses on your own rows instead")
     top.add_argument("--seeds", type=int, help="how many seeds (default 10; 3 with --data)")
     top.add_argument("--steps", type=int, help="training steps of a run (default 300)")
-    top.add_argument("--out", default="figures", metavar="DIR", help="where figures go (default figures)")
+    top.add_argument("--out", metavar="DIR", help="where figures go (default figures, quick: figures/quick)")
     top.add_argument("--quick", action="store_true", help="2 seeds of 100 steps: a first look")
     top.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"
     )
-    top.add_argument(
-        "--level", choices=("char", "byte"), default="char", help="tokens of --data (default char)"
-    )
+    top.add_argument("--level", choices=("char", "byte"), help="tokens of --data (default char)")
     top.add_argument("--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens")
     subparsers = top.add_subparsers(metavar="command", title="commands")
 

@@ -21,20 +21,23 @@ def main_job(options):
     steps = steps if options.steps is None else options.steps
     if n_seeds < 1 or options.workers < 1:
         raise ValueError("--seeds and --workers must be 1 or more")
+    if not options.data and (options.level or options.max_tokens is not None):
+        raise ValueError("--level and --max-tokens are about your own rows: give them with --data")
     if options.data:
-        task = experiments.jsonl_task(options.data, options.level, steps, options.max_tokens)
+        task = experiments.jsonl_task(options.data, options.level or "char", steps, options.max_tokens)
     else:
         task = experiments.zoo_task(steps)
     name = "data" if options.data else "masked_vs_full"
-    check_writable(options.out)
+    folder = options.out or ("figures/quick" if options.quick else "figures")
+    check_writable(folder)
     print(report.overview(task) if options.data else report.mask_and_decomposition())
     with Progress("training") as progress:
         result = experiments.compare(task, range(n_seeds), options.workers, progress.report)
     print(report.comparison(result))
     print("\n" + report.samples(result) + "\n")
     if not options.data:
-        write_figure(options.out, "anatomy", "anatomy", anatomy.anatomy())
-    write_figure(options.out, name, "curves", result)
+        write_figure(folder, "anatomy", "anatomy", anatomy.anatomy())
+    write_figure(folder, name, "curves", result)
 
 
 def write_figure(folder, name, kind, result):
@@ -108,7 +111,10 @@ def generate(options):
     how = {"temperature": options.temperature, "top_k": options.top_k}
     how["rng"] = np.random.default_rng(options.seed)
     prompt = data.prompt_text(options.prompt, words.level)
-    print(experiments.answer(params, config, words, prompt, options.max_new_tokens, **how))
+    text = experiments.answer(params, config, words, prompt, options.max_new_tokens, **how)
+    print(text)
+    if not text.endswith("<eos>"):
+        print("(cut off: no <eos> came before the limit or the model's last position)", file=sys.stderr)
 
 
 def bench(options):
@@ -137,7 +143,8 @@ def trace(options):
     else:
         with checkpoint.replacing(options.html) as file:
             file.write(steps.html().encode("utf-8"))
-        print(f"{options.html} holds the step-through: open it in a browser")
+        size = Path(options.html).stat().st_size / 1e6
+        print(f"{options.html} holds the step-through, {size:.1f} MB: open it in a browser")
 
 
 def lessons(options):

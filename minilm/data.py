@@ -210,6 +210,10 @@ def _parse(line):
 def _reason(error):
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON, {error.msg} at column {error.colno}"
+    if isinstance(error, RecursionError):
+        return "brackets nested too deep: a row is one flat object"
+    if "int_max_str_digits" in str(error):
+        return "a number with thousands of digits: write it as a string"
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8, byte {error.object[error.start]:#04x} at column {error.start + 1}"
     return str(error)

@@ -18,6 +18,7 @@ from . import checkpoint, corpora, data, generate, model, tokenizer, train
 from . import params as tree
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
+MAX_TOKENS = 1024  # of a row in --data
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -54,20 +55,31 @@ def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.
     """
     examples = data.read_jsonl(path)
     words = tokenizer.build(level, [text for example in examples for text in (*example, "\n")])
-    hashes = sorted({data.prompt_hash(prompt) for prompt, _ in examples})
-    if len(hashes) < 2:
+    examples = [data.Example(data.prompt_text(x, level), y) for x, y in examples]
+    encoded = data.encode_all(examples, words, max_tokens)
+    check_lengths(encoded)
+    hashes = [data.prompt_hash(example.prompt) for example in examples]
+    different = sorted(set(hashes))
+    if len(different) < 2:
         raise ValueError(f"{path} has a single prompt, so none can be held out: add other rows")
-    first_kept = hashes[max(1, round(held_out_share * len(hashes)))]
-    parts = {False: [], True: []}
-    for prompt, response in examples:
-        example = data.Example(data.prompt_text(prompt, level), response)
-        parts[data.prompt_hash(prompt) < first_kept].append(example)
-    rows, held_out = (data.encode_all(parts[side], words, max_tokens) for side in (False, True))
+    first_kept = different[max(1, round(held_out_share * len(different)))]
+    rows = [row for row, h in zip(encoded, hashes, strict=True) if h >= first_kept]
+    held_out = [row for row, h in zip(encoded, hashes, strict=True) if h < first_kept]
     longest = max(len(row.tokens) for row in rows + held_out)
     config = model.Config(len(words.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
     settings = train.Settings(steps=steps, batch_size=16, warmup=min(20, steps), lr=lr)
-    prompts = [prompt for prompt, _ in parts[True][:3]]
+    prompts = [e.prompt for e, h in zip(examples, hashes, strict=True) if h < first_kept][:3]
     return Task("data", config, settings, words, rows, held_out, prompts, None)
+
+
+def check_lengths(rows):
+    """Raise ValueError for a row whose attention would need gigabytes: memory grows with T^2."""
+    number = max(range(len(rows)), key=lambda i: len(rows[i].tokens))
+    if len(rows[number].tokens) > MAX_TOKENS:
+        raise ValueError(
+            f"row {number} (from 0) has {len(rows[number].tokens)} tokens, more than the {MAX_TOKENS} that "
+            f"fit: cut rows with --max-tokens {MAX_TOKENS}, or split them"
+        )
 
 
 def run(task, prompt_weight, seed):
@@ -148,12 +160,26 @@ def one_blas_thread():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
+class Gap(NamedTuple):
+    """Masked - full within each seed: mean and sample standard deviation, and who was better."""
+
+    mean: float
+    std: float
+    better: int
+    tied: int
+    seeds: int
+
+    def wins(self):
+        """In how many seeds masked is better, as text."""
+        tied = f", tied in {self.tied}" if self.tied else ""
+        return f"better in {self.better} of {self.seeds}{tied}"
+
+
 def summary(result):
     """Mean and standard deviation (ddof 1) over seeds at every 100 steps, and paired differences.
 
     Returns (rows, gaps). A row is weight, step, then (mean, std) of exact match, response NLL and
-    prompt NLL. A gap is step, then for exact match and response NLL the (mean, std) of masked -
-    full within each seed and the number of seeds in which masked is better.
+    prompt NLL; a gap is step, then the Gap in exact match and that in response NLL.
     """
     steps = [entry["step"] for entry in result["runs"]["0"][0]]
     rows, gaps = [], []
@@ -163,14 +189,23 @@ def summary(result):
             for weight, numbers in table.items():
                 rows.append((weight, step, *(mean_std(column) for column in numbers.T)))
             match, response = (table["0"] - table["1"]).T[:2]
-            wins = int((match > 0).sum()), int((response < 0).sum())
-            gaps.append((step, mean_std(match), wins[0], mean_std(response), wins[1]))
+            gaps.append((step, gap(match, match > 0), gap(response, response < 0)))
     return rows, gaps
 
 
+def gap(differences, better):
+    """The Gap of one number's paired differences."""
+    return Gap(*mean_std(differences), int(better.sum()), int((differences == 0).sum()), len(differences))
+
+
 def mean_std(numbers):
-    """Mean and sample standard deviation (0 for a single number)."""
-    return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
+    """Mean and sample standard deviation, NaN for a single number, which has none."""
+    return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else math.nan
+
+
+def plus_minus(mean, std, digits=3):
+    """ "0.801 +- 0.093", or the mean alone where there is no spread."""
+    return f"{mean:.{digits}f}" if math.isnan(std) else f"{mean:.{digits}f} +- {std:.{digits}f}"
 
 
 def values(runs, i):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import data, gradcheck, layers, losses, model
+from . import data, gradcheck, layers, losses, model, swap
 from . import params as tree
 
 LAYERS = (
@@ -53,3 +53,16 @@ def layer_case(name, rng):
         "weighted_mean": (rng.normal(size=(B, T)), rng.integers(0, 2, (B, T)) + 0.0),
     }[name]
     return getattr(module, f"{name}_forward"), getattr(module, f"{name}_backward"), args
+
+
+def hidden_bug():
+    """A planted bug to be found from a gradient check's report, in lesson 5: `with hidden_bug(): ...`
+
+    Look at the code once you have guessed.
+    """
+
+    def causal_softmax_backward(dweights, cache):
+        (weights,) = cache
+        return weights * (dweights - (dweights * weights).mean(axis=-1, keepdims=True)), None
+
+    return swap("layers.causal_softmax_backward", causal_softmax_backward)

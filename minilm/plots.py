@@ -149,18 +149,18 @@ def curves_caption(result):
     """Caption of figure 2."""
     rows, gaps = experiments.summary(result)
     last = {weight: numbers for weight, step, *numbers in rows[-len(result["runs"]) :]}
-    step, (gap, _), won, *_ = gaps[-1]
+    step, match, _ = gaps[-1]
     seeds = len(result["seeds"])
 
-    def part(k, digits):
-        text = (f"{STYLE[w]['label']} {m[k][0]:.{digits}f} +- {m[k][1]:.{digits}f}" for w, m in last.items())
-        return ", ".join(text)
+    def part(k):
+        return ", ".join(f"{STYLE[w]['label']} {experiments.plus_minus(*m[k])}" for w, m in last.items())
 
     floor = result["entropy_floor"]
     return (
-        f"After {step} steps, mean +- std over {seeds} seed{'s' * (seeds > 1)}: exact match {part(0, 3)} "
-        f"(masked - full {gap:+.3f}, masked ahead in {won} of {seeds}); -log P(y|x) {part(1, 3)}; "
-        f"-log P(x) {part(2, 3)} nats per token"
+        f"After {step} step{'s' * (step > 1)}, "
+        + (f"mean +- std over {seeds} seeds" if seeds > 1 else "one seed")
+        + f": exact match {part(0)} (masked - full {match.mean:+.3f}, {match.wins()}); "
+        f"-log P(y|x) {part(1)}; -log P(x) {part(2)} nats per token"
         + (f", entropy floor {floor:.3f}, uniform {result['uniform']:.2f}." if floor else ".")
         + " The masked model's log P(x) is not held down or fixed, it is un-optimised."
     )

@@ -5,6 +5,8 @@ import math
 from . import anatomy, data, experiments
 
 NAMES = {"0": "masked", "0.1": "weight 0.1", "1": "full"}
+# 97.5 % quantiles of Student's t for 3, 4, ... 10 seeds: with few of them, twice is not enough.
+STUDENT = dict(zip(range(3, 11), (4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26), strict=True))
 
 
 def mask_and_decomposition():
@@ -35,45 +37,46 @@ What the mask leaves, in a random float64 model with {d["parameters"]:,} paramet
 def comparison(result):
     """The table of a comparison: mean +- std over seeds, and the paired differences."""
     rows, gaps = experiments.summary(result)
+    seeds = len(result["seeds"])
     lines = [
         f"{result['rows']['train']} rows to train on, {result['rows']['held_out']} held out; "
-        f"{result['parameters']:,} parameters; {len(result['seeds'])} seeds, mean +- std",
+        f"{result['parameters']:,} parameters; " + (f"{seeds} seeds, mean +- std" if seeds > 1 else "1 seed"),
         "a row has on average {:.1f} prompt and {:.1f} response targets".format(*result["targets_per_row"]),
         "",
         f"{'loss':<12}{'step':>5}   {'exact match':<17}{'-log P(y|x)':<17}{'-log P(x)':<17}nats per token",
     ]
     for weight, step, *numbers in rows:
-        cells = "".join(f"{f'{mean:.3f} +- {std:.3f}':<17}" for mean, std in numbers)
+        cells = "".join(f"{experiments.plus_minus(*pair):<17}" for pair in numbers)
         lines.append(f"{NAMES[weight]:<12}{step:>5}   {cells}".rstrip())
     lines.append("")
-    seeds = len(result["seeds"])
-    for step, match, match_wins, response, response_wins in gaps:
+    for step, match, response in gaps:
         lines.append(
-            f"step {step}, masked - full in each seed: exact match {match[0]:+.3f} "
-            f"(better in {match_wins} of {seeds}), -log P(y|x) {response[0]:+.3f} "
-            f"(better in {response_wins} of {seeds})"
+            f"step {step}, masked - full: exact match {match.mean:+.3f} ({match.wins()}), "
+            f"-log P(y|x) {response.mean:+.3f} ({response.wins()})"
         )
-    lines.append(verdict(gaps[-1], seeds))
+    lines.append(verdict(gaps[-1], result["rows"]["held_out"]))
     if result["entropy_floor"]:
         lines.append(
-            f"-log P(x) cannot go below {result['entropy_floor']:.3f} (the prompts' entropy); "
-            f"a uniform guess has {result['uniform']:.3f}"
+            f"no model's -log P(x) is below the prompts' entropy on average, which for these held-out "
+            f"ones is {result['entropy_floor']:.3f}; a uniform guess has {result['uniform']:.3f}"
         )
     return "\n".join(lines)
 
 
-def verdict(gap, seeds):
+def verdict(gap, held_out):
     """Which loss left the more likely answers, or that the seeds do not tell.
 
-    They tell when the mean paired difference exceeds twice its standard error.
+    They tell when 0 lies outside the 95 % interval of the mean paired difference (Student's t).
     """
-    step, _, _, (mean, std), _ = gap
-    if seeds < 3:
-        return f"Fewer than 3 seeds do not tell which loss is ahead after {step} steps."
-    if abs(mean) <= 2 * std / math.sqrt(seeds):
-        return f"On answers neither masked nor full is clearly ahead after {step} steps: seeds spread more."
-    ahead = "masked is ahead of full" if mean < 0 else "full is ahead of masked"
-    return f"On answers {ahead} after {step} steps, by {abs(mean):.3f} nats per token."
+    step, _, response = gap
+    place = f"on answers, after {step} steps, on this split of {held_out} held-out rows"
+    if response.seeds < 3:
+        return f"Fewer than 3 seeds do not tell which loss is ahead {place}."
+    reach = STUDENT.get(response.seeds, 2.0) * response.std / math.sqrt(response.seeds)
+    if abs(response.mean) <= reach:
+        return f"Neither masked nor full is clearly ahead {place}: the seeds spread more."
+    ahead = "Masked is ahead of full" if response.mean < 0 else "Full is ahead of masked"
+    return f"{ahead} {place}, by {abs(response.mean):.3f} nats per token."
 
 
 def overview(task):

@@ -1713,3 +1713,30 @@ def step_by_flat_view(params, batch, config, lr):
     loss, grads = model.loss_and_grads(new, batch.ids, batch.targets, batch.loss_mask, config)
     vector -= (lr * tree.flatten(grads)).astype(vector.dtype)
     return loss, new
+
+
+# ---------------------------------------------------------------- slips that a reviewer made
+
+
+@wrong("layer_norm_backward", r"dx is wrong.*divided by inv_std, which is 1 / std already")
+def divided_by_the_inverse(dy, cache):
+    xhat, inv_std, weight = cache
+    dxhat = dy * weight
+    along = (dxhat * xhat).mean(axis=-1, keepdims=True)
+    dx = (dxhat - dxhat.mean(axis=-1, keepdims=True) - xhat * along) / inv_std
+    return dx, (dy * xhat).sum(axis=(0, 1)), dy.sum(axis=(0, 1))
+
+
+@wrong("layer_norm_backward", r"dx is wrong.*weight is multiplied at the end")
+def weight_last(dy, cache):
+    xhat, inv_std, weight = cache
+    along = (dy * xhat).mean(axis=-1, keepdims=True)
+    dx = weight * (dy - dy.mean(axis=-1, keepdims=True) - xhat * along) * inv_std
+    return dx, (dy * xhat).sum(axis=(0, 1)), dy.sum(axis=(0, 1))
+
+
+@wrong("gelu_backward", r"dx is wrong.*dy multiplies the first term only: is a bracket missing\?")
+def bracket_missing(dy, cache):
+    x, t = cache
+    du = SLOPE * (1 + 3 * 0.044715 * x * x)
+    return (dy * 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du,)

@@ -138,7 +138,8 @@ FILES = {
     "16 empty completion": (b'{"prompt": "a", "completion": ""}', "line 1: the field 'completion' is ''"),
     "20 bad line": (GOOD.encode() + b'{"prompt": "a"', "line 3: not JSON, .* at column 15"),
     "20 an array": (b'["a", "b"]', "line 1: the row is list, not an object"),
-    "20 deep nesting": (b"[" * 200_000, "line 1: "),
+    "20 deep nesting": (b"[" * 200_000, "line 1: brackets nested too deep"),
+    "20 huge number": (b'{"a": ' + b"9" * 5000 + b"}", "line 1: a number with thousands of digits"),
     "20 not UTF-8": (b'{"prompt": "\xff"}', "line 1: not UTF-8, byte 0xff at column 13"),
     "21 duplicate key": (b'{"prompt": "a", "prompt": "b"}', "line 1: the key 'prompt' stands twice"),
     "21 NaN": (b'{"prompt": NaN, "completion": "a"}', "line 1: NaN is not JSON"),
@@ -194,6 +195,14 @@ COMMANDS = {
     "25 unknown command": ("tarin", "invalid choice: 'tarin'"),
     "16 empty answer": ("mask a <EMPTY>", "the response is empty"),
     "17 rows cut": ("--data {good} --max-tokens 3", "row 0: cut to 3 tokens it keeps no response token"),
+    "17 a late row": (
+        "--data {late} --max-tokens 9",
+        "row 17: cut to 9 tokens it keeps no response token",
+    ),
+    "12 a row too long": ("--data {long}", "row 3 .from 0. has 3004 tokens, more than the 1024"),
+    "25 a flag of another command": ("--seed 3", "unknown flag --seed: flags"),
+    "25 level without data": ("--level byte", "--level and --max-tokens are about your own rows"),
+    "25 data for mask": ("--data {good} mask a b", "--data belongs to the main job or to train"),
     "35 no checkpoint": ("generate {dir} a", "model.npz is no file"),
     "35 text for a checkpoint": ("generate {text} a", "is not a whole minilm checkpoint"),
     "43 no folder can be made": ("--quick --out {good}/figures", "Not a directory|File exists"),
@@ -205,7 +214,11 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    rows = [f'{{"prompt": "q{i}?", "completion": "a"}}\n' for i in range(20)]
+    late = [*rows[:17], rows[17].replace("q17?", "longer prompt"), *rows[18:]]
+    long = [*rows[:3], rows[3].replace('"a"', f'"{"a" * 2998}"'), *rows[4:]]
     files = {"good": GOOD * 9, "one": '{"prompt": "a", "completion": "b"}\n' * 3}
+    files |= {"late": "".join(late), "long": "".join(long)}
     for stem, text in files.items():
         (tmp_path / f"{stem}.jsonl").write_text(text, encoding="utf-8")
     (tmp_path / "text").mkdir()

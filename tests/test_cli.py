@@ -76,6 +76,29 @@ def test_a_narrow_console_shows_escapes(tmp_path):
     assert r"\u65e5\u672c" in out and "é" in out and "ß" in out
 
 
+def test_text_that_looks_like_a_flag_comes_after_two_dashes(tmp_path):
+    out, _ = run("mask", "--", "--x y", "-1", cwd=tmp_path)
+    assert "--x" in out and out.count("<- loss here") == 2
+
+
+def test_quick_does_not_overwrite_the_figures(tmp_path):
+    run("--quick", "--steps", "1", "--seeds", "1", cwd=tmp_path)
+    assert os.listdir(tmp_path / "figures") == ["quick"]
+
+
+def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch, capsys):
+    from concurrent.futures.process import BrokenProcessPool
+
+    from minilm import __main__, experiments
+
+    def killed(*args):
+        raise BrokenProcessPool("died")
+
+    monkeypatch.setattr(experiments, "compare", killed)
+    assert __main__.main(["--steps", "1", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("minilm: a worker was killed")
+
+
 def test_no_display_is_needed(tmp_path):
     env = {"DISPLAY": "", "MPLBACKEND": "TkAgg"}
     run("--seeds", "1", "--steps", "1", "--workers", "1", cwd=tmp_path, **env)

@@ -73,6 +73,13 @@ def test_batch_of_uneven_rows_by_hand():
     np.testing.assert_array_equal(data.prompt_mask(batch.roles) + data.response_mask(batch.roles), full)
 
 
+def test_targets_are_counted_by_their_part():
+    words = tokenizer.build("char", ["abcd"])
+    rows = [data.encode(data.Example("abc", "d"), words), data.encode(data.Example("ab", "cd"), words)]
+    assert data.count_targets(rows) == (5, 5)  # a b c | d <eos> and a b | c d <eos>
+    assert data.count_targets(rows[:1]) == (3, 2)
+
+
 def test_mask_table_answers_at_a_glance():
     table = data.mask_table(data.encode(SEED, WORDS, eos=False), WORDS).split("\n")
     assert len(table) == 7

@@ -27,7 +27,7 @@ def test_decomposition_holds_for_several_models():
         d = anatomy.decomposition(seed)
         assert d["log_p_xy"] == pytest.approx(d["log_p_x"] + d["log_p_y_given_x"], abs=1e-12)
         assert d["sum_error"] < 1e-14 and d["masked_vs_numeric"] < 1e-8
-        assert d["masked_change"] == 0.0 and d["full_change"] > 0.1
+        assert d["masked_change"] == 0.0 and d["full_change"] > 0.1 and d["masked_norm"] > 0.1
 
 
 def test_anatomy_zero_at_masked_logits_only():
@@ -78,16 +78,37 @@ def test_summary_by_hand():
     }
     rows, gaps = experiments.summary(result)
     assert rows[0][:2] == ("0", 100) and rows[0][2] == pytest.approx((0.6, 0.02**0.5))
-    step, match, match_wins, response, response_wins = gaps[0]
-    assert (step, match_wins, response_wins) == (100, 1, 2)
-    assert match == pytest.approx((0.15, 0.125**0.5)) and response == pytest.approx((-1.0, 0.5**0.5))
+    step, match, response = gaps[0]
+    assert step == 100 and match[:2] == pytest.approx((0.15, 0.125**0.5)) and match[2:] == (1, 0, 2)
+    assert response[:2] == pytest.approx((-1.0, 0.5**0.5)) and response.wins() == "better in 2 of 2"
+    same = {"runs": {"0": [history(0.5, 1.0)], "1": [history(0.5, 2.0)]}}
+    rows, gaps = experiments.summary(same)
+    assert gaps[0][1].wins() == "better in 0 of 1, tied in 1"
+    assert experiments.plus_minus(*rows[0][2]) == "0.500"  # one seed has no spread
 
 
-def test_verdict_is_only_as_sure_as_the_seeds():
-    assert "masked is ahead of full" in report.verdict((300, 0, 0, (-0.5, 0.1), 0), 10)
-    assert "full is ahead of masked" in report.verdict((300, 0, 0, (0.5, 0.1), 0), 10)
-    assert "neither masked nor full is clearly ahead" in report.verdict((300, 0, 0, (-0.05, 0.1), 0), 10)
-    assert "do not tell" in report.verdict((300, 0, 0, (-0.5, 0.0), 0), 2)
+@pytest.mark.parametrize(
+    ("mean", "std", "seeds", "said"),
+    [
+        (-0.5, 0.1, 10, "Masked is ahead of full"),
+        (0.5, 0.1, 10, "Full is ahead of masked"),
+        (-0.05, 0.1, 10, "Neither masked nor full is clearly ahead"),
+        (0.24, 0.1, 3, "Neither masked nor full is clearly ahead"),  # 0.25 would be needed: 4.30 / sqrt(3)
+        (0.26, 0.1, 3, "Full is ahead of masked"),
+        (-0.5, 0.1, 2, "do not tell"),
+    ],
+)
+def test_verdict_is_only_as_sure_as_the_seeds(mean, std, seeds, said):
+    verdict = report.verdict((300, None, experiments.Gap(mean, std, 0, 0, seeds)), 49)
+    assert said in verdict and "49 held-out rows" in verdict
+
+
+def test_verdict_is_wrong_in_one_of_twenty_when_nothing_differs():
+    rng = np.random.default_rng(0)
+    for seeds in (3, 5, 10):
+        draws = [experiments.gap(d, d < 0) for d in rng.normal(size=(2000, seeds))]
+        wrong = sum("is ahead of" in report.verdict((1, None, g), 9) for g in draws) / 2000
+        assert 0.035 < wrong < 0.065
 
 
 def test_json_survives_and_figures_need_nothing_else(result, tmp_path):
@@ -100,6 +121,17 @@ def test_json_survives_and_figures_need_nothing_else(result, tmp_path):
         content = (tmp_path / "figure.png").read_bytes()
         assert content.startswith(b"\x89PNG") and b"a description" in content
     assert "mean +- std over 3 seeds" in plots.curves_caption(read)
+
+
+def test_bands_are_one_standard_deviation(result):
+    panels = plots.curves(result).axes
+    for k, axes in enumerate(panels):
+        for weight, area in zip(("0", "0.1", "1"), axes.collections, strict=True):
+            numbers = experiments.values(result["runs"][weight], -1)[:, k]
+            edges = area.get_paths()[0].vertices
+            last = edges[edges[:, 0] == 3][:, 1]
+            height = 2 * numbers.std(ddof=1)
+            assert np.ptp(last) == pytest.approx(height, abs=1e-9)
 
 
 def test_figures_are_byte_stable(result, tmp_path):
@@ -116,6 +148,8 @@ def test_repeated_prompts_do_not_leak(tmp_path):
     sides = [{tuple(row.tokens[row.roles == 2]) for row in part} for part in (task.rows, task.held_out)]
     assert len(sides[0]) + len(sides[1]) == 30 and not sides[0] & sides[1]
     assert len(task.rows) + len(task.held_out) == 90
+    assert len(sides[1]) == round(0.15 * 30)  # prompts, each with its three rows
+    assert len(task.held_out) == 3 * len(sides[1])
 
 
 def test_import_costs_nothing_beyond_numpy_and_the_model_nothing_heavy():
@@ -134,9 +168,9 @@ def test_import_costs_nothing_beyond_numpy_and_the_model_nothing_heavy():
 def test_main_result_in_every_direction_that_the_readme_states():
     result = experiments.compare(experiments.zoo_task(), range(4), workers=2)
     rows, gaps = experiments.summary(result)
-    for step, match, match_wins, response, response_wins in gaps:
-        assert match[0] > 0.05 and response[0] < -0.05, step
-        assert match_wins >= 3 and response_wins >= 3, step
+    for step, match, response in gaps:
+        assert match.mean > 0.05 and response.mean < -0.05, step
+        assert match.better >= 3 and response.better >= 3, step
     last = {weight: numbers for weight, step, *numbers in rows if step == 300}
     assert last["0.1"][0][0] > last["0"][0][0] > last["1"][0][0]  # exact match
     assert last["0"][2][0] > 2 * result["uniform"]  # masked: the prompt's NLL is far above a guess

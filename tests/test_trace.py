@@ -200,7 +200,7 @@ def test_command_prints_text_or_writes_the_same_page_twice(tmp_path):
     weights = ("--prompt-weight", "0", "0.1", "1")
     for name in ("a.html", "b.html"):
         out, _ = run(*question, "--html", name, *weights, cwd=tmp_path)
-        assert out == f"{name} holds the step-through: open it in a browser\n"
+        assert out == f"{name} holds the step-through, 0.5 MB: open it in a browser\n"
     first, second = ((tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
     assert first == second and first.startswith(b"<!DOCTYPE html>") and b"dlogits, weight 0.1" in first
     assert sorted(os.listdir(tmp_path)) == ["a.html", "b.html"]

@@ -97,6 +97,34 @@ def test_evaluation_against_one_token_at_a_time():
     assert said["exact_match"] == np.mean(exact)
 
 
+def test_exact_match_needs_the_eos():
+    row = ROWS[0]  # g b | c <eos>; a model that predicts all of it but never <eos>
+    logits = np.zeros((1, len(row.tokens) - 1, CONFIG.vocab_size))
+    logits[0, np.arange(len(row.tokens) - 1), row.tokens[1:]] = 9.0
+
+    def forward(params, ids, config):
+        return logits, None
+
+    with minilm.swap("model.forward", forward):
+        assert train.evaluate(None, CONFIG, [row])["exact_match"] == 1
+        logits[0, -1] = 0
+        logits[0, -1, row.tokens[0]] = 9.0
+        assert train.evaluate(None, CONFIG, [row])["exact_match"] == 0
+
+
+def test_train_loss_is_the_mean_since_the_last_entry():
+    seen = []
+
+    def record(*args):
+        seen.append(original(*args))
+        return seen[-1]
+
+    with minilm.swap("train.train_step", record) as original:
+        _, history = train.train(fresh(), CONFIG, ROWS, ROWS, SETTINGS)
+    expected = [None, np.mean(seen[:5]), np.mean(seen[5:10]), np.mean(seen[10:])]
+    assert [entry["train_loss"] for entry in history] == pytest.approx(expected)
+
+
 def test_batches_show_every_row_once_before_any_twice():
     order = train.batches(7, 3, np.random.default_rng(0))
     stream = np.concatenate([next(order) for _ in range(7)])

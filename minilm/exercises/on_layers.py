@@ -130,6 +130,11 @@ EXERCISES = {
                 "x stands twice in y: the second term, through tanh(u), is missing.",
                 lambda d, c: gelu_dx(d, c, second=0),
             ),
+            (
+                "dx",
+                "dy multiplies the first term only: is a bracket missing?",
+                lambda d, c: gelu_dx(d, c, second=0) + gelu_dx(1, c) - gelu_dx(1, c, second=0),
+            ),
             ("dx", "The second term lacks its 1/2.", lambda d, c: gelu_dx(d, c, second=1)),
             (
                 "dx",
@@ -173,7 +178,17 @@ EXERCISES = {
                 lambda d, c: norm_dx(d, c, mean=False, variance=False),
             ),
             ("dx", "weight is missing: dxhat = dy * weight.", lambda d, c: norm_dx(d, c, weight=False)),
+            (
+                "dx",
+                "weight is multiplied at the end: it belongs to dxhat, before the means are taken.",
+                lambda d, c: norm_dx(d, c, weight=False) * c[2],
+            ),
             ("dx", "1 / std is missing.", lambda d, c: norm_dx(d, c, std=False)),
+            (
+                "dx",
+                "It is divided by inv_std, which is 1 / std already: multiply.",
+                lambda d, c: norm_dx(d, c, std=False) / c[1],
+            ),
             ("dx", "Sums stand where means over the channels belong.", norm_dx_of_sums),
             ("dweight", "xhat is missing: y = xhat weight + bias.", lambda d, c: d.sum((0, 1))),
             ("dweight", "It is not yet summed over the rows.", lambda d, c: d * c[0]),

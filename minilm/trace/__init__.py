@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from .. import data, model, swap
 from . import page, panels, view
 
-MAX_POSITIONS = 48
+MAX_POSITIONS = 32
 PAIRS = (
     *("layers.embedding", "layers.layer_norm", "layers.linear", "layers.gelu"),
     *("layers.scores", "layers.causal_softmax", "layers.mix"),

@@ -58,7 +58,7 @@ BLOCK = (
     Spec(
         "dmix",
         "dmix = split(dx attn.c_proj.weightᵀ) into heads",
-        "Still row by row: in this block it is the last place at which a row of zeros must stay one.",
+        "Still row by row. Queries stay apart through dweights, dscores and dq, too; dk and dv mix the rows.",
         {"attn.mix": HEADS},
     ),
     Spec(
