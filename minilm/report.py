@@ -57,7 +57,7 @@ def comparison(result):
     lines.append(verdict(gaps[-1], result["rows"]["held_out"]))
     if result["entropy_floor"]:
         lines.append(
-            f"no model's -log P(x) is below the prompts' entropy on average, which for these held-out "
+            f"No model's -log P(x) is below the prompts' entropy on average, which for these held-out "
             f"ones is {result['entropy_floor']:.3f}; a uniform guess has {result['uniform']:.3f}"
         )
     return "\n".join(lines)

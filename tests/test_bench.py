@@ -1,0 +1,35 @@
+"""The benchmark's floor is all of a step's matrix products, and nothing else."""
+
+import numpy as np
+
+import minilm
+from minilm import bench, model
+
+
+def test_the_floor_has_the_products_of_a_step():
+    size = bench.SIZES["S"]
+    config, B, T = size.config, size.batch_size, size.config.n_positions
+    products = [product.size for product in bench.floor_function(size)()]
+    C, V, H, L = config.n_embd, config.vocab_size, config.n_head, config.n_layer
+    R = B * T
+    layer = [3 * C, C, 4 * C, C]  # outputs of the four linear maps, each also backward: dx and dweight
+    inputs = [C, C, C, 4 * C]
+    expected = L * sum(R * n_out + R * n_in + n_in * n_out for n_in, n_out in zip(inputs, layer, strict=True))
+    expected += R * V + R * C + C * V  # the head
+    expected += L * 3 * (B * H * T * T + R * C)  # scores and mix, and the four of their backward
+    assert sum(products) == expected
+
+
+def test_the_step_trains(monkeypatch):
+    step = bench.step_function(bench.SIZES["zoo"])
+    losses = [step() for _ in range(12)]
+    assert losses[-1] < losses[0] and np.isfinite(losses).all()
+
+
+def test_the_batch_has_the_share_of_prompt_that_its_size_names(rng):
+    for size in bench.SIZES.values():
+        batch = bench.random_batch(size, rng)
+        assert abs(1 - batch.loss_mask.mean() - size.prompt_share) < 0.03
+        with minilm.recording("layers.attention_forward") as seen:
+            model.forward(model.init(size.config, rng), batch.ids[:1], size.config)
+        assert len(seen) == size.config.n_layer
