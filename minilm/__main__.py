@@ -44,11 +44,16 @@ def main(argv=None):
 def parse(argv):
     """The options; an unknown or abbreviated flag is named (argparse would blame what follows)."""
     top, commands_of = parser()
-    now = top
+    now, is_value = top, False
     for word in argv:
         if word == "--":  # what follows is no flag
             break
+        if is_value:  # of the flag before it, though it be named like a command
+            is_value = False
+            continue
         flag = word.partition("=")[0]
+        action = now._option_string_actions.get(word)
+        is_value = action is not None and action.nargs is None
         if flag.startswith("--") and " " not in flag and flag not in now._option_string_actions:
             now.error(f"unknown flag {flag}: flags are written out in full, --help lists them")
         if now is top and word in commands_of:

@@ -57,7 +57,6 @@ def decomposition(seed=0):
         "log_p_xy": log_p["xy"],
         "sum_error": relative(g_full, g_x + g_y),
         "masked_vs_numeric": relative(g_y, numeric),
-        "masked_norm": float(np.linalg.norm(g_y)),
         "masked_change": changes[0],
         "full_change": changes[1],
         "parameters": len(g_y),

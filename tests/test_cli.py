@@ -81,6 +81,11 @@ def test_text_that_looks_like_a_flag_comes_after_two_dashes(tmp_path):
     assert "--x" in out and out.count("<- loss here") == 2
 
 
+def test_a_folder_may_be_named_like_a_command(tmp_path):
+    run("--out", "bench", "--seeds", "1", "--steps", "1", "--workers", "1", cwd=tmp_path)
+    assert (tmp_path / "bench" / "anatomy.png").exists()
+
+
 def test_quick_does_not_overwrite_the_figures(tmp_path):
     run("--quick", "--steps", "1", "--seeds", "1", cwd=tmp_path)
     assert os.listdir(tmp_path / "figures") == ["quick"]
