@@ -1,0 +1,254 @@
+"""Controlled probes of a step function: change one thing in a batch, and see what the loss says.
+
+Everything here needs only that the step can be called; what dlogits add is used where they come.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import locate
+from .locate import DiagnoseError
+
+NOISE = 3e-7  # relative: below it, a float32 loss did not change
+
+
+class Case(NamedTuple):
+    """A batch with all that is known of it: arrays (B, T), roles and weights those of the targets."""
+
+    call: object  # (ids, targets, mask) -> (loss, dlogits or None)
+    ids: np.ndarray
+    targets: np.ndarray
+    mask: np.ndarray
+    roles: np.ndarray
+    weights: np.ndarray
+    documents: list
+    loss: float
+    dlogits: np.ndarray | None
+
+
+def caller(step, more):
+    """The step on copies, checked: (ids, targets, mask) -> (loss, dlogits or None).
+
+    Raises DiagnoseError for a step that raises or returns something else.
+    """
+
+    def call(ids, targets, mask):
+        try:
+            with np.errstate(all="ignore"):
+                out = step(ids.copy(), targets.copy(), mask.copy(), *more)
+        except Exception as error:
+            raise DiagnoseError(f"the step function raised {type(error).__name__}: {error}") from error
+        loss, dlogits = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
+        return number(loss), None if dlogits is None else rows(dlogits, ids)
+
+    return call
+
+
+def number(loss):
+    """The loss as a float, NaN allowed. Raises DiagnoseError for what is no real number."""
+    try:
+        value = np.asarray(loss)
+        if value.size == 1 and value.dtype.kind in "fiu":
+            return float(value.reshape(()))
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    found = f"shape {np.shape(loss)}" if hasattr(loss, "shape") else f"{loss!r:.60}"
+    raise DiagnoseError(f"the step function returned {found} as loss: return one number, or (loss, dlogits)")
+
+
+def rows(dlogits, ids):
+    """dlogits as an array. Raises DiagnoseError unless they are floats (B, T, V)."""
+    array = np.asarray(dlogits)
+    if array.dtype.kind != "f" or array.ndim != 3 or array.shape[:2] != ids.shape or array.shape[2] < 2:
+        raise DiagnoseError(
+            f"the step function returned dlogits of shape {array.shape}, {array.dtype}: they must be floats "
+            f"of shape (B, T, V) = ({ids.shape[0]}, {ids.shape[1]}, vocabulary), the gradient of its loss"
+        )
+    return array
+
+
+def moved(case, loss, other):
+    """Whether a loss changed by more than rounding."""
+    return abs(loss - other) > NOISE * max(1.0, abs(case.loss))
+
+
+def exchanged(case, turn=1):
+    """Every target replaced by another id of the batch (the `turn`-th after it); -100 stays."""
+    pool = np.unique(case.ids)
+    places = np.searchsorted(pool, case.targets) + turn
+    return np.where(case.targets >= 0, pool[places % len(pool)], case.targets)
+
+
+def gradient_weights(case):
+    """What the gradient weighs every target by (B, T), and which rows of dlogits are lit at all.
+
+    A row is w (p - onehot(y)). Exchange y for y' and its entry at y rises by w, whatever p is. A
+    row that is lit and does not care for its target has w = 0: something else lights it.
+    """
+    _, other = case.call(case.ids, exchanged(case), case.mask)
+    norms = np.linalg.norm(case.dlogits, axis=-1)
+    lit = norms > 1e-6 * max(norms.max(), 1e-30)
+    y, y_other = (d.argmin(axis=-1)[..., None] for d in (case.dlogits, other))
+    rise = np.take_along_axis(other - case.dlogits, y, axis=-1)[..., 0]
+    return np.where(lit & (y != y_other)[..., 0], rise, 0.0), lit
+
+
+def loss_lights(case):
+    """Which targets the loss depends on (B, T): exchange one after the other, and call again.
+
+    The black-box form of gradient_weights; the only one that tells the loss's own mask.
+    """
+    lit = np.zeros(case.ids.shape, bool)
+    for place in zip(*np.nonzero(case.targets >= 0), strict=True):
+        lit[place] = any(moved(case, exchange_at(case, place, turn), case.loss) for turn in (1, 2))
+    return lit
+
+
+def exchange_at(case, place, turn, mask=None):
+    """The loss when one target is another."""
+    targets = case.targets.copy()
+    targets[place] = exchanged(case, turn)[place]
+    return case.call(case.ids, targets, case.mask if mask is None else mask)[0]
+
+
+def shares(case):
+    """What part of the loss one response target of each document is, against its loss alone.
+
+    Exchange the target under the batch's mask, and under a mask that holds it alone: the ratio of
+    the changes is weight / sum(weights) if the mean is right, and 1 under a sum. Returns a list of
+    (place, share, gradient weight per loss weight or NaN).
+    """
+    found = []
+    for doc in case.documents:
+        places = [(doc.row, at - 1) for at in range(*doc.spans[-1][:2]) if at - 1 < case.ids.shape[1]]
+        places = [p for p in places if case.mask[p] > 0 and case.targets[p] >= 0 and p[1] >= 0]
+        if places:
+            found.append((places[0], *share(case, places[0])))
+    return found
+
+
+def share(case, place):
+    """One entry of `shares`, with the id that changes the loss most."""
+    alone = np.zeros_like(case.mask)
+    alone[place] = 1.0
+    loss_alone = case.call(case.ids, case.targets, alone)[0]
+    turns = range(1, min(6, len(np.unique(case.ids))))
+    change = {turn: exchange_at(case, place, turn, alone) - loss_alone for turn in turns}
+    turn = max(change, key=lambda t: abs(change[t]), default=1)
+    if not change or not moved(case, change[turn], 0.0):
+        return np.nan, np.nan
+    observed = exchange_at(case, place, turn) - case.loss
+    return observed / change[turn], per_loss_weight(case, place, turn, observed)
+
+
+def per_loss_weight(case, place, turn, observed):
+    """The gradient's weight of a target over the loss's, from p at both targets; NaN without dlogits.
+
+    With weight w, loss rises by w (log p(y) - log p(y')), and dlogits hold w p(y') and, after the
+    exchange, w p(y).
+    """
+    if case.dlogits is None:
+        return np.nan
+    targets = case.targets.copy()
+    targets[place] = other = exchanged(case, turn)[place]
+    y, before = case.targets[place], case.dlogits[place]
+    after = case.call(case.ids, targets, case.mask)[1][place]
+    weight = after[y] - before[y]
+    if weight <= 0 or after[y] <= 0 or before[other] <= 0 or observed == 0:
+        return np.nan
+    return weight * (np.log(after[y]) - np.log(before[other])) / observed
+
+
+def edited(case, places):
+    """Inputs with another id of the batch at each of the places."""
+    ids, pool = case.ids.copy(), np.unique(case.ids)
+    for place in places:
+        ids[place] = pool[(np.searchsorted(pool, ids[place]) + 1) % len(pool)]
+    return ids
+
+
+def reads(case, doc):
+    """Whether the loss at a response target sees the token before it, and whether the one after it.
+
+    Returns (sees the last read token, sees the future), or None where there is no such place.
+    """
+    for at in range(*doc.spans[-1][:2]):
+        t = at - 1
+        if 0 <= t < case.ids.shape[1] - 1 and case.targets[doc.row, t] >= 0:
+            mask = np.zeros_like(case.mask)
+            mask[doc.row, t] = 1.0
+            now, *then = (
+                case.call(edited(case, places), case.targets, mask)[0]
+                for places in ([], [(doc.row, t)], [(doc.row, t + 1)])
+            )
+            return tuple(moved(case, loss, now) for loss in then)
+    return None
+
+
+def prompt_is_read(case):
+    """Whether the answers' loss changes with the prompts, all but their last token; None if too short."""
+    places = []
+    for doc in case.documents:
+        start, end, _ = doc.spans[0]
+        places += [(doc.row, t) for t in range(start, end - 1)]
+    if not places:
+        return None
+    mask = case.mask * np.isin(case.roles, (locate.RESPONSE, locate.STOP))
+    if not mask.any():
+        return None
+    now, then = (case.call(edited(case, p), case.targets, mask)[0] for p in ([], places))
+    return moved(case, now, then)
+
+
+def neighbour_is_read(case):
+    """Whether a packed document's loss changes with the one before it; None where none is packed."""
+    for doc in case.documents:
+        before = [d for d in case.documents if d.row == doc.row and d.spans[0][0] < doc.spans[0][0]]
+        start, end, _ = doc.spans[-1]
+        if before:
+            mask = np.zeros_like(case.mask)
+            mask[doc.row, start - 1 : end - 1] = 1.0
+            places = [(doc.row, t) for d in before for a, b, _ in d.spans for t in range(a, b)]
+            now, then = (case.call(edited(case, p), case.targets, mask)[0] for p in ([], places))
+            return moved(case, now, then)
+    return None
+
+
+def padded(case):
+    """(the loss with pads without weight appended, by what factor the batch grew), or None.
+
+    Twice the columns, or one more where the model has no positions for that.
+    """
+    B, T = case.ids.shape
+    for extra in (T, 1):
+        ids, targets = (np.pad(a, ((0, 0), (0, extra)), mode="edge") for a in (case.ids, case.targets))
+        mask = np.concatenate([case.mask, np.zeros((B, extra))], axis=1)
+        try:
+            return case.call(ids, targets, mask)[0], (T + extra) / T
+        except DiagnoseError:
+            continue
+    return None
+
+
+def empty(case):
+    """What the step says of a mask without a single 1: "refused", "nan", "zero" or "other"."""
+    try:
+        loss, _ = case.call(case.ids, case.targets, np.zeros_like(case.mask))
+    except DiagnoseError:
+        return "refused"
+    return "zero" if loss == 0 else "other" if np.isfinite(loss) else "nan"
+
+
+def split(case):
+    """The loss of the batch, and the token-weighted mean of its rows' losses; None for one row."""
+    totals = case.mask.sum(axis=1)
+    rows_with = np.flatnonzero(totals)
+    if len(rows_with) < 2:
+        return None
+    parts = []
+    for row in rows_with:
+        mask = np.zeros_like(case.mask)
+        mask[row] = case.mask[row]
+        parts.append(case.call(case.ids, case.targets, mask)[0])
+    return case.loss, float(np.dot(totals[rows_with], parts) / totals.sum())
