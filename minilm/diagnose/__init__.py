@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import data, model, recording
-from . import locate, naming, probes
+from . import locate, naming
+from .case import Case, caller
 from .examine import Report, examine
 from .locate import DiagnoseError
 from .naming import Finding
@@ -45,8 +46,8 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
     documents = locate.documents(tokens, parts)
     alone = [lone(make_batch, example, part) for example, part in zip(examples, parts, strict=True)]
     roles, weights = locate.roles_and_weights(tokens, documents, [a.after for a in alone], prompt_weight)
-    call = probes.caller(step, more)
-    case = probes.Case(call, ids, targets, mask, roles[:, 1:], weights[:, 1:], documents, np.nan, None)
+    call = caller(step, more)
+    case = Case(call, ids, targets, mask, roles[:, 1:], weights[:, 1:], documents, np.nan, None)
     if not mask.any():
         return Report([naming.of_the_mask(mask, case)], ["the mask as made"], ["everything else"])
     loss, dlogits = call(ids, targets, mask)

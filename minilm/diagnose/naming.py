@@ -135,7 +135,8 @@ def of_the_mean(case, measured):
     n_rows = int((case.mask.sum(axis=1) > 0).sum())
     total = case.mask.sum()
     if not close(seen, weight / total):
-        said = f"a response target has {seen[0]:.4f} of the loss that it has alone; right is {weight[0] / total:.4f}"
+        right = weight[0] / total
+        said = f"a response target has {seen[0]:.4f} of the loss that it has alone; right is {right:.4f}"
         if any(close(seen, weight / row_sum / k) for k in (1, n_rows)) and np.ptp(row_sum):
             return Finding(
                 "mean_of_means", said + f", 1 / (rows x tokens in its row) is {1 / n_rows / row_sum[0]:.4f}"
