@@ -111,7 +111,7 @@ def order_of_reading(case):
     seen = [result for doc in case.documents if (result := probes.reads(case, doc)) is not None]
     if not seen:
         return "untested"
-    if any(future for _, future in seen):
+    if all(future for _, future in seen):
         return Finding("future_read", "another token after the target changes its loss")
     if not any(last for last, _ in seen):
         return Finding("shifted_twice", "another token right before the target does not change its loss")

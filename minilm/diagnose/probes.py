@@ -24,7 +24,7 @@ def exchanged(case, turn=1):
 
 
 def gradient_weights(case):
-    """What the gradient weighs every target by (B, T), and which rows of dlogits are lit at all.
+    """What the gradient weighs every target by (B, T), and whose rows of dlogits are lit at all.
 
     A row is w (p - onehot(y)). Exchange y for y' and its entry at y rises by w, whatever p is. A
     row that is lit and does not care for its target has w = 0: something else lights it.
@@ -32,9 +32,13 @@ def gradient_weights(case):
     _, other = case.call(case.ids, exchanged(case), case.mask)
     norms = np.linalg.norm(case.dlogits, axis=-1)
     lit = norms > 1e-6 * max(norms.max(), 1e-30)
-    y, y_other = (d.argmin(axis=-1)[..., None] for d in (case.dlogits, other))
-    rise = np.take_along_axis(other - case.dlogits, y, axis=-1)[..., 0]
-    return np.where(lit & (y != y_other)[..., 0], rise, 0.0), lit
+    y, y_other = (d.argmin(axis=-1) for d in (case.dlogits, other))
+    rise = np.take_along_axis(other - case.dlogits, y[..., None], axis=-1)[..., 0]
+    weights = np.where(lit & (y != y_other), rise, 0.0)
+    for ahead in (0, 1, -1):  # a step that shifts once more lights another row than the target's own
+        if (np.roll(case.targets, -ahead, axis=1) == y)[weights > 0].all():
+            return np.roll(weights, ahead, axis=1), np.roll(lit, ahead, axis=1)
+    return weights, lit
 
 
 def loss_lights(case):
@@ -60,7 +64,7 @@ def shares(case):
 
     Exchange the target under the batch's mask, and under a mask that holds it alone: the ratio of
     the changes is weight / sum(weights) if the mean is right, and 1 under a sum. Returns a list of
-    (place, share, gradient weight per loss weight or NaN).
+    (place, share, what `entries` says).
     """
     found = []
     for doc in case.documents:
@@ -80,27 +84,24 @@ def share(case, place):
     change = {turn: exchange_at(case, place, turn, alone) - loss_alone for turn in turns}
     turn = max(change, key=lambda t: abs(change[t]), default=1)
     if not change or not moved(case, change[turn], 0.0):
-        return np.nan, np.nan
+        return np.nan, None
     observed = exchange_at(case, place, turn) - case.loss
-    return observed / change[turn], per_loss_weight(case, place, turn, observed)
+    return observed / change[turn], entries(case, place, turn, observed)
 
 
-def per_loss_weight(case, place, turn, observed):
-    """The gradient's weight of a target over the loss's, from p at both targets; NaN without dlogits.
+def entries(case, place, turn, observed):
+    """What dlogits hold at an exchanged target: (w p(y), w p(y'), w, V, change of the loss), or None.
 
-    With weight w, loss rises by w (log p(y) - log p(y')), and dlogits hold w p(y') and, after the
-    exchange, w p(y).
+    With weight w the loss changes by w (log p(y) - log p(y')); w p(y') stands in dlogits, and
+    w p(y) after the exchange.
     """
     if case.dlogits is None:
-        return np.nan
+        return None
     targets = case.targets.copy()
     targets[place] = other = exchanged(case, turn)[place]
     y, before = case.targets[place], case.dlogits[place]
     after = case.call(case.ids, targets, case.mask)[1][place]
-    weight = after[y] - before[y]
-    if weight <= 0 or after[y] <= 0 or before[other] <= 0 or observed == 0:
-        return np.nan
-    return weight * (np.log(after[y]) - np.log(before[other])) / observed
+    return float(after[y]), float(before[other]), float(after[y] - before[y]), len(before), observed
 
 
 def edited(case, places):
@@ -164,8 +165,11 @@ def padded(case):
     Twice the columns, or one more where the model has no positions for that.
     """
     B, T = case.ids.shape
+    pads = case.targets[(case.roles == locate.PAD) & (case.targets >= 0)]
+    pad_id = pads[0] if len(pads) else case.ids[0, -1]
     for extra in (T, 1):
-        ids, targets = (np.pad(a, ((0, 0), (0, extra)), mode="edge") for a in (case.ids, case.targets))
+        grown = ((0, 0), (0, extra))
+        ids, targets = (np.pad(a, grown, constant_values=pad_id) for a in (case.ids, case.targets))
         mask = np.concatenate([case.mask, np.zeros((B, extra))], axis=1)
         try:
             return case.call(ids, targets, mask)[0], (T + extra) / T
