@@ -41,7 +41,7 @@ def parts_of(example, encode, prompt_weight):
         if isinstance(example, dict):
             pieces = [(m["content"], m["role"], m.get("weight", 1.0)) for m in example["messages"]]
         else:
-            prompt, response = example
+            prompt, response = example if not isinstance(example, str) else (example,)
             pieces = [(prompt, "user", 1.0), (response, "assistant", 1.0)]
         parts = []
         for content, who, weight in pieces:

@@ -102,7 +102,9 @@ def jsonl(path):
     """
     for number, row in objects(path):
         try:
-            ids, labels = (row[key] for key in ("input_ids", "labels"))
+            ids, labels = row["input_ids"], row["labels"]
+            if len(ids) != len(labels):
+                raise ValueError
             (found,) = from_arrays(np.array([ids]), np.array([labels]))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             said = (
