@@ -1740,3 +1740,58 @@ def bracket_missing(dy, cache):
     x, t = cache
     du = SLOPE * (1 + 3 * 0.044715 * x * x)
     return (dy * 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du,)
+
+
+# ---------------------------------------------------------------- target_weights
+
+
+@wrong("target_weights", r"The sign: without its target, the entry rises")
+def falls_instead(dlogits, exchanged, targets):
+    difference = dlogits - exchanged
+    return np.take_along_axis(difference, targets[:, :, None], 2)[:, :, 0]
+
+
+@wrong("target_weights", r"w \(1 - p\) and whatever else lights the row")
+def before_alone(dlogits, exchanged, targets):
+    return -np.take_along_axis(dlogits, targets[:, :, None], 2).squeeze(2)
+
+
+@wrong("target_weights", r"w p: the weight and the probability are mixed")
+def after_alone(dlogits, exchanged, targets):
+    return np.take_along_axis(exchanged, targets[:, :, None], 2).squeeze(2)
+
+
+@wrong("target_weights", r"A norm tells that a row is lit")
+def row_norms(dlogits, exchanged, targets):
+    return np.sqrt((dlogits**2).sum(axis=-1))
+
+
+@wrong("target_weights", r"changes at two entries")
+def both_ends(dlogits, exchanged, targets):
+    return abs(dlogits - exchanged).sum(axis=-1)
+
+
+@wrong("target_weights", r"shape")
+def all_entries(dlogits, exchanged, targets):
+    return exchanged - dlogits
+
+
+@right("target_weights")
+def entry_by_entry(dlogits, exchanged, targets):
+    out = np.zeros_like(dlogits[:, :, 0])
+    for b in range(targets.shape[0]):
+        for t in range(targets.shape[1]):
+            y = targets[b, t]
+            out[b, t] = exchanged[b, t, y] - dlogits[b, t, y]
+    return out
+
+
+@right("target_weights")
+def largest_rise(dlogits, exchanged, targets):
+    return (exchanged - dlogits).max(axis=-1)
+
+
+@right("target_weights")
+def by_index(dlogits, exchanged, targets):
+    b, t = np.indices(targets.shape)
+    return exchanged[b, t, targets] - dlogits[b, t, targets]

@@ -190,7 +190,7 @@ CALLS = {
         r"dlogits of shape \(2, 3\), float64",
     ),
     "diagnose dropout": (
-        diagnosed(step=lambda *b, calls=[]: calls.append(1) or len(calls)),  # noqa: B006
+        diagnosed(step=lambda *b, calls=[]: calls.append(1) or len(calls)),
         "another loss at a second call: switch dropout off",
     ),
     "prepared float ids": (arrays(IDS * 1.0, IDS), "ids holds float64: it must hold integers"),
@@ -207,7 +207,7 @@ CALLS = {
         lambda: audit.audit(prepared.from_arrays(IDS + 9, IDS + 9), vocab_size=9),
         "row 0 .from 0.: id 9 is outside the vocabulary of 9",
     ),
-    "game no such case": (lambda: game.case("Z"), "there is no case 'Z': there are A, B"),
+    "game no such case": (lambda: game.case("Z"), "there is no case 'Z': there are A, B, C"),
     "no checkpoint": (lambda: checkpoint.load("nowhere.npz"), "nowhere.npz is no file"),
 }
 

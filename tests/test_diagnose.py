@@ -1,11 +1,14 @@
 """The diagnosis: right on every planted fault, silent on what is right, in styles that are not minilm's."""
 
+import io
+
 import diagnose_setups as other
 import numpy as np
 import pytest
 
-from minilm import diagnose, faults
-from minilm.diagnose import measure
+from minilm import data, diagnose, faults, tokenizer
+from minilm.__main__ import main
+from minilm.diagnose import audit, game, measure, prepared, signs, text
 
 BLIND = {"gradient_scaled", "smoothing_ignores_mask"}  # faults of the gradient alone
 
@@ -246,3 +249,136 @@ def test_faults_written_by_hand_are_found(kind):
         if name not in BLIND:
             black_box = diagnose.pipeline(make_batch, lambda *batch, run=run: run(*batch)[0], examples)
             assert black_box.fault == name
+
+
+# ---------------------------------------------------------------- prepared data
+
+
+WORDS = tokenizer.build("word", ["User: Assistant: a b c d e f g h i j k l m n"])
+LETTERS = "a b c d e f g h i j k l m n".split()
+
+
+def rows_with(name=None, n=24, seed=0):
+    """Prepared ids and labels (-100) of random questions under a planted fault."""
+    rng = np.random.default_rng(seed)
+    block = faults.plant(name) if name else np.errstate()
+    with block:
+        made = []
+        for _ in range(n):
+            question, answer = (" ".join(rng.choice(LETTERS, rng.integers(1, 6))) for _ in range(2))
+            made.append(data.encode(data.Example(f"User: {question} Assistant:", answer), WORDS))
+        batch = data.collate(made)
+    return batch.ids, np.where(batch.loss_mask > 0, batch.targets, -100), batch.loss_mask
+
+
+AUDITED = {
+    None: [],
+    "mask_not_applied": ["mask_not_applied"],
+    "mask_one_late": ["mask_one_late"],
+    "mask_inverted": ["mask_inverted"],
+    "eos_masked": ["eos_masked", "eos_cut"],  # the longest row has no pad that could be <eos>
+    "eos_cut": ["eos_masked", "eos_cut"],
+    "marker_not_found": ["marker_not_found"],
+    "double_bos": ["double_bos"],
+}
+
+
+@pytest.mark.parametrize("name", AUDITED)
+def test_audit_names_what_data_alone_can_show(name):
+    ids, labels, mask = rows_with(name)
+    ways = [(ids, labels), (ids, np.where(mask > 0, labels, -100), mask)]
+    for way in ways:
+        found = audit.audit(prepared.from_arrays(*way))
+        assert [finding.fault for finding in audit.suspicions(found)] == AUDITED[name]
+    # transformers' way: labels at their own place
+    whole = np.concatenate([ids, np.where(labels[:, -1:] >= 0, labels[:, -1:], tokenizer.PAD_ID)], axis=1)
+    aligned = np.concatenate([np.full((len(ids), 1), -100), labels], axis=1)
+    found = audit.audit(prepared.from_arrays(whole, aligned))
+    assert [finding.fault for finding in audit.suspicions(found)][:1] == AUDITED[name][:1]
+
+
+def test_audit_counts_by_hand():
+    #      <bos> 5 6 | 7 8 <eos>   and   <bos> 5 | 9 <eos> <pad> <pad>
+    ids = np.array([[0, 5, 6, 7, 8, 1], [0, 5, 9, 1, 2, 2]])
+    labels = np.array([[-100, -100, -100, 7, 8, 1], [-100, -100, 9, 1, -100, -100]])
+    found = audit.audit(prepared.from_arrays(ids, labels))
+    assert found.counts["rows"] == 2 and found.counts["tokens"] == 10 and found.counts["supervised"] == 5
+    assert found.counts["spans"] == 2 and found.longest == 6
+    assert found.edges["before"] == {6: 1, 5: 1} and found.edges["first"] == {7: 1, 9: 1}
+    assert found.ends == {(1, None): 1, (1, 2): 1} and audit.stop_token(found) == 1
+    said = text.describe(found, colour=True)
+    assert "5 of 10 tokens carry loss (50.0%)" in said and "Nothing looks wrong." in said
+    assert "\x1b[32m[+9 1]\x1b[0m" in said and "\x1b" not in text.describe(found)
+
+
+def test_a_packed_boundary_with_loss_is_counted():
+    ids = np.array([[0, 5, 7, 1, 0, 6, 8, 1]] * 9)
+    labels = np.where(np.array([0, 0, 1, 1, 0, 0, 1, 1]), ids, -100)
+    lit = np.where(np.array([0, 0, 1, 1, 1, 0, 1, 1]), ids, -100)
+    for given, names in ((labels, []), (lit, ["boundary_in_the_loss"])):
+        found = audit.audit(prepared.from_arrays(ids, given))
+        assert [finding.fault for finding in audit.suspicions(found, eos_id=1)] == names
+
+
+def test_diagnose_on_files(tmp_path, capsys):
+    ids, labels, mask = rows_with("mask_one_late")
+    np.savez(tmp_path / "rows.npz", ids=ids, labels=labels, mask=mask)
+    assert main(["diagnose", str(tmp_path / "rows.npz")]) == 0
+    assert "mask_one_late: " in capsys.readouterr().out
+    lines = (
+        f'{{"input_ids": {i.tolist()}, "labels": {t.tolist()}}}\n' for i, t in zip(ids, labels, strict=True)
+    )
+    (tmp_path / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
+    assert main(["diagnose", "--data", str(tmp_path / "rows.jsonl")]) == 0
+    assert "mask_one_late: " in capsys.readouterr().out
+    (tmp_path / "text.jsonl").write_text(
+        '{"prompt": "what is it?", "completion": "a bee"}\n' * 9, encoding="utf-8"
+    )
+    assert main(["diagnose", "--data", str(tmp_path / "text.jsonl"), "--max-tokens", "15"]) == 0
+    out = capsys.readouterr().out
+    assert "eos_cut: " in out and "in 9 of 9 rows no <eos> follows the answer" in out
+    assert "<bos>what is it?\\n[+a ]" in out
+
+
+# ---------------------------------------------------------------- the game
+
+
+def test_cases_are_sealed_and_judged():
+    first, second = game.deal(3, 2)
+    assert first.title == "1 of 2" and len(first.options) == 5
+    assert {game.judge(first, name).ok for name in game.names()} == {True, False}
+    (right,) = (name for name in game.names() if game.judge(first, name).ok)
+    assert right in first.options and signs.SIGNS[right] in game.judge(first, right).message
+    assert (
+        game.judge(first, "no such").status == "wrong"
+        and "Choose one of" in game.judge(first, "no such").message
+    )
+    assert right not in first.text and "fault" not in first.digest
+    again, _ = game.deal(3, 2)
+    assert again == first != second
+
+
+def test_a_learners_answer_is_graded_with_an_explanation(monkeypatch):
+    def unwritten():
+        raise NotImplementedError
+
+    case = game.case("A")
+    assert game.check(case, unwritten).status == "to do"
+    assert "returns None" in game.check(case, lambda: None).message
+    assert "raises" in game.check(case, lambda: 1 / 0).message
+    wrong = game.check(case, lambda: "eos_masked")
+    assert wrong.status == "wrong" and "It is not eos_masked" in wrong.message
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(AssertionError):
+        wrong.grade()
+    assert set(signs.SIGNS) == set(game.names())
+
+
+@pytest.mark.slow
+def test_quiz_in_the_terminal(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("7\nx\n" + "1\n" * 10))
+    assert main(["quiz", "--seed", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "'7' is none of them" in out and out.count("Which is it?") == 12
+    score = int(out.rsplit("You named ", 1)[1].split(" ")[0])
+    assert out.count("\nIt is ") + out.count(": It is ") >= 10 and f"{score} of 10" in out

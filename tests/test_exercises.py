@@ -66,10 +66,10 @@ def test_every_exercise_is_tried_on_enough_answers(name):
     assert sum(entry[0] == name for entry in answers.RIGHT) >= 2
 
 
-def test_there_are_nineteen_exercises_in_the_order_of_the_lessons():
+def test_there_are_twenty_exercises_in_the_order_of_the_lessons():
     names = exercises.names()
-    assert len(names) == len(set(names)) == 19
-    assert names[0] == "shift" and names[-1] == "train_step"
+    assert len(names) == len(set(names)) == 20
+    assert names[0] == "shift" and names[-1] == "target_weights"
 
 
 @pytest.mark.parametrize("function", [answers.linear_by_loops, answers.linear_by_einsum])

@@ -59,10 +59,12 @@ def examine(case, alone):
     note(report, "stop token", stops(alone))
     note(report, "double <bos>", doubled(alone))
     used, lit = weights_in_use(case)
-    note(report, "the mask as used", naming.of_the_use(case, used, lit))
+    misused = naming.of_the_use(case, used, lit)
+    note(report, "the mask as used", misused)
     if case.dlogits is None:
         report.not_tested.append("the gradient, since the step returns no dlogits")
-    note(report, "what a target reads", order_of_reading(case), "the responses are too short")
+    reading = order_of_reading(case) if misused is None else "untested"
+    note(report, "what a target reads", reading, "the responses are too short or the mask is misused")
     attention = prompt_edit(case)
     note(report, "whether answers read the prompt", attention, "the prompts are too short or carry all loss")
     note(report, "packed neighbours", neighbour(case), "no row holds two documents")

@@ -10,8 +10,8 @@ GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
 SHOWN = 60  # tokens of an example row
 
 
-def describe(found, show=str, eos_id=None, colour=False):
-    """The report on prepared data. show(id) -> text of a token; colour for a terminal that has it."""
+def describe(found, show=str, eos_id=None, colour=False, gap=" "):
+    """The report on prepared data. show(id) -> a token's text, set apart by `gap`; colour for a terminal."""
     c = found.counts
     lines = [
         f"{c['rows']:,} rows, the longest with {found.longest} tokens, pads aside; {c['supervised']:,} of "
@@ -23,7 +23,7 @@ def describe(found, show=str, eos_id=None, colour=False):
         *edges(found, show),
         "",
         "Example rows, [+ ...] carries loss:",
-        *(painted(tokens, weights, show, colour) for tokens, weights in found.examples),
+        *(painted(tokens, weights, show, colour, gap) for tokens, weights in found.examples),
         "",
     ]
     suspects = audit.suspicions(found, eos_id, show)
@@ -83,12 +83,11 @@ def frequent(counter, show):
     return ", ".join(f"{show(token)} {n / total:.0%}" for token, n in counter.most_common(3)) or "none"
 
 
-def painted(tokens, weights, show, colour):
+def painted(tokens, weights, show, colour, gap):
     """One row as text: spans with loss stand in [+ ...] and, in a terminal, green; cut before the first."""
     first = next((k for k, weight in enumerate(weights) if weight), 0)
     start = max(0, first - SHOWN // 2)
     shown = [visible(show(t)) for t in tokens[start : start + SHOWN].tolist()]
-    gap = "" if sum(map(len, shown)) < 2 * len(shown) else " "  # characters stand side by side
     spans = []
     for lit, group in itertools.groupby(
         zip(shown, weights[start:], strict=False), key=lambda pair: bool(pair[1])

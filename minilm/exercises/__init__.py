@@ -15,6 +15,7 @@ import numpy as np
 from . import (
     diagnosis,
     on_attention,
+    on_diagnosis,
     on_layers,
     on_losses,
     on_numerics,
@@ -27,7 +28,7 @@ from . import (
 SECONDS = 5.0  # for one call of a learner's function
 EXERCISES = {
     name: exercise
-    for topic in (on_sequence, on_losses, on_layers, on_attention, on_residual, on_numerics)
+    for topic in (on_sequence, on_losses, on_layers, on_attention, on_residual, on_numerics, on_diagnosis)
     for name, exercise in topic.EXERCISES.items()
 }
 
