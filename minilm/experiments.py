@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import checkpoint, corpora, data, generate, model, tokenizer, train
+from . import checkpoint, corpora, data, generate, jsonl, model, tokenizer, train
 from . import params as tree
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
@@ -53,7 +53,7 @@ def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.
 
     Raises ValueError for rows that cannot be used, or a single prompt.
     """
-    examples = data.read_jsonl(path)
+    examples = jsonl.read(path)
     words = tokenizer.build(level, [text for example in examples for text in (*example, "\n")])
     examples = [data.Example(data.prompt_text(x, level), y) for x, y in examples]
     encoded = data.encode_all(examples, words, max_tokens)

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 
-from minilm import checkpoint, data, generate, losses, model, tokenizer, train
+from minilm import checkpoint, data, generate, jsonl, losses, model, tokenizer, train
 from minilm import params as tree
 from minilm.__main__ import main
 
@@ -159,7 +159,7 @@ def test_file_names_its_line(name, tmp_path, capsys):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"rows.jsonl.*{message}"):
-        data.read_jsonl(path)
+        jsonl.read(path)
     fails(["--data", str(path), "--out", str(tmp_path / "out")], capsys, message)
     assert not (tmp_path / "out").exists()
 
