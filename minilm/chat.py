@@ -36,15 +36,20 @@ def from_example(example):
     return Conversation((Message("user", prompt), Message("assistant", response)))
 
 
-def opening(conversation):
-    """The messages before the assistant's first one: what it is asked, and what to split data by."""
-    roles = [message.role for message in conversation.messages]
-    return conversation.messages[: roles.index("assistant")]
+def opening(example):
+    """What stands before the first answer: an Example's prompt, or the messages before the
+    assistant's first one."""
+    if not isinstance(example, Conversation):
+        return example.prompt
+    roles = [message.role for message in example.messages]
+    return example.messages[: roles.index("assistant")]
 
 
-def text(messages):
-    """Messages as one text with visible roles, to hash or to show."""
-    return "\n".join(f"<{message.role}> {message.content}" for message in messages)
+def text(prompt):
+    """A prompt as one text with visible roles, to split data by."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(f"<{message.role}> {message.content}" for message in prompt)
 
 
 def check(conversation):

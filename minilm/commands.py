@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import anatomy, checkpoint, data, experiments, gradcases, model, report, tokenizer
+from . import anatomy, checkpoint, data, experiments, gradcases, model, report, template, tokenizer
 from . import bench as benchmark
 from . import trace as stepper
 from . import train as trainer
@@ -110,7 +110,7 @@ def generate(options):
     params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
     how = {"temperature": options.temperature, "top_k": options.top_k}
     how["rng"] = np.random.default_rng(options.seed)
-    prompt = data.prompt_text(options.prompt, words.level)
+    prompt = template.question(options.prompt, words)
     text = experiments.answer(params, config, words, prompt, options.max_new_tokens, **how)
     print(text)
     if not text.endswith("<eos>"):

@@ -193,14 +193,6 @@ def mask_table(row, tokenizer, prompt_weight=0.0, mask=None):
     )
 
 
-def prompt_text(prompt, level):
-    """The chat template, such as it is: what stands between prompt and response.
-
-    Words are kept apart by their spaces; characters and bytes get one newline.
-    """
-    return prompt if level == "word" else prompt + "\n"
-
-
 def prompt_hash(prompt):
     """A number in [0, 1) from a prompt's text without case and blank ends, to split data by.
 

@@ -84,7 +84,7 @@ def overview(task):
     unsupervised, supervised = data.count_targets(task.rows)
     targets = unsupervised + supervised
     head, *lines = data.mask_table(task.rows[0], task.tokenizer).split("\n")
-    start = int(data.prompt_mask(task.rows[0].roles).sum())  # the first response target's line
+    start = int(data.response_mask(task.rows[0].roles[1:]).argmax())  # the first response target's line
     shown = [head, *lines[:2], "...", *lines[max(start - 3, 2) : start + 6], "..."]
     return (
         f"masked loss: {supervised:,} of {targets:,} targets carry loss "

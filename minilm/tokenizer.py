@@ -57,7 +57,7 @@ class Tokenizer:
             raise ValueError(f"cannot encode {type(text).__name__}: text must be a string")
         if self.level == "byte":
             return np.frombuffer(utf8(text), dtype=np.uint8).astype(np.int64) + self.n_special
-        pieces = _split(text, self.level)
+        pieces = split(text, self.level)
         try:
             return np.array([self.ids[piece] for piece in pieces], dtype=np.int64)
         except KeyError:
@@ -107,11 +107,12 @@ def build(level, texts=(), markers=False):
     specials = SPECIALS + MARKERS * markers
     if level == "byte":
         return Tokenizer(level, specials + tuple(range(256)))
-    pieces = {piece for text in texts for piece in _split(text, level)} - {"", *specials}
+    pieces = {piece for text in texts for piece in split(text, level)} - {"", *specials}
     return Tokenizer(level, specials + tuple(sorted(pieces)))
 
 
-def _split(text, level):
+def split(text, level):
+    """The pieces of a text at word or character level."""
     return (text.split(" ") if text else []) if level == "word" else list(text)
 
 
