@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import commands, gradcases
+from . import commands, gradcases, preview
 
 DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
 MAIN_HELP = """\
@@ -60,7 +60,7 @@ def parse(argv):
             now = commands_of[word]
     options = top.parse_args(argv)
     if now is not top and options.run is not commands.train and "data" in options and options.data:
-        top.error("--data belongs to the main job or to train: give no other command with it")
+        top.error("--data belongs to the main job or to train or mask: write it after their name")
     return options
 
 
@@ -103,12 +103,19 @@ def add_mask(command):
     sub = command(
         "mask",
         commands.mask,
-        "Print which tokens of an example carry loss.",
+        "Print which tokens of an example, or of a file's rows, carry loss.",
         'python -m minilm mask "User: What is 2+2? Assistant:" "4"',
     )
-    sub.add_argument("prompt")
-    sub.add_argument("response")
-    sub.add_argument("--level", choices=("word", "char", "byte"), default="word")
+    sub.add_argument("prompt", nargs="?")
+    sub.add_argument("response", nargs="?")
+    sub.add_argument("--data", dest="rows", metavar="JSONL", help="show rows of a file, and sum all up")
+    sub.add_argument("--row", type=int, metavar="N", help="which row, from 0 (default: the first ones)")
+    sub.add_argument("--policy", choices=preview.POLICIES, help="the mask (default response)")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens")
+    sub.add_argument("--html", metavar="FILE", help="write a page for the browser (default: print text)")
+    sub.add_argument(
+        "--level", choices=("word", "char", "byte"), help="default word for an example, char for --data"
+    )
     sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
     sub.add_argument("--no-bos", action="store_true", help="the first prompt token is not predicted")
     sub.add_argument("--no-eos", action="store_true", help="nothing teaches the model to stop")
@@ -132,7 +139,12 @@ def add_train(command):
         "Train on your rows and write a checkpoint.",
         "python -m minilm train --data rows.jsonl --out run --prompt-weight 0",
     )
-    sub.add_argument("--data", required=True, metavar="JSONL", help='rows {"prompt": ..., "completion": ...}')
+    sub.add_argument(
+        "--data",
+        required=True,
+        metavar="JSONL",
+        help='rows {"prompt": ..., "completion": ...} or {"messages": [...]}',
+    )
     sub.add_argument("--out", required=True, metavar="DIR", help="model.npz goes there")
     sub.add_argument("--level", choices=("char", "byte"), default="char")
     sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
@@ -165,6 +177,7 @@ def add_bench(command):
         "python -m minilm bench --sizes zoo S",
     )
     sub.add_argument("--sizes", nargs="+", choices=("zoo", "S", "M"), default=["zoo", "S", "M"])
+    sub.add_argument("--batching", action="store_true", help="compare padding and packing instead")
 
 
 def add_trace(command):

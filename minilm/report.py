@@ -86,9 +86,14 @@ def overview(task):
     head, *lines = data.mask_table(task.rows[0], task.tokenizer).split("\n")
     start = int(data.response_mask(task.rows[0].roles[1:]).argmax())  # the first response target's line
     shown = [head, *lines[:2], "...", *lines[max(start - 3, 2) : start + 6], "..."]
+    ends = [(len(row.tokens), row.roles[-1] == data.EOS) for row in task.rows + task.held_out]
+    cut = sum(n == task.config.n_positions and not eos for n, eos in ends)
+    note = (
+        f"{cut} of {len(ends)} rows reach {task.config.n_positions} tokens without an <eos>: they were cut.\n"
+    )
     return (
         f"masked loss: {supervised:,} of {targets:,} targets carry loss "
-        f"({supervised / targets:.0%}); in the first row:\n\n" + "\n".join(shown) + "\n"
+        f"({supervised / targets:.0%}); in the first row:\n\n" + "\n".join(shown) + "\n" + note * (cut > 0)
     )
 
 
