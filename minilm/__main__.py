@@ -77,7 +77,9 @@ def parser():
         "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"
     )
     top.add_argument("--level", choices=("char", "byte"), help="tokens of --data (default char)")
-    top.add_argument("--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens")
+    top.add_argument(
+        "--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens (conversations: default 256)"
+    )
     subparsers = top.add_subparsers(metavar="command", title="commands")
 
     def command(name, run, summary, example):
@@ -151,7 +153,9 @@ def add_train(command):
     sub.add_argument("--steps", type=int, default=300)
     sub.add_argument("--lr", type=float, default=3e-3, help="peak learning rate (default 0.003)")
     sub.add_argument("--seed", type=seed, default=0)
-    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens")
+    sub.add_argument(
+        "--max-tokens", type=int, metavar="N", help="cut rows to N tokens (conversations: default 256)"
+    )
 
 
 def add_generate(command):

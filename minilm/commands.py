@@ -132,8 +132,9 @@ def train(options):
     settings = dataclasses.replace(task.settings, prompt_weight=options.prompt_weight, seed=options.seed)
     check_writable(options.out)
     path = Path(options.out) / "model.npz"
+    print(report.cut_note(task), end="")
 
-    def report(entry, params):
+    def at_evaluation(entry, params):
         progress.clear()
         loss = "" if entry["train_loss"] is None else f"train loss {entry['train_loss']:.3f}  "
         print(
@@ -147,7 +148,7 @@ def train(options):
 
     params = model.init(task.config, np.random.default_rng(options.seed))
     with Progress("training") as progress:
-        trainer.train(params, task.config, task.rows, task.held_out, settings, report)
+        trainer.train(params, task.config, task.rows, task.held_out, settings, at_evaluation)
     print(f"{path} holds the model after {options.steps} steps")
 
 

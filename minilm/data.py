@@ -68,8 +68,8 @@ def encode(example, tokenizer, bos=True, eos=True):
     pieces = [template.Piece([BOS_ID] * bos, BOS), *pieces]
     lengths = [len(piece.ids) for piece in pieces]
     ids, roles, turns, weights = zip(*pieces, strict=True)
-    # One byte a role: over a large file, roles weigh little beside the ids.
-    roles, turns = np.array(roles, np.int8), np.array(turns, np.int32)
+    # One byte each, where it holds them: over a large file, they weigh little beside the ids.
+    roles, turns = np.array(roles, np.int8), np.array(turns, np.min_scalar_type(turns[-1]))
     weights = None if set(weights) == {1.0} else np.repeat(weights, lengths)
     tokens = np.concatenate(ids).astype(np.int64)
     return Row(tokens, np.repeat(roles, lengths), np.repeat(turns, lengths), weights)

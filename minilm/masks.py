@@ -50,7 +50,10 @@ def per_message(turns, weights):
     """Factor: weights[b][m] on the targets of message m in row b; messages not named have 1.
 
     `weights` is one sequence of numbers a row. What a file says stands in batch.weights already.
+    Raises ValueError for another number of rows.
     """
+    if len(weights) != len(turns):
+        raise ValueError(f"there are {len(weights)} rows of weights for {len(turns)} rows of targets")
     table = np.ones((len(turns), turns.max() + 1))
     for row, numbers in zip(table, weights, strict=True):
         row[: len(numbers)] = numbers[: len(row)]

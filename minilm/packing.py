@@ -14,9 +14,12 @@ from . import data
 def sorted_batches(lengths, batch_size, rng):
     """Endless index arrays: every row once, batches of similar length in random order, then again.
 
-    Rows of one length meet in a new order each time. The last batch of a round may be smaller.
+    Rows of one length meet in a new order each time; one batch of a round may be smaller.
+    Raises ValueError for no rows.
     """
     lengths = np.asarray(lengths)
+    if not len(lengths):
+        raise ValueError("there are no rows to make batches of")
     while True:
         order = rng.permutation(len(lengths))
         order = order[np.argsort(lengths[order], kind="stable")]
@@ -58,7 +61,7 @@ def join(rows):
         n = len(row.tokens)
         # Nothing in its own document predicts a first token, be it <bos> or not.
         roles = np.concatenate([[data.BOS], row.roles[1:]]).astype(np.int8)
-        turns = (np.zeros(n, np.int32) if row.turns is None else row.turns) + first_turn
+        turns = (np.zeros(n, int) if row.turns is None else row.turns.astype(int)) + first_turn
         weights = np.ones(n) if row.weights is None else row.weights
         parts.append((row.tokens, roles, turns, weights, np.full(n, number, np.int32)))
         first_turn = turns.max() + 1
