@@ -152,6 +152,9 @@ def test_sorted_batches_show_every_row_once_a_round_in_another_order():
     assert firsts[0] != firsts[1] and firsts[0] != sorted(firsts[0])
     again = packing.sorted_batches(lengths, 8, np.random.default_rng(0))
     assert all((next(again) == batch).all() for batch in rounds[0])
+    equal = packing.sorted_batches([5] * 40, 8, np.random.default_rng(0))
+    first, second = ({frozenset(next(equal)) for _ in range(5)} for _ in range(2))
+    assert not first & second  # rows of one length meet others in the next round
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
