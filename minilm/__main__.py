@@ -5,6 +5,7 @@ import os
 import sys
 
 from . import commands, gradcases, preview
+from .diagnose import commands as diagnosis
 
 DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
 MAIN_HELP = """\
@@ -59,8 +60,8 @@ def parse(argv):
         if now is top and word in commands_of:
             now = commands_of[word]
     options = top.parse_args(argv)
-    if now is not top and options.run is not commands.train and "data" in options and options.data:
-        top.error("--data belongs to the main job or to train or mask: write it after their name")
+    if now is not top and options.data and not any(action.dest == "data" for action in now._actions):
+        top.error("--data stands before a command: write it after mask, train or diagnose, or give none")
     return options
 
 
@@ -91,6 +92,7 @@ def parser():
 
     for add in (add_mask, add_gradcheck, add_train, add_generate, add_bench, add_trace, add_lessons):
         add(command)
+    diagnosis.add_options(command)
     return top, subparsers.choices
 
 
