@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import commands, gradcases
+from . import commands, gradcases, preview
 from .diagnose import commands as diagnosis
 
 DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
@@ -60,8 +60,8 @@ def parse(argv):
         if now is top and word in commands_of:
             now = commands_of[word]
     options = top.parse_args(argv)
-    if now is not top and "--data" not in now._option_string_actions and options.data:
-        top.error("--data belongs to the main job, train and diagnose: give no other command with it")
+    if now is not top and options.data and not any(action.dest == "data" for action in now._actions):
+        top.error("--data stands before a command: write it after mask, train or diagnose, or give none")
     return options
 
 
@@ -78,7 +78,9 @@ def parser():
         "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"
     )
     top.add_argument("--level", choices=("char", "byte"), help="tokens of --data (default char)")
-    top.add_argument("--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens")
+    top.add_argument(
+        "--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens (conversations: default 256)"
+    )
     subparsers = top.add_subparsers(metavar="command", title="commands")
 
     def command(name, run, summary, example):
@@ -105,12 +107,19 @@ def add_mask(command):
     sub = command(
         "mask",
         commands.mask,
-        "Print which tokens of an example carry loss.",
+        "Print which tokens of an example, or of a file's rows, carry loss.",
         'python -m minilm mask "User: What is 2+2? Assistant:" "4"',
     )
-    sub.add_argument("prompt")
-    sub.add_argument("response")
-    sub.add_argument("--level", choices=("word", "char", "byte"), default="word")
+    sub.add_argument("prompt", nargs="?")
+    sub.add_argument("response", nargs="?")
+    sub.add_argument("--data", dest="rows", metavar="JSONL", help="show rows of a file, and sum all up")
+    sub.add_argument("--row", type=int, metavar="N", help="which row, from 0 (default: the first ones)")
+    sub.add_argument("--policy", choices=preview.POLICIES, help="the mask (default response)")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens")
+    sub.add_argument("--html", metavar="FILE", help="write a page for the browser (default: print text)")
+    sub.add_argument(
+        "--level", choices=("word", "char", "byte"), help="default word for an example, char for --data"
+    )
     sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
     sub.add_argument("--no-bos", action="store_true", help="the first prompt token is not predicted")
     sub.add_argument("--no-eos", action="store_true", help="nothing teaches the model to stop")
@@ -134,14 +143,21 @@ def add_train(command):
         "Train on your rows and write a checkpoint.",
         "python -m minilm train --data rows.jsonl --out run --prompt-weight 0",
     )
-    sub.add_argument("--data", required=True, metavar="JSONL", help='rows {"prompt": ..., "completion": ...}')
+    sub.add_argument(
+        "--data",
+        required=True,
+        metavar="JSONL",
+        help='rows {"prompt": ..., "completion": ...} or {"messages": [...]}',
+    )
     sub.add_argument("--out", required=True, metavar="DIR", help="model.npz goes there")
     sub.add_argument("--level", choices=("char", "byte"), default="char")
     sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
     sub.add_argument("--steps", type=int, default=300)
     sub.add_argument("--lr", type=float, default=3e-3, help="peak learning rate (default 0.003)")
     sub.add_argument("--seed", type=seed, default=0)
-    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens")
+    sub.add_argument(
+        "--max-tokens", type=int, metavar="N", help="cut rows to N tokens (conversations: default 256)"
+    )
 
 
 def add_generate(command):
@@ -167,6 +183,7 @@ def add_bench(command):
         "python -m minilm bench --sizes zoo S",
     )
     sub.add_argument("--sizes", nargs="+", choices=("zoo", "S", "M"), default=["zoo", "S", "M"])
+    sub.add_argument("--batching", action="store_true", help="compare padding and packing instead")
 
 
 def add_trace(command):

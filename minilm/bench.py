@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, generate, model, optim, train
+from . import data, generate, model, optim, packing, train
 from . import params as tree
 
 
@@ -110,3 +110,61 @@ def line(name, rounds=None):
         f"{name:<6}{seconds * 1e3:8.2f}{tokens / seconds:11,.0f}{least * 1e3:18.2f} ms"
         f"{seconds / least:11.2f}{generation_speed(size.config):18,.0f}{peak_megabytes(step):14.1f} MB"
     )
+
+
+MIXED = model.Config(64, n_positions=128, n_layer=2, n_head=4, n_embd=64)
+
+
+def mixed_rows(rng, n_rows=256):
+    """Rows of 8 to 128 tokens, lengths spread evenly on a logarithmic scale; half is prompt."""
+    rows = []
+    for n in np.exp(rng.uniform(np.log(8), np.log(129), n_rows)).astype(int):
+        roles = np.where(np.arange(n) < n // 2, data.PROMPT, data.RESPONSE)
+        rows.append(data.Row(rng.integers(3, MIXED.vocab_size, n), roles))
+    return rows
+
+
+def ways_to_batch(rows, rng, batch_size=16):
+    """One round over all rows, batched in three ways: {name: list of Batches}.
+
+    Packed batches hold as many rows that about as many tokens are learned from at once.
+    """
+    packed = packing.pack(rows, MIXED.n_positions + 1)
+    n_packed = max(1, round(batch_size * len(packed) / len(rows)))
+
+    def one_round(rows, order, size):
+        return [data.collate([rows[i] for i in next(order)]) for _ in range(-(-len(rows) // size))]
+
+    lengths = [len(row.tokens) for row in rows]
+    return {
+        "random padding": one_round(rows, train.batches(len(rows), batch_size, rng), batch_size),
+        "sorted padding": one_round(rows, packing.sorted_batches(lengths, batch_size, rng), batch_size),
+        "packing": one_round(packed, train.batches(len(packed), n_packed, rng), n_packed),
+    }
+
+
+def batching(rounds=3):
+    """The table of tokens of content per second in the three ways, pads not counted."""
+    train.keep_freed_memory()
+    rng = np.random.default_rng(0)
+    settings, ways = train.Settings(steps=10**6, lr=1e-4), ways_to_batch(mixed_rows(rng), rng)
+    vector, params = tree.flat_view(model.init(MIXED, rng))
+    state = optim.init(vector)
+
+    def one_round(batches):
+        return lambda: [train.train_step(vector, params, state, b, MIXED, settings) for b in batches]
+
+    seconds = alternate([one_round(batches) for batches in ways.values()], rounds)
+    lines = ["batches          steps   places filled   tokens of content/s   to random"]
+    rates = [
+        content(batches) / time_taken for batches, time_taken in zip(ways.values(), seconds, strict=True)
+    ]
+    for (name, batches), rate in zip(ways.items(), rates, strict=True):
+        filled = content(batches) / sum(batch.ids.size for batch in batches)
+        lines.append(f"{name:<17}{len(batches):5}{filled:16.0%}{rate:22,.0f}{rate / rates[0]:12.2f}")
+    return "\n".join(lines)
+
+
+def content(batches):
+    """How many targets belong to a row: neither pads nor the first tokens of packed documents."""
+    return sum(int((batch.roles > data.BOS).sum()) for batch in batches)

@@ -1,6 +1,7 @@
 """What each command does. Options come checked for their form by argparse, not for their sense."""
 
 import dataclasses
+import os
 import sys
 import tempfile
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import anatomy, checkpoint, data, experiments, gradcases, model, report, tokenizer
+from . import anatomy, checkpoint, data, experiments, gradcases, model, preview, report, template, tokenizer
 from . import bench as benchmark
 from . import trace as stepper
 from . import train as trainer
@@ -59,11 +60,56 @@ def check_writable(folder):
 
 
 def mask(options):
-    """Print the mask table of one example."""
+    """Print the mask table of one example, or preview the rows of a file."""
+    if options.rows is not None:
+        if options.prompt is not None:
+            raise ValueError("give either a PROMPT and a RESPONSE or --data, not both")
+        return preview_rows(options)
+    if options.response is None:
+        raise ValueError("give a PROMPT and a RESPONSE, or rows with --data")
+    if (options.row, options.policy, options.max_tokens, options.html) != (None,) * 4:
+        raise ValueError("--row, --policy, --max-tokens and --html are about a file: give them with --data")
     example = data.Example(options.prompt, options.response)
-    words = tokenizer.build(options.level, example)
+    words = tokenizer.build(options.level or "word", example)
     row = data.encode(example, words, bos=not options.no_bos, eos=not options.no_eos)
     print(data.mask_table(row, words, options.prompt_weight))
+
+
+def preview_rows(options):
+    """Print some of a file's rows with their marks, or write them as a page, and sum all rows up."""
+    check_page(options.html)
+    for name, value, least in (("row", options.row, 0), ("max-tokens", options.max_tokens, 2)):
+        if value is not None and value < least:
+            raise ValueError(f"--{name} is {value}: it must be {least} or more")
+    first = range(3 if options.html is None else 100)
+    seen = preview.preview(
+        options.rows,
+        options.level or "char",
+        options.policy or "response",
+        first if options.row is None else range(options.row, options.row + 1),
+        options.max_tokens,
+        options.prompt_weight,
+        bos=not options.no_bos,
+        eos=not options.no_eos,
+    )
+    if options.html is None:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(preview.text(seen, colour))
+    else:
+        write_page(options.html, preview.page(seen))
+        print("\n".join([*preview.summary(seen), f"{options.html} holds the rows: open it in a browser"]))
+
+
+def check_page(path):
+    """Fail before the work if `path`, where a page shall go, is a folder."""
+    if path is not None and Path(path).is_dir():
+        raise ValueError(f"{path} is a folder: give --html the name of a file, such as page.html")
+
+
+def write_page(path, text):
+    """Write a page; the file changes only when all of it is written."""
+    with checkpoint.replacing(path) as file:
+        file.write(text.encode("utf-8", errors="backslashreplace"))
 
 
 def gradcheck(options):
@@ -86,8 +132,9 @@ def train(options):
     settings = dataclasses.replace(task.settings, prompt_weight=options.prompt_weight, seed=options.seed)
     check_writable(options.out)
     path = Path(options.out) / "model.npz"
+    print(report.cut_note(task), end="")
 
-    def report(entry, params):
+    def at_evaluation(entry, params):
         progress.clear()
         loss = "" if entry["train_loss"] is None else f"train loss {entry['train_loss']:.3f}  "
         print(
@@ -101,7 +148,7 @@ def train(options):
 
     params = model.init(task.config, np.random.default_rng(options.seed))
     with Progress("training") as progress:
-        trainer.train(params, task.config, task.rows, task.held_out, settings, report)
+        trainer.train(params, task.config, task.rows, task.held_out, settings, at_evaluation)
     print(f"{path} holds the model after {options.steps} steps")
 
 
@@ -110,7 +157,7 @@ def generate(options):
     params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
     how = {"temperature": options.temperature, "top_k": options.top_k}
     how["rng"] = np.random.default_rng(options.seed)
-    prompt = data.prompt_text(options.prompt, words.level)
+    prompt = template.question(options.prompt, words)
     text = experiments.answer(params, config, words, prompt, options.max_new_tokens, **how)
     print(text)
     if not text.endswith("<eos>"):
@@ -119,6 +166,9 @@ def generate(options):
 
 def bench(options):
     """Print the benchmark's lines, each as soon as it is measured."""
+    if options.batching:
+        print(benchmark.batching())
+        return
     print(benchmark.HEAD)
     with Progress("measuring") as progress:
         for done, size in enumerate(options.sizes, start=1):
@@ -130,8 +180,7 @@ def bench(options):
 
 def trace(options):
     """Print the step-through of one example, or write it as a page."""
-    if options.html is not None and Path(options.html).is_dir():
-        raise ValueError(f"{options.html} is a folder: give --html the name of a file, such as trace.html")
+    check_page(options.html)
     example = data.Example(options.prompt, options.response)
     words = tokenizer.build(options.level, example)
     row = data.encode(example, words)
@@ -141,8 +190,7 @@ def trace(options):
     if options.html is None:
         print(steps, end="")
     else:
-        with checkpoint.replacing(options.html) as file:
-            file.write(steps.html().encode("utf-8"))
+        write_page(options.html, steps.html())
         size = Path(options.html).stat().st_size / 1e6
         print(f"{options.html} holds the step-through, {size:.1f} MB: open it in a browser")
 

@@ -5,15 +5,13 @@ of the targets are cut from the same padded arrays, so no position is ever count
 """
 
 import hashlib
-import json
 from typing import NamedTuple
 
 import numpy as np
 
-from .tokenizer import BOS_ID, EOS_ID, PAD_ID, utf8
-
-PAD, BOS, PROMPT, RESPONSE, EOS = range(5)
-ROLES = ("pad", "bos", "prompt", "response", "eos")
+from . import chat, template
+from .template import BOS, EOS, HEADER, PAD, PROMPT, RESPONSE, ROLES, SYSTEM, TOOL, USER  # noqa: F401
+from .tokenizer import BOS_ID, PAD_ID
 
 
 class Example(NamedTuple):
@@ -24,42 +22,64 @@ class Example(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One example as a sequence: token ids (n,) and the role of each (n,), an index of ROLES."""
+    """One example as a sequence: token ids (n,) and the role of each (n,), an index of ROLES.
+
+    turns: which message a token belongs to, counted from 0. weights: a factor on its loss weight.
+    documents: which example of a packed row it belongs to (packing.py). None stands for
+    0, 1 and one example everywhere.
+    """
 
     tokens: np.ndarray
     roles: np.ndarray
+    turns: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    documents: np.ndarray | None = None
+
+    def take(self, where):
+        """The Row of the tokens at `where`, a slice or indices."""
+        return Row(*(None if part is None else part[where] for part in self))
 
 
 class Batch(NamedTuple):
-    """Arrays (B, T): what the model reads, what it shall predict, the loss weight, target roles."""
+    """Arrays (B, T): what the model reads, what it shall predict, the loss weight, target roles.
+
+    turns and weights are those of the targets; documents those of the ids, None if each row is one.
+    """
 
     ids: np.ndarray
     targets: np.ndarray
     loss_mask: np.ndarray
     roles: np.ndarray
+    turns: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    documents: np.ndarray | None = None
 
 
 def encode(example, tokenizer, bos=True, eos=True):
     """Concatenate an example to one sequence: <bos> prompt response <eos>.
 
-    <eos> belongs to the response: it is what teaches the model to stop. Without <bos> the first
-    prompt token is never predicted. Returns a Row.
-    Raises ValueError for an empty prompt or response, and what tokenizer.encode raises.
+    A chat.Conversation becomes <bos>, then every message's marker and content, with an <eos> after
+    each of the assistant's. <eos> belongs to the response: it is what teaches the model to stop.
+    Without <bos> the first prompt token is never predicted. Returns a Row.
+    Raises ValueError for an empty prompt or response, and what chat.check and tokenizer.encode raise.
     """
-    for name, text in zip(("prompt", "response"), example, strict=True):
-        if not text:
-            raise ValueError(f"the {name} is empty: an example needs both a prompt and a response")
-    prompt, response = (tokenizer.encode(text) for text in example)
-    parts = [(BOS, [BOS_ID] * bos), (PROMPT, prompt), (RESPONSE, response), (EOS, [EOS_ID] * eos)]
-    tokens = np.concatenate([ids for _, ids in parts]).astype(np.int64)
-    return Row(tokens, np.repeat([role for role, _ in parts], [len(ids) for _, ids in parts]))
+    is_chat = isinstance(example, chat.Conversation)
+    pieces = (template.message_pieces if is_chat else template.example_pieces)(example, tokenizer, eos)
+    pieces = [template.Piece([BOS_ID] * bos, BOS), *pieces]
+    lengths = [len(piece.ids) for piece in pieces]
+    ids, roles, turns, weights = zip(*pieces, strict=True)
+    # One byte each, where it holds them: over a large file, they weigh little beside the ids.
+    roles, turns = np.array(roles, np.int8), np.array(turns, np.min_scalar_type(turns[-1]))
+    weights = None if set(weights) == {1.0} else np.repeat(weights, lengths)
+    tokens = np.concatenate(ids).astype(np.int64)
+    return Row(tokens, np.repeat(roles, lengths), np.repeat(turns, lengths), weights)
 
 
 def encode_all(examples, tokenizer, max_tokens=None):
     """Encode a list of examples, cutting each to its first `max_tokens` tokens.
 
-    Raises ValueError naming the row (from 0) that cannot be encoded, or whose response is cut
-    away entirely: such a row would train nothing, or turn a batch's mean into 0 / 0.
+    Raises ValueError naming the row (from 0) that cannot be encoded, or has no target with weight,
+    as when its response is cut away: it would train nothing, or turn a batch's mean into 0 / 0.
     """
     if not examples:
         raise ValueError("there are no examples: the data set is empty")
@@ -73,52 +93,76 @@ def encode_all(examples, tokenizer, max_tokens=None):
             row = encode(example, tokenizer)
         except ValueError as error:
             raise ValueError(f"row {number}: {error}") from None
-        cut = Row(row.tokens[:max_tokens], row.roles[:max_tokens])
-        if not response_mask(cut.roles[1:]).any():
-            raise ValueError(
-                f"row {number}: cut to {max_tokens} tokens it keeps no response token, since <bos> "
-                f"and prompt take {(row.roles <= PROMPT).sum()}: allow more tokens or drop the row"
-            )
+        cut = row.take(slice(max_tokens))
+        if not has_target(cut):
+            raise ValueError(f"row {number}: {why_no_target(row, max_tokens)}")
         rows.append(cut)
     return rows
+
+
+def has_target(row):
+    """Whether a Row has a response token to predict, with a weight."""
+    return bool((response_mask(row.roles[1:]) * (1 if row.weights is None else row.weights[1:])).any())
+
+
+def why_no_target(row, max_tokens):
+    """A sentence on a row that trains nothing, whole or cut to its first `max_tokens`."""
+    if not has_target(row):
+        return "its answers all have weight 0, so nothing is left to train on: drop the row"
+    before = int(np.argmax(response_mask(row.roles) * (1 if row.weights is None else row.weights) > 0))
+    return (
+        f"cut to {max_tokens} tokens it keeps no response token, since <bos> and prompt take {before}: "
+        "allow more tokens or drop the row"
+    )
 
 
 def collate(rows, prompt_weight=0.0):
     """Pad rows on the right to one batch; the loss mask is made by `loss_mask`.
 
     Returns a Batch of (B, T), T = longest row - 1, since every token but the first is a target.
-    Raises ValueError for no rows, or a row of one token, which has nothing to predict.
+    The mask is multiplied by the rows' own weights. Raises ValueError for no rows, or a row of one
+    token, which has nothing to predict.
     """
     if not rows:
         raise ValueError("there are no rows to make a batch of")
     shortest, longest = (f(len(row.tokens) for row in rows) for f in (min, max))
     if shortest < 2:
         raise ValueError("a row of fewer than 2 tokens has no target: give it a response")
-    tokens = np.full((len(rows), longest), PAD_ID)
-    roles = np.full((len(rows), longest), PAD)
-    for i, row in enumerate(rows):
-        tokens[i, : len(row.tokens)] = row.tokens
-        roles[i, : len(row.roles)] = row.roles
+
+    def padded(part, fill):
+        array = np.full((len(rows), longest), fill)
+        for i, row in enumerate(rows):
+            values = getattr(row, part)
+            if values is not None:
+                array[i, : len(values)] = values
+        return array
+
+    tokens, roles = padded("tokens", PAD_ID), padded("roles", PAD)
+    turns, weights, documents = padded("turns", 0), padded("weights", 1.0), padded("documents", -1)
     # Position t reads token t and predicts token t + 1; the weight follows the predicted token.
-    ids, targets, roles = tokens[:, :-1], tokens[:, 1:], roles[:, 1:]
-    return Batch(ids, targets, loss_mask(roles, prompt_weight), roles)
+    ids, targets, roles, turns = tokens[:, :-1], tokens[:, 1:], roles[:, 1:], turns[:, 1:]
+    weights = weights[:, 1:]
+    packed = any(row.documents is not None for row in rows)
+    mask = loss_mask(roles, prompt_weight) * weights
+    return Batch(ids, targets, mask, roles, turns, weights, documents[:, :-1] if packed else None)
 
 
 def prompt_mask(roles):
-    """1.0 where the target is a prompt token: the terms of log P(x)."""
-    return (roles == PROMPT).astype(float)
+    """1.0 where the target belongs to the prompt, in a conversation to anything not the assistant's
+    answer: the terms of log P(x)."""
+    return ((roles == PROMPT) | (roles > EOS)).astype(float)
 
 
 def response_mask(roles):
     """1.0 where the target is a response token or its <eos>: the terms of log P(y|x)."""
-    return (roles >= RESPONSE).astype(float)
+    return ((roles == RESPONSE) | (roles == EOS)).astype(float)
 
 
 def loss_mask(roles, prompt_weight=0.0):
     """Weight of every target: 1 on the response, `prompt_weight` on the prompt, 0 on pads.
 
     0 is supervised fine-tuning's loss mask, 1 the full-sequence loss; roles (B, T) -> (B, T).
-    Raises ValueError unless 0 <= prompt_weight <= 1.
+    Raises ValueError unless 0 <= prompt_weight <= 1. Other masks of conversations: masks.py.
     """
     if not 0 <= prompt_weight <= 1:
         raise ValueError(f"prompt_weight is {prompt_weight}: it must lie between 0 and 1")
@@ -131,11 +175,12 @@ def count_targets(rows):
     return int(prompt_mask(roles).sum()), int(response_mask(roles).sum())
 
 
-def mask_table(row, tokenizer, prompt_weight=0.0):
-    """The answer to "is this token masked?": one line a target."""
+def mask_table(row, tokenizer, prompt_weight=0.0, mask=None):
+    """The answer to "is this token masked?": one line a target; `mask` (1, T) shows another one."""
     batch = collate([row], prompt_weight)
+    shown = batch[:4] if mask is None else (batch.ids, batch.targets, mask, batch.roles)
     lines = []
-    for t, (i, target, weight, role) in enumerate(zip(*(a[0] for a in batch), strict=True)):
+    for t, (i, target, weight, role) in enumerate(zip(*(a[0] for a in shown), strict=True)):
         note = "  <- loss here" if weight else ""
         cells = (tokenizer.show(i), tokenizer.show(target), ROLES[role])
         lines.append((str(t), *cells, f"{weight:g}", note))
@@ -148,14 +193,6 @@ def mask_table(row, tokenizer, prompt_weight=0.0):
     )
 
 
-def prompt_text(prompt, level):
-    """The chat template, such as it is: what stands between prompt and response.
-
-    Words are kept apart by their spaces; characters and bytes get one newline.
-    """
-    return prompt if level == "word" else prompt + "\n"
-
-
 def prompt_hash(prompt):
     """A number in [0, 1) from a prompt's text without case and blank ends, to split data by.
 
@@ -164,56 +201,3 @@ def prompt_hash(prompt):
     """
     digest = hashlib.sha256(prompt.strip().casefold().encode("utf-8")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
-
-
-def read_jsonl(path):
-    """Read {"prompt": ..., "completion": ...} rows, one JSON object a line; a list of Examples.
-
-    Raises ValueError naming file and line for what is no such row; blank lines are skipped.
-    """
-    examples = []
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # byte order mark
-            if line.strip():
-                try:
-                    examples.append(_parse(line))
-                except (ValueError, RecursionError) as error:
-                    raise ValueError(f"{path}, line {number}: {_reason(error)}") from None
-    if not examples:
-        raise ValueError(f"{path} holds no rows: the data set is empty")
-    return examples
-
-
-def _parse(line):
-    def unique(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise ValueError(f"the key {twice!r} stands twice: keep one")
-        return dict(pairs)
-
-    def no_constant(name):
-        raise ValueError(f"{name} is not JSON: use null or a string")
-
-    row = json.loads(line.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant)
-    if not isinstance(row, dict):
-        raise ValueError(f'the row is {type(row).__name__}, not an object with "prompt"')
-    for key in ("prompt", "completion"):
-        if not isinstance(row.get(key), str) or not row[key]:
-            found = f"is {row[key]!r}" if key in row else "is missing"
-            raise ValueError(f"the field {key!r} {found}: it must be a string that is not empty")
-        utf8(row[key])
-    return Example(row["prompt"], row["completion"])
-
-
-def _reason(error):
-    if isinstance(error, json.JSONDecodeError):
-        return f"not JSON, {error.msg} at column {error.colno}"
-    if isinstance(error, RecursionError):
-        return "brackets nested too deep: a row is one flat object"
-    if "int_max_str_digits" in str(error):
-        return "a number with thousands of digits: write it as a string"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8, byte {error.object[error.start]:#04x} at column {error.start + 1}"
-    return str(error)

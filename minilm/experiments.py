@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import checkpoint, corpora, data, generate, model, tokenizer, train
+from . import chat, checkpoint, corpora, data, generate, jsonl, model, template, tokenizer, train
 from . import params as tree
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
 MAX_TOKENS = 1024  # of a row in --data
+CHAT_TOKENS = 256  # of a conversation, where --max-tokens does not say
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -49,16 +50,21 @@ def zoo_task(steps=300):
 
 
 def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.15, lr=3e-3):
-    """A user's own prompt / completion rows, split by prompt so that repeated ones do not leak.
+    """A user's own rows, split by prompt so that repeated ones do not leak.
 
+    A conversation's prompt is what stands before its first answer; without `max_tokens` its first
+    CHAT_TOKENS tokens are used. In a file with both forms of rows, all are conversations.
     Raises ValueError for rows that cannot be used, or a single prompt.
     """
-    examples = data.read_jsonl(path)
-    words = tokenizer.build(level, [text for example in examples for text in (*example, "\n")])
-    examples = [data.Example(data.prompt_text(x, level), y) for x, y in examples]
+    examples = jsonl.read(path)
+    words = template.fit_tokenizer(examples, level)
+    examples = [template.fit(example, words) for example in examples]
+    if words.has_markers and max_tokens is None:
+        max_tokens = CHAT_TOKENS
     encoded = data.encode_all(examples, words, max_tokens)
     check_lengths(encoded)
-    hashes = [data.prompt_hash(example.prompt) for example in examples]
+    prompts = [chat.opening(example) for example in examples]
+    hashes = [data.prompt_hash(chat.text(prompt)) for prompt in prompts]
     different = sorted(set(hashes))
     if len(different) < 2:
         raise ValueError(f"{path} has a single prompt, so none can be held out: add other rows")
@@ -68,8 +74,8 @@ def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.
     longest = max(len(row.tokens) for row in rows + held_out)
     config = model.Config(len(words.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
     settings = train.Settings(steps=steps, batch_size=16, warmup=min(20, steps), lr=lr)
-    prompts = [e.prompt for e, h in zip(examples, hashes, strict=True) if h < first_kept][:3]
-    return Task("data", config, settings, words, rows, held_out, prompts, None)
+    shown = [p for p, h in zip(prompts, hashes, strict=True) if h < first_kept][:3]
+    return Task("data", config, settings, words, rows, held_out, shown, None)
 
 
 def check_lengths(rows):
@@ -87,13 +93,20 @@ def run(task, prompt_weight, seed):
     settings = train.Settings(**{**asdict(task.settings), "prompt_weight": prompt_weight, "seed": seed})
     params = model.init(task.config, np.random.default_rng(seed))
     params, history = train.train(params, task.config, task.rows, task.held_out, settings)
-    samples = [[p, answer(params, task.config, task.tokenizer, p)] for p in task.prompts]
+    samples = [
+        [
+            task.tokenizer.decode(template.prompt_ids(p, task.tokenizer)[1:]),
+            answer(params, task.config, task.tokenizer, p),
+        ]
+        for p in task.prompts
+    ]
     return {"history": history, "samples": samples}
 
 
 def answer(params, config, words, prompt, max_new_tokens=40, **how):
-    """What a model writes after <bos> and `prompt`, as text that shows where it stopped."""
-    ids = np.concatenate([[tokenizer.BOS_ID], words.encode(prompt)])
+    """What a model writes after <bos> and `prompt`, a text or the messages of a conversation, which
+    <assistant> ends; as text that shows where it stopped."""
+    ids = template.prompt_ids(prompt, words)
     return words.decode(generate.generate(params, config, ids, max_new_tokens, **how))
 
 

@@ -36,14 +36,14 @@ def twice(encode):
 
     def encode_twice(example, words, bos=True, eos=True):
         row = encode(example, words, bos, eos)
-        return data.Row(*(np.concatenate([part[:1], part]) for part in row)) if bos else row
+        return row.take(np.maximum(np.arange(-1, len(row.tokens)), 0)) if bos else row
 
     return encode_twice
 
 
 def without_last(encode):
     """Cut the last token off, as a length limit does that leaves no room for <eos>."""
-    return lambda *args, **how: data.Row(*(part[:-1] for part in encode(*args, **how)))
+    return lambda *args, **how: encode(*args, **how).take(slice(-1))
 
 
 def unguarded(minimum):
@@ -125,7 +125,7 @@ def smoothed(backward, share=0.1):
 def hidden_prompt(loss_and_grads):
     """Hand the loss mask on as attention mask: nobody may read what carries no loss."""
 
-    def with_hidden_prompt(params, ids, targets, loss_mask, config):
+    def with_hidden_prompt(params, ids, targets, loss_mask, config, documents=None):
         seen = np.concatenate([np.zeros((len(ids), 1)), loss_mask[:, :-1]], axis=1) > 0
         allowed = seen[:, None, None, :] | np.eye(ids.shape[1], dtype=bool)  # oneself at least
 
@@ -133,7 +133,7 @@ def hidden_prompt(loss_and_grads):
             return original(scores, causal & allowed)
 
         with swap("layers.causal_softmax_forward", softmax) as original:
-            return loss_and_grads(params, ids, targets, loss_mask, config)
+            return loss_and_grads(params, ids, targets, loss_mask, config, documents)
 
     return with_hidden_prompt
 

@@ -100,9 +100,11 @@ def check_pair(forward, backward, args, rng, method="complex", wrt=None, stacked
 def check_model(params, batch, config, method="complex"):
     """Check every parameter's gradient of the whole model under the batch's loss mask.
 
-    `params` in float64; `batch` anything with ids, targets and loss_mask. Returns Results.
+    `params` in float64; `batch` a data.Batch. Returns Results.
     """
-    _, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
+    _, grads = model.loss_and_grads(
+        params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
+    )
     grads = dict(tree.named(grads))
     results = []
     for name, array in tree.named(params):
@@ -120,7 +122,9 @@ def check_direction(params, batch, config, rng):
 
     Compares <grads, v> with Im loss(params + ihv) / h. It cannot say which tensor is wrong.
     """
-    _, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
+    _, grads = model.loss_and_grads(
+        params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
+    )
     params = tree.map_arrays(np.float64, params)
     v = tree.map_arrays(lambda a: rng.normal(size=a.shape), params)
     direction = dict(tree.named(v))
@@ -134,7 +138,7 @@ def check_direction(params, batch, config, rng):
 
 def loss(params, batch, config):
     """The forward half alone: the masked loss of a batch, for stacked parameters one a copy."""
-    logits, _ = model.forward(params, batch.ids, config)
+    logits, _ = model.forward(params, batch.ids, config, batch.documents)
     nll, _ = losses.token_nll_forward(logits, batch.targets)
     return losses.weighted_mean_forward(nll, batch.loss_mask)[0]
 

@@ -156,7 +156,8 @@ def causal_softmax_forward(scores, causal):
     """Turn scores into attention weights over the allowed positions.
 
     weights[i, j] = exp(scores[i, j]) / sum over allowed j of exp(scores[i, j]), 0 elsewhere;
-    scores (B, H, T, T), causal (T, T) True where query i may see key j -> weights. cache: weights.
+    scores (B, H, T, T), causal (T, T) or (B, 1, T, T), True where query i may see key j -> weights.
+    cache: weights.
     """
     scores = scores + np.where(causal, 0, FORBIDDEN).astype(scores.real.dtype)
     exp = np.exp(scores - scores.real.max(axis=-1, keepdims=True))  # the maximum: no overflow
@@ -188,7 +189,7 @@ def mix_backward(dmix, cache):
 def attention_forward(qkv, causal, n_head):
     """Causal multi-head self-attention, between its two linear maps.
 
-    y = merge(softmax(q k^T / sqrt(D)) v);  qkv (B, T, 3C) holds q | k | v, causal (T, T) -> y
+    y = merge(softmax(q k^T / sqrt(D)) v);  qkv (B, T, 3C) holds q | k | v, causal as above -> y
     (B, T, C). cache: those of the three steps. Source: Vaswani et al. 2017, arXiv 1706.03762, eq. 1.
     """
     q, k, v = (split_heads(part, n_head) for part in np.split(qkv, 3, axis=-1))  # (B, H, T, D)

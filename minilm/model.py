@@ -111,18 +111,19 @@ def leaf(gradients):
     return dict(zip(("weight", "bias"), gradients, strict=True))
 
 
-def forward(params, ids, config):
+def forward(params, ids, config, documents=None):
     """Run the whole sequence, prompt and response alike.
 
     ids (B, T) integers -> logits (B, T, V), logits[b, t] scoring what follows ids[b, t].
-    cache: those of the embeddings, the blocks, the final norm and the head.
-    Raises ValueError for ids that are no token ids, or more of them than n_positions.
+    documents (B, T) integers, for rows that are packed: tokens see only their own document, whose
+    positions begin at 0. cache: those of the embeddings, the blocks, the final norm and the head.
+    Raises ValueError for ids that are no token ids, or more of them than n_positions, and for
+    documents of another shape.
     """
     check_ids(ids, config)
-    T = ids.shape[-1]
-    causal = np.tri(T, dtype=bool)  # query i may see keys 0 .. i
+    causal, places = causal_and_places(ids, documents)
     tokens, wte_cache = layers.embedding_forward(ids, **params["wte"])  # (B, T, C)
-    positions, wpe_cache = layers.embedding_forward(np.arange(T), **params["wpe"])  # (T, C)
+    positions, wpe_cache = layers.embedding_forward(places, **params["wpe"])  # (T, C) or (B, T, C)
     x = tokens + positions
     block_caches = []
     for p in params["h"].values():
@@ -132,6 +133,24 @@ def forward(params, ids, config):
     x, ln_f_cache = layers.layer_norm_forward(x, **params["ln_f"])
     logits, head_cache = layers.linear_forward(x, **params["lm_head"])  # (B, T, V)
     return logits, (wte_cache, wpe_cache, block_caches, ln_f_cache, head_cache)
+
+
+def causal_and_places(ids, documents=None):
+    """Which keys each query may see, and the position of each token.
+
+    Without documents, query i may see keys 0 .. i: (T, T), and places (T,). With them, only those
+    of its own document, which stands in one piece: (B, 1, T, T), and places (B, T) from its start.
+    """
+    T = ids.shape[-1]
+    causal = np.tri(T, dtype=bool)
+    if documents is None:
+        return causal, np.arange(T)
+    if np.shape(documents) != ids.shape:
+        raise ValueError(
+            f"documents have shape {np.shape(documents)}, ids {ids.shape}: give every id its document"
+        )
+    causal = causal & (documents[:, :, None] == documents[:, None, :])  # (B, T, T)
+    return causal[:, None], np.arange(T) - causal.argmax(axis=-1)  # its first key is its start
 
 
 def backward(dlogits, cache):
@@ -144,7 +163,9 @@ def backward(dlogits, cache):
         dx, d_mlp = mlp_block_backward(dx, mlp_cache)
         dx, d_attn = attn_block_backward(dx, attn_cache)
         d_blocks.insert(0, {**d_attn, **d_mlp})
-    _, d_wpe = layers.embedding_backward(dx.sum(axis=0), wpe_cache)  # one position serves B rows
+    places, _ = wpe_cache
+    dpositions = dx if places.ndim == 2 else dx.sum(axis=0)  # one position serves B rows
+    _, d_wpe = layers.embedding_backward(dpositions, wpe_cache)
     _, d_wte = layers.embedding_backward(dx, wte_cache)
     return {
         "wte": {"weight": d_wte},
@@ -155,13 +176,13 @@ def backward(dlogits, cache):
     }
 
 
-def loss_and_grads(params, ids, targets, loss_mask, config):
+def loss_and_grads(params, ids, targets, loss_mask, config, documents=None):
     """One training example's whole way: forward as usual, loss masked, backward.
 
-    ids, targets, loss_mask (B, T) -> loss () in nats, grads a tree like params.
+    ids, targets, loss_mask (B, T) -> loss () in nats, grads a tree like params; documents as in forward.
     Raises ValueError as forward, token_nll_forward and weighted_mean_forward do.
     """
-    logits, model_cache = forward(params, ids, config)
+    logits, model_cache = forward(params, ids, config, documents)
     nll, nll_cache = losses.token_nll_forward(logits, targets)
     loss, mean_cache = losses.weighted_mean_forward(nll, loss_mask)
     dnll, _ = losses.weighted_mean_backward(1.0, mean_cache)  # loss_mask / loss_mask.sum()

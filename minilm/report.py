@@ -84,11 +84,21 @@ def overview(task):
     unsupervised, supervised = data.count_targets(task.rows)
     targets = unsupervised + supervised
     head, *lines = data.mask_table(task.rows[0], task.tokenizer).split("\n")
-    start = int(data.prompt_mask(task.rows[0].roles).sum())  # the first response target's line
+    start = int(data.response_mask(task.rows[0].roles[1:]).argmax())  # the first response target's line
     shown = [head, *lines[:2], "...", *lines[max(start - 3, 2) : start + 6], "..."]
     return (
         f"masked loss: {supervised:,} of {targets:,} targets carry loss "
-        f"({supervised / targets:.0%}); in the first row:\n\n" + "\n".join(shown) + "\n"
+        f"({supervised / targets:.0%}); in the first row:\n\n" + "\n".join(shown) + "\n" + cut_note(task)
+    )
+
+
+def cut_note(task):
+    """A line on rows that fill all positions and do not end with <eos>; "" if there are none."""
+    longest = task.config.n_positions
+    rows = task.rows + task.held_out
+    cut = sum(len(row.tokens) == longest and row.roles[-1] != data.EOS for row in rows)
+    return (
+        f"{cut} of {len(rows)} rows reach {longest} tokens without an <eos>: they were cut\n" if cut else ""
     )
 
 

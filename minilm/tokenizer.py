@@ -1,7 +1,8 @@
 """Text to token ids and back, at three levels: words, characters, bytes.
 
-The first three ids are the special tokens of every vocabulary. They cannot be written in text:
-only data.encode puts them into a sequence.
+The first three ids are the special tokens of every vocabulary; one that is built for conversations
+has four role markers after them. None of these can be written in text: only data.encode puts them
+into a sequence.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 SPECIALS = ("<bos>", "<eos>", "<pad>")
 BOS_ID, EOS_ID, PAD_ID = range(3)
+MARKERS = ("<system>", "<user>", "<assistant>", "<tool>")  # ids 3 .. 6, where a vocabulary has them
 LEVELS = ("word", "char", "byte")
 
 
@@ -30,16 +32,32 @@ class Tokenizer:
             raise ValueError(f"level {self.level!r} is not one of {', '.join(LEVELS)}")
         if self.vocab[:3] != SPECIALS or len(set(self.vocab)) != len(self.vocab):
             raise ValueError(f"a vocabulary begins with {SPECIALS} and names no piece twice")
-        pieces = enumerate(self.vocab[3:], start=3)
+        n_special = 7 if self.vocab[3:7] == MARKERS else 3  # sorted pieces never look like MARKERS
+        object.__setattr__(self, "n_special", n_special)
+        pieces = enumerate(self.vocab[n_special:], start=n_special)
         object.__setattr__(self, "ids", {piece: i for i, piece in pieces})
+
+    @property
+    def has_markers(self):
+        """Whether the vocabulary was built for conversations."""
+        return self.n_special == 7
+
+    def marker(self, role):
+        """The id of a role's marker, "user" -> that of <user>. Raises ValueError if there is none."""
+        if not self.has_markers or f"<{role}>" not in MARKERS:
+            raise ValueError(
+                f"the vocabulary has no marker <{role}>: conversations of system, user, assistant and "
+                "tool need tokenizer.build(..., markers=True)"
+            )
+        return 3 + MARKERS.index(f"<{role}>")
 
     def encode(self, text):
         """Text -> ids, an int64 array. Raises ValueError naming the unknown piece and its place."""
         if not isinstance(text, str):
             raise ValueError(f"cannot encode {type(text).__name__}: text must be a string")
         if self.level == "byte":
-            return np.frombuffer(utf8(text), dtype=np.uint8).astype(np.int64) + 3
-        pieces = _split(text, self.level)
+            return np.frombuffer(utf8(text), dtype=np.uint8).astype(np.int64) + self.n_special
+        pieces = split(text, self.level)
         try:
             return np.array([self.ids[piece] for piece in pieces], dtype=np.int64)
         except KeyError:
@@ -81,15 +99,20 @@ class Tokenizer:
         return f"unknown {noun} {pieces[at]!r} at character {start} of {text!r}: {hint}"
 
 
-def build(level, texts=()):
-    """The tokenizer whose vocabulary is what occurs in `texts`, sorted (bytes: all 256)."""
+def build(level, texts=(), markers=False):
+    """The tokenizer whose vocabulary is what occurs in `texts`, sorted (bytes: all 256).
+
+    `markers` puts the role markers of conversations between the special tokens and these pieces.
+    """
+    specials = SPECIALS + MARKERS * markers
     if level == "byte":
-        return Tokenizer(level, SPECIALS + tuple(range(256)))
-    pieces = {piece for text in texts for piece in _split(text, level)} - {"", *SPECIALS}
-    return Tokenizer(level, SPECIALS + tuple(sorted(pieces)))
+        return Tokenizer(level, specials + tuple(range(256)))
+    pieces = {piece for text in texts for piece in split(text, level)} - {"", *specials}
+    return Tokenizer(level, specials + tuple(sorted(pieces)))
 
 
-def _split(text, level):
+def split(text, level):
+    """The pieces of a text at word or character level."""
     return (text.split(" ") if text else []) if level == "word" else list(text)
 
 

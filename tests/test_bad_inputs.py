@@ -2,7 +2,8 @@
 
 Numbers are those of the project's list of bad inputs. Some are no errors here by design: 30
 (repeated ids add up, test_layers), 26 (softmax cannot overflow, test_losses), 39 (a kill during a
-save, test_checkpoint), 40 (the file name is kept, test_checkpoint).
+save, test_checkpoint), 40 (the file name is kept, test_checkpoint), 19 (prompt and response are
+tokenised apart, so the prompt's tokens always begin those of both).
 """
 
 import re
@@ -10,7 +11,20 @@ import re
 import numpy as np
 import pytest
 
-from minilm import checkpoint, data, diagnose, generate, losses, model, tokenizer, train
+from minilm import (
+    chat,
+    checkpoint,
+    data,
+    diagnose,
+    generate,
+    jsonl,
+    losses,
+    masks,
+    model,
+    packing,
+    tokenizer,
+    train,
+)
 from minilm import params as tree
 from minilm.__main__ import main
 from minilm.diagnose import audit, game, prepared
@@ -37,6 +51,14 @@ def forward(ids, params=PARAMS):
 def first_token_only():
     row = data.Row(np.array([3, 4, 5]), np.array([data.RESPONSE, data.PROMPT, data.PROMPT]))
     return losses.weighted_mean_forward(np.ones((1, 2)), data.collate([row]).loss_mask)
+
+
+CHAT_WORDS = tokenizer.build("char", ["abc"], markers=True)
+BATCH = data.collate(ROWS)
+
+
+def encode_chat(*messages, words=CHAT_WORDS):
+    return data.encode_all([chat.Conversation(tuple(chat.Message(*m) for m in messages))], words)
 
 
 def train_with(params=PARAMS, **settings):
@@ -118,6 +140,44 @@ CALLS = {
     "18 two spaces": (lambda: tokenizer.build("word", ["a b"]).encode("a  b"), "separated by single spaces"),
     "18 no text": (lambda: WORDS.encode(5), "cannot encode int: text must be a string"),
     "18 lone surrogate": (lambda: tokenizer.build("byte").encode("a\ud800"), "character 1 .* lone surrogate"),
+    "11 weights before the shift": (
+        lambda: masks.per_message(BATCH.turns, [[1], [1]]),
+        "2 rows of weights for 1 rows of targets",
+    ),
+    "12 longer than a packed row": (
+        lambda: packing.pack(ROWS, 5),
+        r"row 0 \(from 0\) has 6 tokens, more than the 5 of a packed row",
+    ),
+    "14 documents of another shape": (
+        lambda: model.forward(PARAMS, BATCH.ids, CONFIG, np.zeros((1, 4), int)),
+        r"documents have shape \(1, 4\), ids \(1, 5\)",
+    ),
+    "15 nothing to pack": (lambda: packing.pack([], 9), "there are no rows to pack"),
+    "15 nothing to sort": (lambda: next(packing.sorted_batches([], 2, None)), "there are no rows to make"),
+    "15 micro-batches of none": (lambda: train.micro_batches(BATCH, 0), "micro-batch is 0: it must be 1"),
+    "6 no weight in any micro-batch": (
+        lambda: train.accumulate(PARAMS, [BATCH._replace(loss_mask=BATCH.loss_mask * 0)], CONFIG),
+        "loss_mask is empty in every batch",
+    ),
+    "16 nothing answered": (
+        lambda: encode_chat(("user", "a"), ("assistant", "")),
+        r"row 0: messages\[1\]: the assistant says nothing",
+    ),
+    "16 nothing asked": (lambda: encode_chat(("user", ""), ("assistant", "a")), "the user says nothing"),
+    "16 no answer": (lambda: encode_chat(("system", "a"), ("user", "b")), "no message is the assistant's"),
+    "16 no messages": (encode_chat, "no message is the assistant's"),
+    "17 all weights 0": (
+        lambda: encode_chat(("user", "a"), ("assistant", "b", 0)),
+        "row 0: its answers all have weight 0",
+    ),
+    "18 no markers": (
+        lambda: encode_chat(("user", "a"), ("assistant", "b"), words=WORDS),
+        "no marker <user>: .* markers=True",
+    ),
+    "23 unknown role": (
+        lambda: encode_chat(("bot", "a"), ("assistant", "b")),
+        r"messages\[0\]: the role is 'bot': it must be one of system, user, assistant, tool",
+    ),
     "24 lr nan": (lambda: train.Settings(lr=float("nan")), "lr is nan"),
     "24 clip 0": (lambda: train.Settings(clip=0.0), "clip is 0.0"),
     "24 seed": (lambda: train.Settings(seed=-1), "seed is -1"),
@@ -222,6 +282,13 @@ def test_call_says_what_is_wrong(name):
 
 
 GOOD = '{"prompt": "ab?", "completion": "cd"}\n{"prompt": "f?", "completion": "e"}\n'
+
+
+def chat_row(message):
+    """A conversation whose second message is this."""
+    return b'{"messages": [{"role": "user", "content": "a"}, ' + message + b"]}"
+
+
 FILES = {
     "15 empty file": (b"", "the data set is empty"),
     "15 blank lines": (b"\n \r\n", "the data set is empty"),
@@ -239,6 +306,41 @@ FILES = {
         b'{"prompt": 4, "completion": "a"}',
         "line 1: the field 'prompt' is 4: it must be a string",
     ),
+    "16 an answer without text": (
+        chat_row(b'{"role": "assistant", "content": ""}'),
+        "assistant says nothing",
+    ),
+    "16 no answer": (b'{"messages": [{"role": "user", "content": "a"}]}', "line 1: no message is the assist"),
+    "16 no messages": (b'{"messages": []}', "line 1: the field 'messages' must be a list"),
+    "20 not on one line": (b'{\n"prompt": "a",\n"completion": "b"}', "line 1: not JSON"),
+    "20 too long": (b" " * 2**24 + b"{}", "line 1: longer than 16777216 bytes"),
+    "20 messages as text": (b'{"messages": "hi"}', "line 1: the field 'messages' must be a list"),
+    "20 a text for a message": (chat_row(b'"hi"'), r"line 1: messages\[1\] is str, not an object"),
+    "20 both forms": (b'{"prompt": "a", "messages": []}', 'line 1: the row has both "messages" and'),
+    "21 duplicate key within": (chat_row(b'{"role": "user", "role": "tool"}'), "the key 'role' stands twice"),
+    "21 NaN for a weight": (chat_row(b'{"role": "tool", "content": "", "weight": NaN}'), "NaN is not JSON"),
+    "23 unknown role": (
+        chat_row(b'{"role": "human", "content": "a"}'),
+        r"messages\[1\]: the role is 'human'",
+    ),
+    "23 no role": (chat_row(b'{"content": "a"}'), r"line 1: messages\[1\]: the field 'role' is missing"),
+    "23 no content": (chat_row(b'{"role": "user"}'), r"messages\[1\]: the field 'content' is missing"),
+    "23 null content": (chat_row(b'{"role": "user", "content": null}'), "the content is None: it must be"),
+    "23 content in parts": (
+        chat_row(b'{"role": "user", "content": [{}]}'),
+        r"the content is \[\{\}\]: it must",
+    ),
+    "23 weight 2": (chat_row(b'{"role": "tool", "content": "", "weight": 2}'), "the weight is 2: it must be"),
+    "23 weight true": (chat_row(b'{"role": "tool", "content": "", "weight": true}'), "the weight is True"),
+    "23 huge weight": (chat_row(b'{"role": "tool", "content": "", "weight": 1e999}'), "the weight is inf"),
+    "23 a tool call": (
+        chat_row(b'{"role": "assistant", "content": null, "tool_calls": [{}]}'),
+        r"messages\[1\] holds a tool call",
+    ),
+    "23 lone surrogate in a message": (
+        chat_row(b'{"role": "tool", "content": "\\ud800"}'),
+        r"line 1: messages\[1\]: .*lone surrogate",
+    ),
     "23 lone surrogate": (b'{"prompt": "\\ud800", "completion": "a"}', "line 1: .*lone surrogate"),
 }
 
@@ -249,8 +351,9 @@ def test_file_names_its_line(name, tmp_path, capsys):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"rows.jsonl.*{message}"):
-        data.read_jsonl(path)
+        jsonl.read(path)
     fails(["--data", str(path), "--out", str(tmp_path / "out")], capsys, message)
+    fails(["mask", "--data", str(path), "--html", str(tmp_path / "out")], capsys, message)
     assert not (tmp_path / "out").exists()
 
 
@@ -292,7 +395,21 @@ COMMANDS = {
     "12 a row too long": ("--data {long}", "row 3 .from 0. has 3004 tokens, more than the 1024"),
     "25 a flag of another command": ("--seed 3", "unknown flag --seed: flags"),
     "25 level without data": ("--level byte", "--level and --max-tokens are about your own rows"),
-    "25 data for mask": ("--data {good} mask a b", "--data belongs to the main job, train and diagnose"),
+    "25 data for mask": ("--data {good} mask a b", "--data stands before a command"),
+    "16 nothing to mask": ("mask a", "give a PROMPT and a RESPONSE, or rows with --data"),
+    "25 row without data": ("mask a b --row 1", "are about a file: give them with --data"),
+    "25 prompt with data": ("mask a b --data {good}", "give either a PROMPT and a RESPONSE or --data"),
+    "25 unknown policy": ("mask --data {good} --policy none", "argument --policy: invalid choice: 'none'"),
+    "15 no such row": ("mask --data {good} --row 99", "there is no row 99: .*good.jsonl holds 18, counted"),
+    "15 row -1": ("mask --data {good} --row -1", "--row is -1: it must be 0 or more"),
+    "17 senseless cut": ("mask --data {good} --max-tokens 1", "--max-tokens is 1: it must be 2 or more"),
+    "18 two spaces": ("mask --data {spaces} --level word", "spaces.jsonl, line 2: unknown word"),
+    "24 weight of the preview": ("mask --data {good} --prompt-weight 2", "^minilm: prompt_weight is 2.0"),
+    "43 a folder for a page": (
+        "mask --data {good} --html {dir}",
+        "is a folder: give --html the name of a file",
+    ),
+    "17 all weights 0": ("--data {unweighted}", "row 1: its answers all have weight 0"),
     "35 no checkpoint": ("generate {dir} a", "model.npz is no file"),
     "35 text for a checkpoint": ("generate {text} a", "is not a whole minilm checkpoint"),
     "43 no folder can be made": ("--quick --out {good}/figures", "Not a directory|File exists"),
@@ -321,6 +438,11 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     long = [*rows[:3], rows[3].replace('"a"', f'"{"a" * 2998}"'), *rows[4:]]
     files = {"good": GOOD * 9, "one": '{"prompt": "a", "completion": "b"}\n' * 3}
     files |= {"late": "".join(late), "long": "".join(long)}
+    files["spaces"] = GOOD.replace("f?", "f  ?")
+    answer = (
+        '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]}'
+    )
+    files["unweighted"] = GOOD[: GOOD.index("\n") + 1] + answer
     files |= {"none": "\n", "other": '{"text": "a"}\n', "texts": '{"input_ids": ["a"], "labels": ["b"]}\n'}
     files["lists"] = '{"input_ids": [1, 2], "labels": [1, 2]}\n{"input_ids": [1, 2], "labels": [1]}\n'
     ids = np.arange(8).reshape(2, 4)

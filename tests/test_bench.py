@@ -33,3 +33,14 @@ def test_the_batch_has_the_share_of_prompt_that_its_size_names(rng):
         with minilm.recording("layers.attention_forward") as seen:
             model.forward(model.init(size.config, rng), batch.ids[:1], size.config)
         assert len(seen) == size.config.n_layer
+
+
+def test_sorting_and_packing_fill_the_places_that_random_batches_pad(rng):
+    rows = bench.mixed_rows(rng)
+    targets = sum(len(row.tokens) - 1 for row in rows)
+    filled = {}
+    for name, batches in bench.ways_to_batch(rows, rng).items():
+        assert bench.content(batches) == targets, name  # every row once
+        filled[name] = targets / sum(batch.ids.size for batch in batches)
+    assert filled["random padding"] < 0.5
+    assert min(filled["sorted padding"], filled["packing"]) > 0.9

@@ -132,3 +132,23 @@ def test_progress_is_for_terminals_and_long_work_only(monkeypatch):
             shown = stream.getvalue()
         assert (expected in shown) if expected else not stream.getvalue()
     assert stream.getvalue().endswith("\r")  # the line is cleared at the end
+
+
+def test_conversations_all_the_way(tmp_path):
+    def row(a, b):
+        said = [("user", f"After {a}?"), ("assistant", b), ("user", "Sure?"), ("assistant", "Yes")]
+        return json.dumps({"messages": [{"role": role, "content": text} for role, text in said]}) + "\n"
+
+    rows = [row(a, b) for a, b in zip("abcdefghijkl", "bcdefghijklm", strict=True)]
+    rows.append('{"prompt": "After m?", "completion": "n"}\n')  # both forms in one file
+    (tmp_path / "rows.jsonl").write_text("".join(rows), encoding="utf-8")
+    out, _ = run("--data", "rows.jsonl", "--steps", "2", "--seeds", "1", "--out", "o", cwd=tmp_path)
+    assert re.search(r"<assistant> -> [b-n] +response +1  <- loss here", out)
+    assert re.search(r"after <bos> <user>After [a-m]\?<assistant>\n", out)
+    run("train", "--data", "rows.jsonl", "--out", "run", "--steps", "60", cwd=tmp_path)
+    out, _ = run("generate", "run", "After c?", "--max-new-tokens", "9", cwd=tmp_path)
+    assert out.strip() and "<user>" not in out.partition("<eos>")[0]
+    out, _ = run("mask", "--data", "rows.jsonl", "--row", "12", cwd=tmp_path)
+    assert out.startswith(
+        "row 12 (line 13)\n  - <bos><user>After m?\n  - <assistant>\n  + n<eos>\n\n13 rows; "
+    )

@@ -1,5 +1,6 @@
 """The numbers behind the figures, on short runs: identities, processes, JSON, drawing."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import anatomy, experiments, plots, report
+from minilm import anatomy, data, experiments, plots, report, template
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +154,36 @@ def test_repeated_prompts_do_not_leak(tmp_path):
     assert len(task.rows) + len(task.held_out) == 90
     assert len(sides[1]) == round(0.15 * 30)  # prompts, each with its three rows
     assert len(task.held_out) == 3 * len(sides[1])
+
+
+def test_conversations_are_split_by_their_opening(tmp_path):
+    def messages(i, answer):
+        said = [
+            ("system", "be kind"),
+            ("user", f"Question {i % 10}?"),
+            ("assistant", answer),
+            ("user", answer),
+        ]
+        return json.dumps({"messages": [{"role": role, "content": text} for role, text in said]})
+
+    path = tmp_path / "rows.jsonl"
+    rows = [messages(i, f"answer {i}") for i in range(30)]
+    rows += ['{"prompt": "Question 3?", "completion": "a"}', messages(3, "b" * 300)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    task = experiments.jsonl_task(path)
+    assert task.tokenizer.has_markers and task.config.n_positions == 256  # the long row is cut
+
+    def openings(rows):
+        ends = [int((row.roles == data.RESPONSE).argmax()) for row in rows]
+        return {tuple(row.tokens[:end]) for row, end in zip(rows, ends, strict=True)}
+
+    kept, held_out = openings(task.rows), openings(task.held_out)
+    assert not kept & held_out and len(kept) + len(held_out) == 11  # the last two differ by the system
+    texts = [task.tokenizer.decode(template.prompt_ids(p, task.tokenizer)) for p in task.prompts]
+    assert all(text.startswith("<bos><") and text.endswith("?<assistant>") for text in texts)
+    assert {tuple(template.prompt_ids(p, task.tokenizer)) for p in task.prompts} <= held_out
+    assert "reach 256 tokens without an <eos>" in report.overview(task)
+    assert len(experiments.jsonl_task(path, max_tokens=60).rows[0].tokens) <= 60
 
 
 def test_import_costs_nothing_beyond_numpy_and_the_model_nothing_heavy():

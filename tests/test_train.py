@@ -102,7 +102,7 @@ def test_exact_match_needs_the_eos():
     logits = np.zeros((1, len(row.tokens) - 1, CONFIG.vocab_size))
     logits[0, np.arange(len(row.tokens) - 1), row.tokens[1:]] = 9.0
 
-    def forward(params, ids, config):
+    def forward(params, ids, config, documents=None):
         return logits, None
 
     with minilm.swap("model.forward", forward):

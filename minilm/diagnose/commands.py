@@ -3,7 +3,7 @@
 import os
 import sys
 
-from .. import data, tokenizer
+from .. import jsonl, template, tokenizer
 from . import audit, prepared, text
 from .locate import DiagnoseError
 
@@ -51,11 +51,10 @@ def diagnose(options):
 
 
 def from_text(options):
-    """Rows of prompt / completion text in minilm's own encoding, and their tokenizer."""
-    level = options.level or "char"
-    examples = data.read_jsonl(options.data)
-    words = tokenizer.build(level, [part for example in examples for part in (*example, "\n")])
-    examples = (data.Example(data.prompt_text(x, level), y) for x, y in examples)
+    """Rows of text in minilm's own encoding, and their tokenizer."""
+    examples = jsonl.read(options.data)
+    words = template.fit_tokenizer(examples, options.level or "char")
+    examples = (template.fit(example, words) for example in examples)
     return prepared.from_text(examples, words, options.max_tokens), words
 
 

@@ -138,6 +138,5 @@ def is_tokenized(path):
 def from_text(examples, words, max_tokens=None):
     """Yield (tokens, weights) of minilm's own encoding, cut to `max_tokens`, rows without target too."""
     for example in examples:
-        row = data.encode(example, words)
-        roles = row.roles[:max_tokens]
-        yield row.tokens[:max_tokens], data.loss_mask(roles)
+        row = data.encode(example, words).take(slice(max_tokens))
+        yield row.tokens, data.loss_mask(row.roles) * (1.0 if row.weights is None else row.weights)

@@ -1,0 +1,90 @@
+"""What a loss mask can say about a conversation, one small function each.
+
+All of them take arrays about the targets, (B, T) as in data.Batch: `roles`, indices of data.ROLES,
+and `turns`, the message that a target belongs to, from 0. All return float weights (B, T). Some are
+masks, the others factors that switch part of a mask off; they compose by multiplication:
+
+    response(roles) * last_turn(roles, turns) * without_eos(roles)      the last answer, no <eos>
+    response(roles) * batch.weights                                     each message as its file says
+    np.maximum(response(roles), headers(roles, turns))                  <assistant> is trained, too
+    data.loss_mask(roles, 1.0) * without_system_and_tool(roles)         what a user or model wrote
+
+What they share with every mask: pads, <bos> and the first token of a packed document have weight 0.
+"""
+
+import numpy as np
+
+from . import data
+
+
+def response(roles):
+    """Mask: 1 on every answer of the assistant and its <eos>, in all turns. The usual loss of SFT.
+
+    The terms of sum over turns of log P(answer | all before it).
+    """
+    return data.response_mask(roles)
+
+
+def prompt_weighted(roles, weight):
+    """Mask: 1 on answers, `weight` on all that they answer, headers included; 1 is the full sequence.
+
+    Raises ValueError unless 0 <= weight <= 1.
+    """
+    return data.loss_mask(roles, weight)
+
+
+def last_turn(roles, turns, documents=None):
+    """Factor: 1 on the assistant's last message of every row, 0 elsewhere.
+
+    `documents` (B, T): of every document in packed rows. Earlier answers are then only read: the
+    choice where they come from another model, or were wrong.
+    """
+    documents = np.zeros_like(turns) if documents is None else documents + 1  # pads have -1
+    row = np.arange(len(turns))[:, None]
+    last = np.full((len(turns), documents.max() + 1), -1)
+    np.maximum.at(last, (row, documents), np.where(data.response_mask(roles) > 0, turns, -1))
+    return (turns == last[row, documents]) * 1.0
+
+
+def per_message(turns, weights):
+    """Factor: weights[b][m] on the targets of message m in row b; messages not named have 1.
+
+    `weights` is one sequence of numbers a row. What a file says stands in batch.weights already.
+    Raises ValueError for another number of rows.
+    """
+    if len(weights) != len(turns):
+        raise ValueError(f"there are {len(weights)} rows of weights for {len(turns)} rows of targets")
+    table = np.ones((len(turns), turns.max() + 1))
+    for row, numbers in zip(table, weights, strict=True):
+        row[: len(numbers)] = numbers[: len(row)]
+    return np.take_along_axis(table, turns, axis=1)
+
+
+def without_eos(roles):
+    """Factor: 0 on every <eos>. Nothing then teaches the model to stop."""
+    return (roles != data.EOS) * 1.0
+
+
+def eos_of_last_turn(roles, turns, documents=None):
+    """Factor: 0 on every <eos> but the one of the last answer."""
+    return np.where(roles == data.EOS, last_turn(roles, turns, documents), 1.0)
+
+
+def headers(roles, turns):
+    """Mask: 1 on the <assistant> markers. A prompt ends with one, so the model need not write it;
+    trained, it would learn when its turn comes."""
+    row = np.arange(len(turns))[:, None]
+    answers = np.zeros((len(turns), turns.max() + 1))
+    np.maximum.at(answers, (row, turns), data.response_mask(roles))
+    return (roles == data.HEADER) * answers[row, turns]
+
+
+def without_headers(roles):
+    """Factor: 0 on every marker."""
+    return (roles != data.HEADER) * 1.0
+
+
+def without_system_and_tool(roles):
+    """Factor: 0 on what neither user nor model wrote: instructions and tool output, under any weight
+    of the prompt."""
+    return ((roles != data.SYSTEM) & (roles != data.TOOL)) * 1.0
