@@ -24,7 +24,7 @@ OPTIMIZER = "optimizer."  # what the names of the optimiser's arrays begin with
 
 
 class Checkpoint(NamedTuple):
-    """What a file holds; `optimizer` (as optim.init's) and `run` (JSON) are None without a run."""
+    """What a file holds; `optimizer` (as optim.init's) and `run` (JSON) are both None without a run."""
 
     params: dict
     config: model.Config
@@ -83,6 +83,8 @@ def read(path):
         model.check_params(params, config)
         if len(tokenizer.vocab) != config.vocab_size:
             raise ValueError("its tokenizer and its config differ in vocabulary size")
+        if (optimizer is None) != (run is None):
+            raise ValueError("of a run's notes and its optimiser's arrays it has one without the other")
         if optimizer:
             check_optimizer(optimizer, params)
             optimizer["step"] = int(optimizer["step"])  # saved as an array of no dimension

@@ -114,19 +114,9 @@ def train(options):
         state = runs.run(options.out, task, options.resume, report, chosen)
     path = Path(options.out) / runs.MODEL
     if state.step < steps:
-        command = [
-            "python",
-            "-m",
-            "minilm",
-            "train",
-            "--data",
-            options.data,
-            "--out",
-            options.out,
-            "--resume",
-        ]
+        again = shlex.join(["--data", options.data, "--out", options.out, "--resume"])
         where = f"stopped; {path} holds step {state.step} of {steps}"
-        print(f"minilm: {where}, go on with: {shlex.join(command)}", file=sys.stderr)
+        print(f"minilm: {where}, go on with: python -m minilm train {again}", file=sys.stderr)
         return 130
     print(f"{path} holds the model after {steps} steps")
 

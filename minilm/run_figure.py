@@ -21,7 +21,8 @@ def draw(result):
     runs = {weight: [result["history"]]}
     figure = plots.curves({**result, "runs": runs, "settings": drawn, "entropy_floor": None})
     figure.suptitle(f"trained with {loss_name(weight)}, measured on held-out rows", fontsize=plots.FONT + 2)
-    figure.supxlabel(textwrap.fill(caption(result), 120), fontsize=plots.FONT - 1)
+    text = caption(result).replace("-log P", "-log\u00a0P")  # no line break inside a term
+    figure.supxlabel(textwrap.fill(text, 120), fontsize=plots.FONT - 1)
     return figure
 
 
