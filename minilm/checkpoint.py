@@ -71,14 +71,14 @@ def read(path):
             config = model.Config(**meta["config"])
             tokenizer = Tokenizer(meta["tokenizer"]["level"], tuple(meta["tokenizer"]["vocab"]))
             run = meta.get("run")
+            names = [name for name in arrays if name.startswith(OPTIMIZER)]
+            optimizer = {name.removeprefix(OPTIMIZER): arrays.pop(name) for name in names} or None
+            params = tree.from_named(arrays)
         except Exception as error:  # what zipfile, NumPy, ast and json raise on any bytes is no closed list
             raise ValueError(
                 f"{path} is not a whole minilm checkpoint ({type(error).__name__}): it was cut short, "
                 "damaged, or written by something else; train again or restore a copy"
             ) from None
-    names = [name for name in arrays if name.startswith(OPTIMIZER)]
-    optimizer = {name.removeprefix(OPTIMIZER): arrays.pop(name) for name in names} or None
-    params = tree.from_named(arrays)
     try:
         model.check_params(params, config)
         if len(tokenizer.vocab) != config.vocab_size:

@@ -75,20 +75,30 @@ def going_on(folder, task):
     found = load(folder)
     check_terms(folder, found.run["terms"], terms(task))
     state = train.State(found.params, found.optimizer, found.run["recent"])
-    expected = [step for step in range(state.step + 1) if train.is_evaluated(step, task.settings)]
-    if state.step > task.settings.steps or len(state.recent) != state.step - expected[-1]:
+    since = 0 if train.is_evaluated(state.step, task.settings) else state.step % task.settings.eval_every
+    if not 0 <= state.step <= task.settings.steps or len(state.recent) != since:
         raise ValueError(f"{folder / MODEL} contradicts itself: its losses do not fit its step {state.step}")
-    # At step 0 the first line comes again: the checkpoint was written before it.
-    entries = read_history(folder) if state.step else []
-    kept = {entry["step"]: entry for entry in entries if entry["step"] <= state.step}
-    if list(kept) != expected and state.step:
+    cut_history(folder, state.step, task.settings)
+    return state, {key: found.run[key] for key in ("terms", "options")}
+
+
+def cut_history(folder, step, settings):
+    """Cut a history after the line of a checkpoint's step; at step 0 the first line comes again, too.
+
+    Raises ValueError for a history that lacks a line before it, and so is not the checkpoint's.
+    """
+    entries = read_history(folder) if step else []
+    kept = {entry["step"]: entry for entry in entries if entry["step"] <= step}
+    expected = {done for done in range(step + 1) if step and train.is_evaluated(done, settings)}
+    if kept.keys() != expected:
+        odd = min(kept.keys() ^ expected)
+        problem = "has no line of" if odd in expected else "has a line too many, of"
         raise ValueError(
-            f"{folder / HISTORY} has lines of the steps {list(kept)}, not {expected}, as the checkpoint of "
-            f"step {state.step} wants: restore it, or start a new run in another folder"
+            f"{folder / HISTORY} {problem} step {odd}, so it is not that of the checkpoint of step {step}: "
+            "restore it, or start a new run in another folder"
         )
     with checkpoint.replacing(folder / HISTORY) as file:
-        file.writelines(map(line, kept.values()))
-    return state, {key: found.run[key] for key in ("terms", "options")}
+        file.writelines(line(kept[done]) for done in sorted(kept))
 
 
 def load(folder):

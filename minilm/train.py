@@ -87,6 +87,7 @@ class State(NamedTuple):
 
     @property
     def step(self):
+        """How many steps are done."""
         return self.optimizer["step"]
 
 

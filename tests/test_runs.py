@@ -197,7 +197,7 @@ def test_a_history_with_a_line_missing_is_refused(tmp_path):
     path = tmp_path / runs.HISTORY
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[2])
-    refused(tmp_path, r"lines of the steps \[0, 10\]", lambda: runs.run(tmp_path, TASK, resume=True))
+    refused(tmp_path, "has no line of step 5, so it is not", lambda: runs.run(tmp_path, TASK, resume=True))
 
 
 FLAGS = {
@@ -282,3 +282,12 @@ def test_the_history_is_one_json_object_a_line(tmp_path):
     lines = (tmp_path / runs.HISTORY).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [0, 5, 10, 12]
     assert all(tuple(json.loads(line)) == runs.KEYS for line in lines)
+
+
+@pytest.mark.parametrize("step", [-1, 13, 10**15])
+def test_a_step_outside_the_run_is_refused(tmp_path, step):
+    run_until(tmp_path, 7, ctrl_c)
+    found = runs.load(tmp_path)
+    found.optimizer["step"] = step
+    checkpoint.save(tmp_path / runs.MODEL, *found)
+    refused(tmp_path, f"contradicts itself: .* step {step}", lambda: runs.run(tmp_path, TASK, resume=True))
