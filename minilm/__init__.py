@@ -10,7 +10,8 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "tokenizer data corpora layers losses model params gradcheck gradcases optim train generate "
-    "checkpoint runs anatomy experiments plots run_figure report bench exercises trace lessons faults"
+    "checkpoint runs anatomy experiments plots run_figure report bench exercises trace lessons faults "
+    "diagnose"
 ).split()
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 
 from . import commands, gradcases
+from .diagnose import commands as diagnosis
 
 DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
 MAIN_HELP = """\
@@ -59,8 +60,8 @@ def parse(argv):
         if now is top and word in commands_of:
             now = commands_of[word]
     options = top.parse_args(argv)
-    if now is not top and options.run is not commands.train and "data" in options and options.data:
-        top.error("--data belongs to the main job or to train: give no other command with it")
+    if now is not top and "--data" not in now._option_string_actions and options.data:
+        top.error("--data belongs to the main job, train and diagnose: give no other command with it")
     return options
 
 
@@ -98,6 +99,7 @@ def parser():
         add_lessons,
     ):
         add(command)
+    diagnosis.add_options(command)
     return top, subparsers.choices
 
 

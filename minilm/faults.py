@@ -119,9 +119,12 @@ FAULTS = {
         {"losses.weighted_mean_forward": changes.mean_of_row_means},
     ),
     "mask_after_reduction": Fault(
-        "The mask is applied after the mean was taken: prompt rows still get gradient.",
+        "The mask is applied after the mean was taken: every target keeps its loss, pads too.",
         "minimind #51",
-        {"losses.weighted_mean_backward": changes.lit_everywhere},
+        {
+            "losses.weighted_mean_forward": changes.mean_first,
+            "losses.weighted_mean_backward": changes.lit_everywhere,
+        },
     ),
     "gradient_scaled": Fault(
         "Loss and gradient divide by different numbers: a gradient check is off by a constant.",

@@ -10,9 +10,10 @@ import re
 import numpy as np
 import pytest
 
-from minilm import checkpoint, data, generate, losses, model, tokenizer, train
+from minilm import checkpoint, data, diagnose, generate, losses, model, tokenizer, train
 from minilm import params as tree
 from minilm.__main__ import main
+from minilm.diagnose import audit, game, prepared
 
 WORDS = tokenizer.build("char", ["abcdef?\n"])
 CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
@@ -44,6 +45,31 @@ def train_with(params=PARAMS, **settings):
 
 def integer_parameters():
     return train_with(tree.map_arrays(lambda a: a.astype(int), PARAMS))
+
+
+PAIRS = [("ab", "cd"), ("abc", "ef?")]
+MAKE, STEP, ENCODE = diagnose.own(WORDS, PARAMS, CONFIG)
+
+
+def diagnosed(make=MAKE, step=STEP, examples=PAIRS, encode=ENCODE):
+    return lambda: diagnose.pipeline(make, step, examples, encode)
+
+
+def given(*changes):
+    """A make_batch that returns its arrays changed, one function each."""
+    return lambda examples: [f(a) for f, a in zip(changes, MAKE(examples), strict=False)]
+
+
+def same(array):
+    return array
+
+
+def raising(*batch):
+    raise KeyError("input_ids")
+
+
+def arrays(*args):
+    return lambda: list(prepared.from_arrays(*args))
 
 
 CALLS = {
@@ -118,6 +144,70 @@ CALLS = {
     "temperature": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, -1.0), "temperature is -1.0"),
     "top_k": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, 1.0, 0), "top_k must be 1 or more"),
     "no rng": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, 1.0), "drawing tokens needs rng"),
+    "diagnose one example": (diagnosed(examples=PAIRS[:1]), "1 examples were given: give two or more"),
+    "diagnose no pairs": (diagnosed(examples=["ab", 3]), "the example 'ab' is no .prompt, response. pair"),
+    "diagnose other pairs": (diagnosed(examples=[("a", "b", "c")] * 2), "is no .prompt, response. pair"),
+    "diagnose empty answer": (
+        diagnosed(examples=[("ab", "")] * 2),
+        "has no response, or a part without tokens",
+    ),
+    "diagnose unknown text": (diagnosed(examples=[("ab", "X")] * 2), "that `encode` turns into ids: .*'X'"),
+    "diagnose make raises": (diagnosed(raising), "make_batch failed on 2 examples: KeyError: 'input_ids'"),
+    "diagnose make returns None": (
+        diagnosed(lambda examples: None),
+        "make_batch failed on 2 examples: TypeError",
+    ),
+    "diagnose ragged": (
+        diagnosed(lambda examples: ([[1], [1, 2]], [[1], [1, 2]], [[1], [1, 2]])),
+        "make_batch failed .* rectangular arrays",
+    ),
+    "diagnose float ids": (
+        diagnosed(given(lambda a: a * 1.0, same, same)),
+        "returned ids of shape .*, float64",
+    ),
+    "diagnose 1-D ids": (diagnosed(given(lambda a: a[0], same, same)), r"returned ids of shape \(7,\)"),
+    "diagnose other shapes": (diagnosed(given(same, lambda a: a[:, 1:], same)), "returned targets of shape"),
+    "diagnose text mask": (diagnosed(given(same, same, lambda a: a.astype(str))), "returned mask of shape"),
+    "diagnose nan mask": (
+        diagnosed(given(same, same, lambda a: a * np.nan)),
+        "negative or non-finite weights",
+    ),
+    "diagnose short rows": (diagnosed(given(*[lambda a: a[:, :2]] * 3)), "the rows have 2 targets"),
+    "diagnose other tokens": (
+        diagnosed(encode=lambda text: [9] * len(text)),
+        "example 0 is not in the batch",
+    ),
+    "diagnose step raises": (diagnosed(step=raising), "the step function raised KeyError: 'input_ids'"),
+    "diagnose step None": (diagnosed(step=lambda *b: None), "returned None as loss: return one number"),
+    "diagnose step array": (diagnosed(step=lambda *b: np.ones(3)), r"returned shape \(3,\) as loss"),
+    "diagnose step text": (diagnosed(step=lambda *b: "low"), "returned 'low' as loss"),
+    "diagnose loss nan": (
+        diagnosed(step=lambda *b: np.nan),
+        "the step's loss is nan on a batch with 7 weights",
+    ),
+    "diagnose dlogits": (
+        diagnosed(step=lambda *b: (1.0, np.ones((2, 3)))),
+        r"dlogits of shape \(2, 3\), float64",
+    ),
+    "diagnose dropout": (
+        diagnosed(step=lambda *b, calls=[]: calls.append(1) or len(calls)),  # noqa: B006
+        "another loss at a second call: switch dropout off",
+    ),
+    "prepared float ids": (arrays(IDS * 1.0, IDS), "ids holds float64: it must hold integers"),
+    "prepared object ids": (arrays(np.array([[1], None], object), IDS), "ids holds object"),
+    "prepared 1-D": (arrays(IDS[0], IDS[0]), r"ids has shape \(3,\)"),
+    "prepared empty": (arrays(IDS[:0], IDS[:0]), r"ids has shape \(0, 3\)"),
+    "prepared other shapes": (arrays(IDS, IDS[:2]), r"labels has shape \(2, 3\)"),
+    "prepared mask": (arrays(IDS, IDS, np.ones(3)), r"mask is float64 of shape \(3,\)"),
+    "prepared nan mask": (arrays(IDS, IDS, NLL * np.nan), "a negative weight, or one that is not finite"),
+    "prepared label -1": (arrays(IDS, IDS - 1), "an id is negative, or a label that is not -100"),
+    "prepared labels elsewhere": (arrays(IDS, IDS + 5), r"labels\[0, 0\] is 5, but ids\[0, 0\] is 0"),
+    "prepared nothing": (lambda: audit.audit(iter([])), "there are no rows: the data set is empty"),
+    "prepared vocabulary": (
+        lambda: audit.audit(prepared.from_arrays(IDS + 9, IDS + 9), vocab_size=9),
+        "row 0 .from 0.: id 9 is outside the vocabulary of 9",
+    ),
+    "game no such case": (lambda: game.case("Z"), "there is no case 'Z': there are A, B"),
     "no checkpoint": (lambda: checkpoint.load("nowhere.npz"), "nowhere.npz is no file"),
 }
 
@@ -202,7 +292,7 @@ COMMANDS = {
     "12 a row too long": ("--data {long}", "row 3 .from 0. has 3004 tokens, more than the 1024"),
     "25 a flag of another command": ("--seed 3", "unknown flag --seed: flags"),
     "25 level without data": ("--level byte", "--level and --max-tokens are about your own rows"),
-    "25 data for mask": ("--data {good} mask a b", "--data belongs to the main job or to train"),
+    "25 data for mask": ("--data {good} mask a b", "--data belongs to the main job, train and diagnose"),
     "35 no checkpoint": ("generate {dir} a", "model.npz is no file"),
     "35 text for a checkpoint": ("generate {text} a", "is not a whole minilm checkpoint"),
     "35 text to resume": ("train --data {good} --out {text} --resume", "is not a whole minilm checkpoint"),
@@ -212,6 +302,18 @@ COMMANDS = {
     "41 no second run": ("train --data {good} --out {text}", r"already holds a run .model.npz.: go on"),
     "43 no folder can be made": ("--quick --out {good}/figures", "Not a directory|File exists"),
     "43 a file for a folder": ("train --data {good} --out {good}", "File exists"),
+    "diagnose nothing": ("diagnose", "give either an .npz file, or --data and a JSONL file"),
+    "diagnose both": ("diagnose a.npz --data {good}", "give either an .npz file, or --data"),
+    "diagnose no file": ("diagnose nowhere.npz", "nowhere.npz: No such file"),
+    "diagnose no arrays": ("diagnose {good}", "rows padded to one length, labels with -100"),
+    "diagnose pickled": ("diagnose {dir}/objects.npz", "is no whole .npz file of plain arrays"),
+    "diagnose other names": ("diagnose {dir}/names.npz", "holds a, b: it needs ids, and labels or mask"),
+    "diagnose vocabulary": ("diagnose {dir}/right.npz --vocab-size 3", "id 3 is outside the vocabulary of 3"),
+    "diagnose no rows": ("diagnose --data {none}", "none.jsonl holds no rows: the data set is empty"),
+    "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),
+    "diagnose id lists": ("diagnose --data {lists}", "lists.jsonl, line 2: it needs equally long lists"),
+    "diagnose id text": ("diagnose --data {texts}", "texts.jsonl, line 1: ids holds"),
+    "quiz seed": ("quiz --seed -1", "--seed must not be negative"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
 
@@ -224,6 +326,12 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     long = [*rows[:3], rows[3].replace('"a"', f'"{"a" * 2998}"'), *rows[4:]]
     files = {"good": GOOD * 9, "one": '{"prompt": "a", "completion": "b"}\n' * 3}
     files |= {"late": "".join(late), "long": "".join(long)}
+    files |= {"none": "\n", "other": '{"text": "a"}\n', "texts": '{"input_ids": ["a"], "labels": ["b"]}\n'}
+    files["lists"] = '{"input_ids": [1, 2], "labels": [1, 2]}\n{"input_ids": [1, 2], "labels": [1]}\n'
+    ids = np.arange(8).reshape(2, 4)
+    np.savez(tmp_path / "right.npz", ids=ids, labels=ids)
+    np.savez(tmp_path / "names.npz", a=ids, b=ids)
+    np.savez(tmp_path / "objects.npz", ids=np.array([[1], [1, 2]], object), labels=ids)
     for stem, text in files.items():
         (tmp_path / f"{stem}.jsonl").write_text(text, encoding="utf-8")
     (tmp_path / "text").mkdir()

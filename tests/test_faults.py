@@ -101,7 +101,11 @@ def test_denominators_have_the_known_ratios():
     _, scaled_loss, _, scaled_gradient = run("gradient_scaled")
     assert scaled_loss == loss
     np.testing.assert_allclose(scaled_gradient, share * gradient, atol=1e-14)
-    assert run("mask_after_reduction")[1] == run("smoothing_ignores_mask")[1] == loss
+    assert run("smoothing_ignores_mask")[1] == loss
+    logits, _ = model.forward(PARAMS, run()[0].ids, CONFIG)
+    chosen = np.take_along_axis(logits, run()[0].targets[..., None], axis=-1)[..., 0]
+    nll = np.log(np.exp(logits).sum(axis=-1)) - chosen  # of every target, pads too
+    assert run("mask_after_reduction")[1] == pytest.approx(nll.mean()) != loss
 
 
 def test_gradient_check_finds_what_it_can_and_only_that():
@@ -112,7 +116,7 @@ def test_gradient_check_finds_what_it_can_and_only_that():
             result = gradcheck.check_direction(PARAMS, batch, CONFIG, np.random.default_rng(0))
         found |= {name} if result.problem else set()
     # A wrong but consistent loss has a right gradient: other probes must find the rest.
-    inconsistent = {"gradient_scaled", "mask_after_reduction", "smoothing_ignores_mask"}
+    inconsistent = {"gradient_scaled", "smoothing_ignores_mask"}
     assert found == inconsistent | {"attention_mask_confused"}
 
 

@@ -1,0 +1,143 @@
+"""A user's own prepared data as rows that `audit` can look at: from arrays, .npz, or JSONL.
+
+Every source ends in the same form: (tokens, weights), both (n,), weights[k] the loss weight of
+predicting tokens[k] from what stands before it.
+"""
+
+import json
+import zipfile
+import zlib
+
+import numpy as np
+
+from .. import data
+from .locate import DiagnoseError
+
+IGNORED = -100
+NAMES = {"ids": ("ids", "input_ids"), "labels": ("labels", "targets"), "mask": ("mask", "loss_mask")}
+
+
+def npz(path):
+    """Rows of an .npz file that holds ids (B, T) and labels (B, T), or a mask (B, T), or both.
+
+    Raises DiagnoseError, naming the array, for what cannot be rows; OSError for no file.
+    """
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = {key: pick(arrays, names) for key, names in NAMES.items()}
+            there = ", ".join(arrays.files) or "nothing"
+    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DiagnoseError(
+            f"{path} is no whole .npz file of plain arrays ({type(error).__name__}): write it with "
+            "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
+        ) from None
+    if found["ids"] is None or (found["labels"] is None and found["mask"] is None):
+        raise DiagnoseError(f"{path} holds {there}: it needs ids, and labels or mask")
+    return list(from_arrays(**found))
+
+
+def pick(arrays, names):
+    """The first array that goes by one of the names, or None."""
+    return next((arrays[name] for name in names if name in arrays.files), None)
+
+
+def from_arrays(ids, labels=None, mask=None):
+    """Yield (tokens, weights) of padded arrays (B, T).
+
+    Labels are ids where there is loss and -100 elsewhere, either at their own place, where the loss
+    does the shift (transformers), or one place ahead, already shifted: the numbers tell which. A
+    mask (0 / 1 or weights) stands where its label does; without labels, at the predicted token.
+    Raises DiagnoseError for arrays of another kind or shape, and for labels that are neither.
+    """
+    ids = integers("ids", ids, np.shape(ids))
+    labels = ids if labels is None else integers("labels", labels, ids.shape)
+    kept = labels != IGNORED
+    weights = kept * (1.0 if mask is None else numbers(mask, ids.shape))
+    if (ids < 0).any() or (labels[kept] < 0).any():
+        raise DiagnoseError(
+            "an id is negative, or a label that is not -100: pad ids with an id, labels with -100"
+        )
+    ahead = kept[:, :-1]
+    if (labels == ids)[kept].all():
+        yield from zip(ids, weights, strict=True)
+    elif (labels[:, :-1] == ids[:, 1:])[ahead].all():
+        last = np.where(kept[:, -1:], labels[:, -1:], ids[:, -1:])
+        nothing = np.zeros((len(ids), 1))  # the first token is predicted by nobody
+        yield from zip(np.hstack([ids, last]), np.hstack([nothing, weights]), strict=True)
+    else:
+        row, column = np.argwhere(kept & (labels != ids))[0]
+        raise DiagnoseError(
+            f"labels[{row}, {column}] is {labels[row, column]}, but ids[{row}, {column}] is "
+            f"{ids[row, column]}, and the labels are not, throughout, the ids after them, either: a label "
+            "is the id itself, at its place or shifted once"
+        )
+
+
+def integers(name, array, shape):
+    """An int64 array (B, T). Raises DiagnoseError for another dtype or shape, or none at all."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "iu":
+        raise DiagnoseError(f"{name} holds {array.dtype}: it must hold integers")
+    if array.ndim != 2 or array.shape != shape or array.size == 0:
+        raise DiagnoseError(f"{name} has shape {array.shape}: ids, labels and mask are one (B, T), not empty")
+    return array.astype(np.int64)
+
+
+def numbers(mask, shape):
+    """A mask as floats. Raises DiagnoseError unless it is (B, T) finite weights, none negative."""
+    mask = np.asarray(mask)
+    if mask.dtype.kind not in "biuf" or mask.shape != shape:
+        raise DiagnoseError(
+            f"mask is {mask.dtype} of shape {mask.shape}: it must be numbers of the ids' shape {shape}"
+        )
+    if not np.isfinite(mask).all() or (mask < 0).any():
+        raise DiagnoseError("mask holds a negative weight, or one that is not finite")
+    return mask.astype(float)
+
+
+def jsonl(path):
+    """Rows of a JSONL file of {"input_ids": [...], "labels": [...]} objects, one by one.
+
+    Raises DiagnoseError naming file and line.
+    """
+    for number, row in objects(path):
+        try:
+            ids, labels = row["input_ids"], row["labels"]
+            if len(ids) != len(labels):
+                raise ValueError
+            (found,) = from_arrays(np.array([ids]), np.array([labels]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            said = (
+                str(error)
+                if isinstance(error, DiagnoseError)
+                else "it needs equally long lists input_ids, labels"
+            )
+            raise DiagnoseError(f"{path}, line {number}: {said}") from None
+        yield found
+
+
+def objects(path):
+    """(line number, object) of each line that is not blank. Raises DiagnoseError for other JSON."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError):
+                    row = None
+                if not isinstance(row, dict):
+                    raise DiagnoseError(f"{path}, line {number}: not a JSON object")
+                yield number, row
+
+
+def is_tokenized(path):
+    """Whether a JSONL file's first row holds input_ids, rather than text."""
+    return "input_ids" in next((row for _, row in objects(path)), {})
+
+
+def from_text(examples, words, max_tokens=None):
+    """Yield (tokens, weights) of minilm's own encoding, cut to `max_tokens`, rows without target too."""
+    for example in examples:
+        row = data.encode(example, words)
+        roles = row.roles[:max_tokens]
+        yield row.tokens[:max_tokens], data.loss_mask(roles)

@@ -1,0 +1,105 @@
+"""An Audit as plain words: a table of counts, the mask's edges as text, a few rows, what looks wrong."""
+
+import itertools
+from collections import Counter
+
+from . import audit
+from .examine import sentence
+
+GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
+SHOWN = 60  # tokens of an example row
+
+
+def describe(found, show=str, eos_id=None, colour=False):
+    """The report on prepared data. show(id) -> text of a token; colour for a terminal that has it."""
+    c = found.counts
+    lines = [
+        f"{c['rows']:,} rows, the longest with {found.longest} tokens, pads aside; {c['supervised']:,} of "
+        f"{c['tokens']:,} tokens carry loss ({c['supervised'] / max(c['tokens'], 1):.1%}), in "
+        f"{c['spans'] / c['rows']:.1f} spans a row",
+        "",
+        *table(found, eos_id),
+        "",
+        *edges(found, show),
+        "",
+        "Example rows, [+ ...] carries loss:",
+        *(painted(tokens, weights, show, colour) for tokens, weights in found.examples),
+        "",
+    ]
+    suspects = audit.suspicions(found, eos_id, show)
+    for name, evidence in suspects:
+        lines += [f"{name}: {sentence(name)}", f"  evidence: {evidence}"]
+    if not suspects:
+        lines.append("Nothing looks wrong.")
+    lines.append("Not tested: the step that uses this data, its shift, its denominator, its attention.")
+    return "\n".join(lines)
+
+
+def table(found, eos_id):
+    """Rows counted, one line a question."""
+    c, total = found.counts, sum(found.ends.values())
+    eos_id = audit.stop_token(found) if eos_id is None else eos_id
+    stops = sum(n for (last, _), n in found.ends.items() if last == eos_id)
+    masked = sum(n for (last, after), n in found.ends.items() if last != eos_id and after == eos_id)
+    twice = sum(n for pair, n in found.starts.items() if len(pair) == 2 and pair[0] == pair[1])
+    lines = [
+        ("rows without a supervised token", c["empty"]),
+        ("rows in which every token carries loss", c["whole"]),
+        ("rows with weights between 0 and 1", c["fractional"]),
+        ("rows that begin with the same token twice", twice),
+    ]
+    if eos_id is None:
+        return [*pairs(lines), "which token ends a sequence is not clear: no count of those"]
+    lines += [
+        ("rows whose loss ends with end-of-sequence", stops),
+        ("rows with end-of-sequence, but without loss on it", masked),
+        ("rows with loss and no end-of-sequence after it", total - stops - masked),
+    ]
+    return pairs(lines)
+
+
+def pairs(lines):
+    """Aligned "text  number" lines."""
+    width = max(len(text) for text, _ in lines)
+    return [f"{text:<{width}}  {number:>9,}" for text, number in lines]
+
+
+def edges(found, show):
+    """The most frequent tokens before, at the start of, and at the end of the mask."""
+    last = Counter()
+    for (token, _), n in found.ends.items():
+        last[token] += n
+    named = {
+        "before the first supervised": found.edges["before"],
+        "first supervised": found.edges["first"],
+        "last supervised": last,
+    }
+    return [f"{name:<28} {frequent(counter, show)}" for name, counter in named.items()]
+
+
+def frequent(counter, show):
+    """The three most frequent tokens with their shares."""
+    total = max(sum(counter.values()), 1)
+    return ", ".join(f"{show(token)} {n / total:.0%}" for token, n in counter.most_common(3)) or "none"
+
+
+def painted(tokens, weights, show, colour):
+    """One row as text: spans with loss stand in [+ ...] and, in a terminal, green; cut before the first."""
+    first = next((k for k, weight in enumerate(weights) if weight), 0)
+    start = max(0, first - SHOWN // 2)
+    shown = [visible(show(t)) for t in tokens[start : start + SHOWN].tolist()]
+    gap = "" if sum(map(len, shown)) < 2 * len(shown) else " "  # characters stand side by side
+    spans = []
+    for lit, group in itertools.groupby(
+        zip(shown, weights[start:], strict=False), key=lambda pair: bool(pair[1])
+    ):
+        text = gap.join(piece for piece, _ in group)
+        text = f"[+{text}]" if lit else text
+        spans.append(f"{GREEN}{text}{PLAIN}" if lit and colour else text)
+    more = "..." if len(tokens) > start + SHOWN else ""
+    return "  " + gap.join(["..."] * (start > 0) + spans + [more]).rstrip()
+
+
+def visible(piece):
+    """A token's table form without quotes, so that characters read as text."""
+    return piece[1:-1] if len(piece) > 2 and piece[0] == piece[-1] == "'" else piece
