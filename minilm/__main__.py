@@ -90,7 +90,16 @@ def parser():
         sub.set_defaults(run=run)
         return sub
 
-    for add in (add_mask, add_gradcheck, add_train, add_generate, add_bench, add_trace, add_lessons):
+    for add in (
+        add_mask,
+        add_gradcheck,
+        add_train,
+        add_plot,
+        add_generate,
+        add_bench,
+        add_trace,
+        add_lessons,
+    ):
         add(command)
     diagnosis.add_options(command)
     return top, subparsers.choices
@@ -140,7 +149,7 @@ def add_train(command):
     sub = command(
         "train",
         commands.train,
-        "Train on your rows and write a checkpoint.",
+        "Train on your rows; can be stopped (Ctrl-C) and resumed.",
         "python -m minilm train --data rows.jsonl --out run --prompt-weight 0",
     )
     sub.add_argument(
@@ -149,15 +158,31 @@ def add_train(command):
         metavar="JSONL",
         help='rows {"prompt": ..., "completion": ...} or {"messages": [...]}',
     )
-    sub.add_argument("--out", required=True, metavar="DIR", help="model.npz goes there")
-    sub.add_argument("--level", choices=("char", "byte"), default="char")
-    sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
-    sub.add_argument("--steps", type=int, default=300)
-    sub.add_argument("--lr", type=float, default=3e-3, help="peak learning rate (default 0.003)")
-    sub.add_argument("--seed", type=seed, default=0)
+    sub.add_argument("--out", required=True, metavar="DIR", help="model.npz and history.jsonl go there")
+    sub.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in DIR, with its settings: they, and the rows, must be the same. Another "
+        "--steps is refused, too: the learning rate comes down to 0 at the last step, so it is another run",
+    )
+    sub.add_argument("--level", choices=("char", "byte"), help="tokens (default char)")
+    sub.add_argument("--prompt-weight", type=float, metavar="W", help="0 masked (default) .. 1 full")
+    sub.add_argument("--steps", type=int, help="(default 300)")
+    sub.add_argument("--lr", type=float, help="peak learning rate (default 0.003)")
+    sub.add_argument("--seed", type=seed, help="(default 0)")
     sub.add_argument(
         "--max-tokens", type=int, metavar="N", help="cut rows to N tokens (conversations: default 256)"
     )
+
+
+def add_plot(command):
+    sub = command(
+        "plot",
+        commands.plot,
+        "Draw a run's history: NLL of prompts and answers, exact match.",
+        "python -m minilm plot run",
+    )
+    sub.add_argument("dir", help="what train wrote with --out; history.png goes there")
 
 
 def add_generate(command):

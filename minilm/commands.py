@@ -1,7 +1,9 @@
 """What each command does. Options come checked for their form by argparse, not for their sense."""
 
 import dataclasses
+import math
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -9,10 +11,30 @@ from pathlib import Path
 
 import numpy as np
 
-from . import anatomy, checkpoint, data, experiments, gradcases, model, preview, report, template, tokenizer
+from . import (
+    anatomy,
+    checkpoint,
+    data,
+    experiments,
+    gradcases,
+    model,
+    preview,
+    report,
+    runs,
+    template,
+    tokenizer,
+)
 from . import bench as benchmark
 from . import trace as stepper
-from . import train as trainer
+
+TRAIN_DEFAULTS = {
+    "level": "char",
+    "prompt_weight": 0.0,
+    "steps": 300,
+    "lr": 3e-3,
+    "seed": 0,
+    "max_tokens": None,
+}
 
 
 def main_job(options):
@@ -125,13 +147,15 @@ def gradcheck(options):
 
 
 def train(options):
-    """Train one model on a JSONL file and keep its checkpoint up to date at every evaluation."""
-    task = experiments.jsonl_task(
-        options.data, options.level, options.steps, options.max_tokens, lr=options.lr
-    )
-    settings = dataclasses.replace(task.settings, prompt_weight=options.prompt_weight, seed=options.seed)
-    check_writable(options.out)
-    path = Path(options.out) / "model.npz"
+    """Train one model on a JSONL file in a run's folder, or go on with it; Ctrl-C saves and stops."""
+    begun = runs.load(options.out) if options.resume else None
+    chosen = {**TRAIN_DEFAULTS, **(begun.run["options"] if begun else {})}  # flags left out
+    chosen |= {name: getattr(options, name) for name in chosen if getattr(options, name, None) is not None}
+    level, steps, cut = (chosen[name] for name in ("level", "steps", "max_tokens"))
+    task = experiments.jsonl_task(options.data, level, steps, cut, lr=chosen["lr"])
+    changes = {"prompt_weight": chosen["prompt_weight"], "seed": chosen["seed"]}
+    task = task._replace(settings=dataclasses.replace(task.settings, **changes))
+    first = begun.optimizer["step"] if begun else 0
     print(report.cut_note(task), end="")
 
     def at_evaluation(entry, params):
@@ -142,14 +166,34 @@ def train(options):
             f"-log P(x) {entry['prompt_nll']:.3f}  exact match {entry['exact_match']:.3f}",
             flush=True,
         )
-        if entry["step"]:  # every entry's parameters are finite: the last good ones are kept
-            checkpoint.save(path, params, task.config, task.tokenizer)
-            progress.report(entry["step"], options.steps)
+        if entry["step"]:
+            progress.report(entry["step"] - first, steps - first)
 
-    params = model.init(task.config, np.random.default_rng(options.seed))
     with Progress("training") as progress:
-        trainer.train(params, task.config, task.rows, task.held_out, settings, at_evaluation)
-    print(f"{path} holds the model after {options.steps} steps")
+        state = runs.run(options.out, task, options.resume, at_evaluation, chosen)
+    path = Path(options.out) / runs.MODEL
+    if state.step < steps:
+        again = shlex.join(["--data", options.data, "--out", options.out, "--resume"])
+        where = f"stopped; {path} holds step {state.step} of {steps}"
+        print(f"minilm: {where}, go on with: python -m minilm train {again}", file=sys.stderr)
+        return 130
+    print(f"{path} holds the model after {steps} steps")
+
+
+def plot(options):
+    """Draw a run's history."""
+    from . import plots, run_figure  # matplotlib, only where something is drawn
+
+    begun = runs.load(options.dir)
+    result = {
+        "settings": begun.run["terms"],
+        "history": runs.read_history(options.dir),
+        "uniform": math.log(begun.config.vocab_size),
+    }
+    path = Path(options.dir) / "history.png"
+    caption = run_figure.caption(result)
+    plots.save(run_figure.draw(result), path, f"{run_figure.ALT} {caption}")
+    print(f"{path}: {caption}")
 
 
 def generate(options):

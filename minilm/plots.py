@@ -102,11 +102,11 @@ def band(axes, runs, k, weight):
     steps = [entry["step"] for entry in runs[0]]
     numbers = np.array([experiments.values(runs, i)[:, k] for i in range(len(steps))])
     mean = numbers.mean(axis=1)
-    style = STYLE[weight]
-    axes.plot(steps, mean, linewidth=2, **style)
+    look = style(weight)
+    axes.plot(steps, mean, linewidth=2, marker="o" if len(steps) == 1 else None, **look)
     if len(runs) > 1:
         spread = numbers.std(axis=1, ddof=1)
-        axes.fill_between(steps, mean - spread, mean + spread, color=style["color"], alpha=0.15, lw=0)
+        axes.fill_between(steps, mean - spread, mean + spread, color=look["color"], alpha=0.15, lw=0)
     return steps[-1], mean[-1]
 
 
@@ -141,8 +141,8 @@ def label_ends(axes, ends):
         y = max(y, taken + 17)
         taken = y
         place = to_data.transform((x + 6, y))
-        style = STYLE[weight]
-        axes.text(*place, style["label"], color=style["color"], va="center", fontsize=FONT, clip_on=False)
+        look = style(weight)
+        axes.text(*place, look["label"], color=look["color"], va="center", fontsize=FONT, clip_on=False)
 
 
 def curves_caption(result):
@@ -164,6 +164,11 @@ def curves_caption(result):
         + (f", entropy floor {floor:.3f}, uniform {result['uniform']:.2f}." if floor else ".")
         + " The masked model's log P(x) is not held down or fixed, it is un-optimised."
     )
+
+
+def style(weight):
+    """Colour, line and label of a prompt weight given as text; all in-between ones look alike."""
+    return STYLE.get(weight) or {**STYLE["0.1"], "label": f"weight {weight}"}
 
 
 def new_figure(width, height):

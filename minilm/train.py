@@ -4,8 +4,10 @@ Losses over different token sets cannot be compared: a masked run's loss is an a
 full run's is mostly the prompt's. So `evaluate` always reports both parts, whichever trains.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -105,6 +107,28 @@ def accumulate(params, batches, config):
     return loss, gradient
 
 
+class State(NamedTuple):
+    """Where a training stands: all that it goes on from, but for the order of the rows.
+
+    `optimizer` is optim.init's dict, which counts the steps; `recent` are the losses since the last
+    entry of the history.
+    """
+
+    params: dict
+    optimizer: dict
+    recent: list
+
+    @property
+    def step(self):
+        """How many steps are done."""
+        return self.optimizer["step"]
+
+
+def begin(params):
+    """The state before step 1."""
+    return State(params, optim.init(tree.flatten(params)), [])
+
+
 def train(params, config, rows, held_out, settings, report=None):
     """Train a copy of `params` on Rows; returns it and the history.
 
@@ -113,24 +137,44 @@ def train(params, config, rows, held_out, settings, report=None):
     `held_out`. `report(entry, params)`, if given, is called with each.
     The seed fixes the order of the rows, so runs that differ in their loss see the same batches.
     """
+    history = []
+    for entry, state in each_step(begin(params), config, rows, held_out, settings):
+        if entry:
+            history.append(entry)
+            if report:
+                report(entry, state.params)
+    return state.params, history
+
+
+def each_step(start, config, rows, held_out, settings):
+    """Go on from a copy of a State; yield (entry of the history or None, State) after each step.
+
+    Step 0 comes first if nothing is trained yet, else the start itself, without an entry. The batches
+    before it are drawn once more and left out, so that stopped and unstopped training see the same.
+    A State yielded is changed by the next step: save it, or copy it.
+    """
     keep_freed_memory()
-    model.check_params(params, config)
-    vector, params = tree.flat_view(params)
-    state = optim.init(vector)
-    history, recent = [], []
+    model.check_params(start.params, config)
+    vector, params = tree.flat_view(start.params)
+    optimizer = {name: np.copy(value) for name, value in start.optimizer.items()} | {"step": start.step}
+    recent = list(start.recent)
     order = batches(len(rows), settings.batch_size, np.random.default_rng(settings.seed))
-    for step in range(settings.steps + 1):
-        if step:
+    order = itertools.islice(order, start.step, None)
+    for step in range(start.step, settings.steps + 1):
+        if step > start.step:
             batch = data.collate([rows[i] for i in next(order)], settings.prompt_weight)
-            recent.append(train_step(vector, params, state, batch, config, settings))
-        if step % settings.eval_every == 0 or step == settings.steps:
+            recent.append(train_step(vector, params, optimizer, batch, config, settings))
+        entry = None
+        if (step > start.step or step == 0) and is_evaluated(step, settings):
             train_loss = sum(recent) / len(recent) if recent else None
             entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
-            history.append(entry)
             recent = []
-            if report:
-                report(entry, params)
-    return params, history
+        yield entry, State(params, optimizer, recent)
+
+
+def is_evaluated(step, settings):
+    """Whether the history has an entry of this step."""
+    return step % settings.eval_every == 0 or step == settings.steps
 
 
 def evaluate(params, config, rows, batch_size=64):

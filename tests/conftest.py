@@ -1,5 +1,7 @@
 """Shared fixtures: a random generator and a small model with an uneven batch."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -15,3 +17,11 @@ def rng():
 def case(rng):
     """(params, batch, config) in float64, scale 1, uneven rows and weights."""
     return gradcases.model_case(rng)
+
+
+@pytest.fixture
+def ordinary_ctrl_c():
+    """Python's own handler, even where the tests were started with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

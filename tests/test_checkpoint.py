@@ -2,16 +2,19 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
 
-from minilm import checkpoint, model, tokenizer
+from minilm import checkpoint, model, optim, tokenizer
 from minilm import params as tree
+from minilm.__main__ import main
 
 
 @pytest.fixture(params=["word", "char", "byte"])
@@ -34,17 +37,61 @@ def test_round_trip(saved):
         np.testing.assert_array_equal(a, b)
 
 
-def test_every_flipped_byte_is_refused_or_harmless(saved):
-    path, params, *_ = saved
-    whole = path.read_bytes()
-    for place in range(0, len(whole), max(1, len(whole) // 150)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+@pytest.fixture
+def run(tmp_path):
+    """A checkpoint with a run: (path, what is in it)."""
+    words = tokenizer.build("char", ["ab"])
+    config = model.Config(len(words.vocab), 3, 1, 1, 2)
+    params = model.init(config, np.random.default_rng(0))
+    optimizer = optim.init(tree.flatten(params))
+    optimizer["step"] = 7
+    optimizer["m"] += 0.25
+    path = tmp_path / "model.npz"
+    checkpoint.save(path, params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
+    return path, checkpoint.Checkpoint(params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
+
+
+def same(a, b):
+    """Whether two checkpoints agree in every bit."""
+    arrays = [{**dict(tree.named(c.params)), **(c.optimizer or {})} for c in (a, b)]
+    bits = [{name: (np.asarray(x).dtype, np.asarray(x).tobytes()) for name, x in c.items()} for c in arrays]
+    return bits[0] == bits[1] and (a.config, a.tokenizer, a.run) == (b.config, b.tokenizer, b.run)
+
+
+def test_a_run_comes_back_with_its_optimiser(run):
+    path, whole = run
+    found = checkpoint.read(path)
+    assert same(found, whole) and type(found.optimizer["step"]) is int
+    assert checkpoint.load(path)[1:] == (whole.config, whole.tokenizer)
+
+
+@pytest.mark.parametrize("stride", [131, pytest.param(13, marks=pytest.mark.slow)])
+def test_every_flipped_bit_is_refused_or_harmless(run, stride):
+    path, whole = run
+    bits = np.unpackbits(np.frombuffer(path.read_bytes(), np.uint8))
+    n_refused = 0
+    places = range(0, len(bits), stride)  # a prime, to meet every bit of a byte in every region
+    for place in places:
+        bits[place] ^= 1
+        path.write_bytes(np.packbits(bits).tobytes())
+        bits[place] ^= 1
         try:
-            loaded, *_ = checkpoint.load(path)
+            found = checkpoint.read(path)
         except ValueError as error:
-            assert str(path) in str(error)
+            assert str(path) in str(error) and "\n" not in str(error)
+            n_refused += 1
         else:
-            np.testing.assert_array_equal(tree.flatten(loaded), tree.flatten(params))
+            assert same(found, whole), f"bit {place} is wrong, and nobody says so"
+    assert n_refused > len(places) / 2  # zip's time stamps and the like are harmless
+
+
+def test_a_file_cut_short_anywhere_is_refused(run):
+    path = run[0]
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 23):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
+            checkpoint.read(path)
 
 
 @pytest.mark.parametrize("part", [0, 1, 100, 0.5, 0.99])
@@ -82,16 +129,67 @@ def test_tensors_that_do_not_fit_are_refused(saved, change, message):
         checkpoint.load(saved[0])
 
 
-def test_a_pickle_is_refused_and_not_run(saved):
-    class Bomb:
-        def __reduce__(self):
-            return os._exit, (3,)
+M, STEP = "optimizer.m", "optimizer.step"
 
-    path = saved[0]
-    with open(path, "wb") as file:
-        np.savez(file, meta=np.array([Bomb()], dtype=object))
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.pop(M), "optimizer.m is missing"),
+        (lambda a: a.update({"optimizer.w": a[M]}), "optimizer.w belongs to no optimiser"),
+        (lambda a: a.update({M: a[M][:-1]}), r"optimizer.m is float32 \(\d+,\), not float32"),
+        (lambda a: a.update({M: a[M].reshape(1, -1)}), r"optimizer.m is float32 \(1, \d+\), not float32"),
+        (lambda a: a.update({M: a[M].astype(float)}), "optimizer.m is float64 .*, not float32"),
+        (lambda a: a.update({M: a[M] * np.nan}), "optimizer.m holds a number that is not finite"),
+        (lambda a: a.update({STEP: np.float32(7)}), "optimizer.step is float32"),
+        (lambda a: a.update({"wte.weight.more": np.zeros(1)}), "not a whole minilm checkpoint"),
+        (lambda a: [a.pop(name) for name in list(a) if "optimizer" in name], "one without the other"),
+        (lambda a: a.update(meta=str(a["meta"]).replace('"run"', '"walk"')), "one without the other"),
+        (lambda a: a.update(extra=np.zeros(2)), "extra belongs to no such model"),
+        (lambda a: a.pop("wpe.weight"), "wpe.weight is missing"),
+    ],
+)
+def test_a_run_that_does_not_fit_is_refused(run, change, message):
+    rewrite(run[0], change)
+    with pytest.raises(ValueError, match=message):
+        checkpoint.read(run[0])
+
+
+class Bomb:
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+@pytest.mark.parametrize("name", ["meta", "wte.weight", "optimizer.m"])
+def test_a_pickle_is_refused_and_not_run(run, name):
+    rewrite(run[0], lambda a: a.update({name: np.array([Bomb()], dtype=object)}))
     with pytest.raises(ValueError, match="not a whole minilm checkpoint"):
+        checkpoint.read(run[0])
+
+
+FOREIGN = {
+    "empty": lambda file: None,
+    "text": lambda file: file.write(b"step 20: all is well\n"),
+    "foreign npz": lambda file: np.savez(file, weight=np.zeros(3)),
+    "npy": lambda file: np.save(file, np.zeros(3)),
+    "npy of objects": lambda file: np.save(file, np.array([Bomb()])),
+    "pickle": lambda file: pickle.dump(Bomb(), file),
+    "zip": lambda file: zipfile.ZipFile(file, "w").writestr("meta.npy", "text"),
+    "torch": lambda file: zipfile.ZipFile(file, "w").writestr("archive/data.pkl", pickle.dumps(Bomb())),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_file_is_one_sentence_and_code_2(tmp_path, capsys, name):
+    path = tmp_path / "model.npz"
+    with open(path, "wb") as file:
+        FOREIGN[name](file)
+    with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
         checkpoint.load(path)
+    for argv in (["generate", str(tmp_path), "a"], ["plot", str(tmp_path)]):
+        assert main(argv) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith(f"minilm: {path} is not a whole") and err.count("\n") == 1
 
 
 def test_a_failed_save_leaves_the_old_file_and_no_other(saved):

@@ -47,7 +47,9 @@ def test_main_job_on_own_rows_then_train_then_generate(tmp_path):
     assert sorted(os.listdir(tmp_path / "o")) == ["data.json", "data.png"]
     out, err = run("train", "--data", "rows.jsonl", "--out", "run", "--steps", "60", cwd=tmp_path)
     assert "model.npz holds the model after 60 steps" in out and err == ""
-    assert os.listdir(tmp_path / "run") == ["model.npz"]
+    assert sorted(os.listdir(tmp_path / "run")) == ["history.jsonl", "model.npz"]
+    out, err = run("plot", "run", cwd=tmp_path)
+    assert "One run with masked loss" in out and (tmp_path / "run" / "history.png").exists() and err == ""
     answers = [run("generate", "run", "Which letter follows é?", cwd=tmp_path)[0] for _ in range(2)]
     assert answers[0] == answers[1] and answers[0].strip()
     sampled = ["--temperature", "2", "--top-k", "5", "--seed", "3"]
@@ -110,7 +112,7 @@ def test_no_display_is_needed(tmp_path):
     assert (tmp_path / "figures" / "anatomy.png").exists()
 
 
-@pytest.mark.parametrize("command", ["", "mask", "gradcheck", "train", "generate", "bench"])
+@pytest.mark.parametrize("command", ["", "mask", "gradcheck", "train", "plot", "generate", "bench"])
 def test_help_has_an_example(command, tmp_path):
     out, _ = run(*filter(None, [command]), "--help", cwd=tmp_path)
     assert re.search(r"Example:\s+python\s+-m\s+minilm", out)

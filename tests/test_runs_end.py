@@ -1,0 +1,226 @@
+"""However a run ends - Ctrl-C, kill, full disk, a number that is not finite - its last good state stays."""
+
+import dataclasses
+import errno
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from run_cases import CONFIG, JSONL, LONG, ROWS, SETTINGS, TASK, content, ctrl_c, run_until, unstopped
+
+import minilm
+from minilm import checkpoint, model, runs, train
+from minilm import params as tree
+from minilm.__main__ import main
+
+HOME = Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("ordinary_ctrl_c")
+
+
+def test_a_second_ctrl_c_interrupts_at_once_and_the_handler_is_given_back():
+    with pytest.raises(KeyboardInterrupt), runs.ctrl_c() as asked:
+        assert not asked
+        ctrl_c()
+        assert asked
+        ctrl_c()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_ignored_ctrl_c_stays_ignored(tmp_path):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert run_until(tmp_path, 3, ctrl_c).step == 12
+
+
+def test_a_gradient_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
+    run_until(tmp_path, 7, ctrl_c)
+    before = content(tmp_path)
+    calls = []
+
+    def poisoned(dy, cache):
+        calls.append(0)
+        return (np.full_like(dy, np.nan),) if len(calls) == 2 else original(dy, cache)
+
+    with minilm.swap("layers.gelu_backward", poisoned) as original:
+        with pytest.raises(train.NonFiniteError) as caught:
+            runs.run(tmp_path, TASK, resume=True)
+    assert str(caught.value).startswith("step 9: the gradient of wte.weight is not finite")
+    assert f"{tmp_path / runs.MODEL} keeps the state of step 7" in str(caught.value)
+    assert content(tmp_path) == before
+
+
+def test_parameters_that_overflow_are_not_saved(tmp_path):
+    settings = dataclasses.replace(SETTINGS, lr=1e300, warmup=0, eval_every=1)
+    with pytest.raises(train.NonFiniteError, match=r"step 1: wte.weight is not finite.* state of step 0"):
+        runs.run(tmp_path, TASK._replace(settings=settings))
+    assert [entry["step"] for entry in runs.read_history(tmp_path)] == [0]
+    assert runs.load(tmp_path).optimizer["step"] == 0
+
+
+class FullDisk:
+    """A file that takes `room` bytes; then the disk is full."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def write(self, text):
+        self.file.write(bytes(text)[: self.room])
+        self.room -= len(text)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+
+@pytest.mark.parametrize("room", [0, 1, 3000, 9000])
+@pytest.mark.parametrize("name", [runs.MODEL, runs.HISTORY])
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, name, room):
+    run_until(tmp_path, 7, ctrl_c)
+    before = (tmp_path / name).read_bytes()
+
+    def full(path, mode):
+        return FullDisk(open(path, mode), room) if Path(path).name.startswith(name) else open(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint if name == runs.MODEL else runs, "open", full, raising=False)
+        if name == runs.HISTORY and room > 1:
+            room = 20  # within a line
+        with pytest.raises(OSError, match="No space left") as caught:
+            runs.run(tmp_path, TASK, resume=True)
+    assert caught.value.filename == str(tmp_path / name)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [runs.HISTORY, runs.MODEL]
+    assert (tmp_path / name).read_bytes().startswith(before)
+    assert runs.load(tmp_path).optimizer["step"] == 7
+    runs.run(tmp_path, TASK, resume=True)
+    assert content(tmp_path) == unstopped()
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_an_unwritable_disk_at_the_last_moment(tmp_path, monkeypatch, capsys, call):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(JSONL, encoding="utf-8")
+    argv = ["train", "--data", str(rows), "--out", str(tmp_path / "run")]
+
+    def fails(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(checkpoint.os, call, fails)
+    assert main([*argv, "--steps", "2"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err == f"minilm: {tmp_path / 'run' / runs.MODEL}: Input/output error\n"
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def start(*argv, cwd, preexec=None):
+    """A process of its own with Ctrl-C as in a terminal."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(HOME), str(HOME / "tests")])
+
+    def prepare():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if preexec:
+            preexec()
+
+    return subprocess.Popen(
+        [sys.executable, *argv],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=prepare,
+    )
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and limits of POSIX")
+
+
+@posix
+def test_ctrl_c_in_a_process_of_its_own_and_the_command_that_it_names(tmp_path):
+    (tmp_path / "my rows.jsonl").write_text(JSONL, encoding="utf-8")
+    flags = ["--data", "my rows.jsonl", "--out", "run", "--steps", "400"]
+    process = start("-m", "minilm", "train", *flags, cwd=tmp_path)
+    assert any(line.startswith("step   20") for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err.count("\n") == 1
+    step = runs.load(tmp_path / "run").optimizer["step"]
+    assert 20 <= step < 400
+    said, _, command = err.rstrip().partition(", go on with: python ")
+    assert said == f"minilm: stopped; {Path('run', runs.MODEL)} holds step {step} of 400"
+
+    import resource
+
+    def small_disk():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+
+    before = (tmp_path / "run" / runs.MODEL).read_bytes()
+    process = start(*shlex.split(command), cwd=tmp_path, preexec=small_disk)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and err == f"minilm: {Path('run', runs.MODEL)}: File too large\n"
+    assert (tmp_path / "run" / runs.MODEL).read_bytes() == before
+    assert sorted(os.listdir(tmp_path / "run")) == [runs.HISTORY, runs.MODEL]
+
+    process = start(*shlex.split(command), cwd=tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and err == "" and out.endswith("holds the model after 400 steps\n")
+    assert out.startswith(f"step {(step // 20 + 1) * 20:>4} ")
+    assert [entry["step"] for entry in runs.read_history(tmp_path / "run")] == list(range(0, 401, 20))
+
+
+SCRIPT = """
+import os, sys
+import run_cases
+from minilm import runs
+def report(entry, params):
+    print(entry["step"], flush=True)
+runs.run(sys.argv[1], run_cases.LONG, os.path.exists(sys.argv[1]), report)
+"""
+KILLS = [5, pytest.param(int(os.environ.get("MINILM_KILLS", "50")), marks=pytest.mark.slow)]
+
+
+@posix
+@pytest.mark.parametrize("kills", KILLS)
+def test_kill_at_any_moment_leaves_a_whole_run(tmp_path, kills):
+    """Most of this run's time is spent on saving; MINILM_KILLS=200 kills it more often."""
+    rng = np.random.default_rng(kills)
+    folder, before = tmp_path / "run", 0
+    for kill in range(kills):
+        process = start("-c", SCRIPT, str(folder), cwd=tmp_path)
+        if kill % 3 == 2:  # while it starts, or goes on
+            time.sleep(rng.uniform(0.1, 0.4))
+        else:  # after at least one more checkpoint
+            assert process.stdout.readline()
+            time.sleep(rng.uniform(0, 0.03))
+        process.kill()
+        process.communicate()
+        step = runs.load(folder).optimizer["step"]
+        assert step > before or kill % 3 == 2 or before == 0
+        if step:  # the history has the checkpoint's line, and at most one more
+            history = runs.read_history(folder)
+            assert history[-1]["step"] in (step, step + 2)
+            assert [entry["step"] for entry in history] == [*range(0, history[-1]["step"] + 1, 2)]
+        before = step
+    assert step > kills
+    found = runs.load(folder)
+    begin = train.begin(model.init(CONFIG, np.random.default_rng(0)))
+    replayed = train.each_step(begin, CONFIG, ROWS, ROWS, LONG.settings)
+    for expected in history[: step // 2 + 1]:
+        entry, state = next(pair for pair in replayed if pair[0])
+        assert entry == expected
+    assert state.step == step
+    for name in ("m", "v"):
+        np.testing.assert_array_equal(found.optimizer[name], state.optimizer[name])
+    np.testing.assert_array_equal(tree.flatten(found.params), tree.flatten(state.params))
