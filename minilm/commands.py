@@ -10,6 +10,7 @@ import numpy as np
 
 from . import anatomy, checkpoint, data, experiments, gradcases, model, report, tokenizer
 from . import bench as benchmark
+from . import export as exporter
 from . import trace as stepper
 from . import train as trainer
 
@@ -145,6 +146,23 @@ def trace(options):
             file.write(steps.html().encode("utf-8"))
         size = Path(options.html).stat().st_size / 1e6
         print(f"{options.html} holds the step-through, {size:.1f} MB: open it in a browser")
+
+
+def export(options):
+    """Write a checkpoint as a folder for transformers."""
+    params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
+    exporter.write_folder(options.out, params, config, words)
+    print(f"{options.out} holds the model: AutoModelForCausalLM.from_pretrained({options.out!r}) opens it")
+
+
+def import_folder(options):
+    """Write what such a folder holds as a checkpoint."""
+    path = Path(options.out) / "model.npz"
+    if path.exists():
+        raise ValueError(f"{path} exists: name another folder, or move it away first")
+    params, config, words = exporter.read_folder(options.dir)
+    checkpoint.save(path, params, config, words)
+    print(f"{path} holds the model: {config.n_layer} layers, {words.level} level")
 
 
 def lessons(options):
