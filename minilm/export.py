@@ -173,7 +173,7 @@ def new_folder(out):
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not an empty folder: name a new one, or move it away first")
-    part = out.with_name(f"{out.name}.part")
+    part = out.resolve().with_name(f"{out.resolve().name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of a killed run
     part.mkdir(parents=True)
     try:

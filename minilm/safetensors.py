@@ -86,7 +86,7 @@ def parse_header(text):
 def check_entry(name, entry):
     """Return a header entry. Raises ValueError unless its dtype, shape and offsets fit together."""
 
-    def whole(value, length=None):
+    def whole(value):
         return isinstance(value, list) and all(type(i) is int and i >= 0 for i in value)
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
