@@ -7,9 +7,10 @@ The tokenizer is a definition for the `tokenizers` library whose ids are minilm'
 - words: split at single spaces, look it up.
 
 There is no unknown token, as the model has no row for one: text outside of the vocabulary is an
-error there ("Missing [UNK] token") as it is here. No token is added unasked. One rule cannot be
-carried over: there, special tokens can be written in text, and TRL relies on it to append "<eos>".
-For text that others wrote, call tokenizer(text, split_special_tokens=True).
+error there ("Missing [UNK] token") as it is here. No token is added unasked, <bos> included. One
+rule cannot be carried over: there, special tokens can be written in text, and TRL relies on it to
+append "<eos>". For text that others wrote, call tokenizer(text, split_special_tokens=True); at word
+level even then a word "<eos>" is looked up and found.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ CODE_POINT = "[\\s\\S]"  # newlines included
 # One space inside the text: two of them, or one at an end, stay in a piece that is unknown.
 SINGLE_SPACE = "(?<=[^ ]) (?=[^ ])"
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-WORD_LEVEL = {"type": "WordLevel", "unk_token": "<unk>"}  # not in the vocabulary: unknown text is an error
+WORD_LEVEL = {"type": "WordLevel", "unk_token": "no such piece"}  # and so unknown text is an error
 NOTHING_ADDED = {
     "type": "TemplateProcessing",
     "single": [{"Sequence": {"id": "A", "type_id": 0}}],

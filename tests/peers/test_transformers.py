@@ -86,6 +86,16 @@ def test_unknown_text_is_an_error_on_both_sides(tmp_path):
                 peer(text)
 
 
+def test_a_row_written_out_as_text_is_data_encode_s(tmp_path):
+    """What TRL tokenises: "<bos>" is put before the prompt by us, "<eos>" after the answer by TRL."""
+    for level, space in {"word": " ", "char": "", "byte": ""}.items():
+        vocabulary = words(level)
+        _, peer = exported(tmp_path / level, *fresh(vocabulary), vocabulary)
+        prompt, response = data.prompt_text("what is", level), "2+2?"
+        row = data.encode(data.Example(prompt, response), vocabulary)
+        assert peer(f"<bos>{space}{prompt}{space}{response}<eos>")["input_ids"] == row.tokens.tolist()
+
+
 def test_special_tokens_in_text_are_text_when_asked_for(tmp_path):
     for level in ("char", "byte"):
         vocabulary = tokenizer.build(level, ["a<eos>"])
