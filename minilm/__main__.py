@@ -99,6 +99,7 @@ def parser():
         add_bench,
         add_trace,
         add_lessons,
+        add_export,
     ):
         add(command)
     diagnosis.add_options(command)
@@ -241,6 +242,25 @@ def add_lessons(command):
     )
     sub.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
     sub.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
+
+
+def add_export(command):
+    sub = command(
+        "export",
+        commands.export,
+        "Write a trained model as a folder that transformers opens.",
+        "python -m minilm export run hf",
+    )
+    sub.add_argument("dir", help="what train wrote with --out")
+    sub.add_argument("out", help="the new folder: config, weights and tokenizer of a GPT-2")
+    sub = command(
+        "import",
+        commands.import_folder,
+        "Read such a folder back, say after transformers or TRL trained it further.",
+        "python -m minilm import hf run2",
+    )
+    sub.add_argument("dir", help="a folder of export's, or what save_pretrained made of it")
+    sub.add_argument("out", help="model.npz goes there")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from . import (
     tokenizer,
 )
 from . import bench as benchmark
+from . import export as exporter
 from . import trace as stepper
 
 TRAIN_DEFAULTS = {
@@ -156,7 +157,6 @@ def train(options):
     changes = {"prompt_weight": chosen["prompt_weight"], "seed": chosen["seed"]}
     task = task._replace(settings=dataclasses.replace(task.settings, **changes))
     first = begun.optimizer["step"] if begun else 0
-    print(report.cut_note(task), end="")
 
     def at_evaluation(entry, params):
         progress.clear()
@@ -172,6 +172,7 @@ def train(options):
     with Progress("training") as progress:
         state = runs.run(options.out, task, options.resume, at_evaluation, chosen)
     path = Path(options.out) / runs.MODEL
+    print(report.cut_note(task), end="")
     if state.step < steps:
         again = shlex.join(["--data", options.data, "--out", options.out, "--resume"])
         where = f"stopped; {path} holds step {state.step} of {steps}"
@@ -237,6 +238,23 @@ def trace(options):
         write_page(options.html, steps.html())
         size = Path(options.html).stat().st_size / 1e6
         print(f"{options.html} holds the step-through, {size:.1f} MB: open it in a browser")
+
+
+def export(options):
+    """Write a checkpoint as a folder for transformers."""
+    params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
+    exporter.write_folder(options.out, params, config, words)
+    print(f"{options.out} holds the model: AutoModelForCausalLM.from_pretrained({options.out!r}) opens it")
+
+
+def import_folder(options):
+    """Write what such a folder holds as a checkpoint."""
+    path = Path(options.out) / "model.npz"
+    if path.exists():
+        raise ValueError(f"{path} exists: name another folder, or move it away first")
+    params, config, words = exporter.read_folder(options.dir)
+    checkpoint.save(path, params, config, words)
+    print(f"{path} holds the model: {config.n_layer} layers, {words.level} level")
 
 
 def lessons(options):

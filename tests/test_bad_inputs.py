@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from minilm import (
+    accumulation,
     chat,
     checkpoint,
     data,
@@ -154,9 +155,12 @@ CALLS = {
     ),
     "15 nothing to pack": (lambda: packing.pack([], 9), "there are no rows to pack"),
     "15 nothing to sort": (lambda: next(packing.sorted_batches([], 2, None)), "there are no rows to make"),
-    "15 micro-batches of none": (lambda: train.micro_batches(BATCH, 0), "micro-batch is 0: it must be 1"),
+    "15 micro-batches of none": (
+        lambda: accumulation.micro_batches(BATCH, 0),
+        "micro-batch is 0: it must be 1",
+    ),
     "6 no weight in any micro-batch": (
-        lambda: train.accumulate(PARAMS, [BATCH._replace(loss_mask=BATCH.loss_mask * 0)], CONFIG),
+        lambda: accumulation.accumulate(PARAMS, [BATCH._replace(loss_mask=BATCH.loss_mask * 0)], CONFIG),
         "loss_mask is empty in every batch",
     ),
     "16 nothing answered": (

@@ -112,7 +112,10 @@ def test_no_display_is_needed(tmp_path):
     assert (tmp_path / "figures" / "anatomy.png").exists()
 
 
-@pytest.mark.parametrize("command", ["", "mask", "gradcheck", "train", "plot", "generate", "bench"])
+COMMANDS = "mask gradcheck train plot generate bench trace lessons diagnose quiz export import".split()
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_has_an_example(command, tmp_path):
     out, _ = run(*filter(None, [command]), "--help", cwd=tmp_path)
     assert re.search(r"Example:\s+python\s+-m\s+minilm", out)

@@ -5,7 +5,19 @@ import itertools
 import numpy as np
 import pytest
 
-from minilm import chat, data, gradcases, gradcheck, losses, model, optim, packing, tokenizer, train
+from minilm import (
+    accumulation,
+    chat,
+    data,
+    gradcases,
+    gradcheck,
+    losses,
+    model,
+    optim,
+    packing,
+    tokenizer,
+    train,
+)
 from minilm import params as tree
 
 WORDS = tokenizer.build("char", ["abcdefgh"], markers=True)
@@ -161,7 +173,7 @@ def test_sorted_batches_show_every_row_once_a_round_in_another_order():
 def test_accumulated_gradients_are_those_of_the_whole_batch(size):
     batch = data.collate(ROWS, 0.1)
     loss, gradient = gradient_of(batch)
-    part_loss, grads = train.accumulate(PARAMS, train.micro_batches(batch, size), CONFIG)
+    part_loss, grads = accumulation.accumulate(PARAMS, accumulation.micro_batches(batch, size), CONFIG)
     assert abs(part_loss - loss) < 1e-12
     np.testing.assert_allclose(tree.flatten(grads), gradient, atol=1e-12 * np.abs(gradient).max())
     assert [n for n, _ in tree.named(grads)] == [n for n, _ in tree.named(PARAMS)]
@@ -172,13 +184,13 @@ def test_parts_may_be_padded_apart_packed_or_empty():
     empty = data.collate(ROWS[:1])
     parts = [data.collate(packing.pack(ROWS[:3], 21)), data.collate(ROWS[3:])]
     parts.append(empty._replace(loss_mask=empty.loss_mask * 0))
-    part_loss, grads = train.accumulate(PARAMS, parts, CONFIG)
+    part_loss, grads = accumulation.accumulate(PARAMS, parts, CONFIG)
     assert abs(part_loss - loss) < 1e-12
     np.testing.assert_allclose(tree.flatten(grads), gradient, atol=1e-12 * np.abs(gradient).max())
 
 
 def test_the_mean_of_the_parts_means_is_another_gradient():
-    parts = train.micro_batches(data.collate(ROWS), 2)
+    parts = accumulation.micro_batches(data.collate(ROWS), 2)
     loss, gradient = gradient_of(data.collate(ROWS))
     means = [gradient_of(part) for part in parts]
     assert abs(np.mean([mean for mean, _ in means]) - loss) > 1e-3

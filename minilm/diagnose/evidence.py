@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import corpora, data, experiments, faults, model, recording, train
+from .. import accumulation, corpora, data, experiments, faults, model, recording, train
 from .. import params as tree
 
 STEPS, EVERY = 150, 50
@@ -89,7 +89,7 @@ def measurements(name, words, config, params):
 
     with planted(name):
         pair, other = (data.collate([data.encode(e, words) for e in part]) for part in (PAIR, OTHER))
-        alone = [data.Batch(*(array[k : k + 1] for array in pair)) for k in (0, 1)]
+        alone = accumulation.micro_batches(pair, 1)
         first, second = (
             f"{told(b)}  ({np.count_nonzero(b.loss_mask)} of its weights are not 0)" for b in alone
         )
@@ -126,7 +126,7 @@ def slope_ratio(params, batch, config, h=1e-5):
 
 def widened(batch, extra):
     """A batch with more pads at its end, which carry no weight."""
-    grown = [np.pad(array, ((0, 0), (0, extra)), mode="edge") for array in batch]
+    grown = [np.pad(array, ((0, 0), (0, extra)), mode="edge") for array in batch[:4]]
     grown[2][:, -extra:] = 0
     return data.Batch(*grown)
 

@@ -1,0 +1,109 @@
+"""Every number in README, lessons and captions against what it was measured by.
+
+Captions are made again from the figures' JSON. README's blocks must be what the reports print of that
+JSON. Any other number with a decimal point or a percent sign must stand in a caption or a report;
+in a lesson, in what a cell of that lesson prints or says. What is no measurement is listed here.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from . import experiments, plots, report
+
+NUMBER = re.compile(
+    r"(?<![\w.])\d+\.\d+(?![\w.]|-\w)|(?<![\w.])\.\d+\b|\b\d+(?:\.\d+)? ?%|\b\d(?:\.\d+)?e-\d+\b"
+)
+NO_MEASUREMENT = {  # settings, versions, paper numbers, and examples that a reader is asked about
+    "README.md": {"3.10", "0.1", "0.5", "2501.09223", "0.40"},
+    "lessons": {"0.1", "0.5", "1.0", "0.0", "0.02"},
+}
+TIMINGS = "## Speed"  # README's section of benchmarks, which no file can vouch for
+FORBIDDEN = (
+    r"full[- ](?:sequence )?loss (?:is|was) (?:wrong|bad|harmful|always worse|a mistake)",
+    r"(?:ruins?|destroys?|breaks?) the model",
+    r"no gradient (?:at|reaches|flows to|for) (?:the )?prompts?\b",
+    r"log P\(x\) (?:is|stays|remains|was) (?:constant|unchanged|fixed|frozen|as it was)",
+    r"mask(?:ing|ed loss) is always better",
+)
+
+
+def check(home="."):
+    """All problems, as sentences that name the place; an empty list if everything is true.
+
+    Raises OSError where README, lessons or figures are missing.
+    """
+    home = Path(home)
+    results = {path.stem: experiments.read_json(path) for path in sorted((home / "figures").glob("*.json"))}
+    said = [*captions(results), *readme(home, results), *lessons(home)]
+    return said + forbidden(home, results)
+
+
+def captions(results):
+    """Captions that are not those that their numbers make."""
+    for name, result in results.items():
+        if result["caption"] != plots.caption(name, result):
+            yield f"figures/{name}.json: its caption is not made of its numbers: run `minilm figures {name}`"
+
+
+def readme(home, results):
+    """README's blocks, captions and numbers."""
+    text = (home / "README.md").read_text(encoding="utf-8")
+    printed = [report.comparison(results["masked_vs_full"]), report.mask_and_decomposition()]
+    if printed[0] not in text:
+        yield "README.md: the table of the comparison is not what figures/masked_vs_full.json holds"
+    for name, result in results.items():
+        if f"figures/{name}.png" in text and result["caption"] not in text:
+            yield f"README.md: the caption under figures/{name}.png is another than in its JSON"
+    sources = "\n".join([*printed, *(result["caption"] for result in results.values())])
+    prose = text.partition(TIMINGS)[0]
+    yield from unfounded("README.md", prose, sources, NO_MEASUREMENT["README.md"])
+
+
+def lessons(home):
+    """Numbers in the text of a lesson that none of its cells holds or prints."""
+    for path in sorted((home / "lessons" / "solutions").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        prose = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        code = [c for c in cells if c["cell_type"] == "code"]
+        sources = "\n".join("".join(c["source"]) + printed(c) for c in code)
+        yield from unfounded(f"lessons/{path.name}", prose, sources, NO_MEASUREMENT["lessons"])
+
+
+def printed(cell):
+    """The text among a cell's outputs."""
+    texts = [out.get("text", out.get("data", {}).get("text/plain", "")) for out in cell["outputs"]]
+    return "\n".join("".join(text) for text in texts)
+
+
+def unfounded(where, prose, sources, known):
+    """Numbers of `prose` that do not occur in `sources`, each with its surroundings."""
+    vouched = {plain(number) for number in NUMBER.findall(sources)} | {plain(number) for number in known}
+    for found in NUMBER.finditer(prose):
+        if plain(found[0]) not in vouched:
+            around = prose[max(0, found.start() - 40) : found.end() + 20].replace("\n", " ")
+            yield f"{where}: {found[0]} in '...{around}...' is no number of a report, caption or cell"
+
+
+def plain(number):
+    """One spelling: no blank before %, a 0 before the point."""
+    number = number.replace(" ", "")
+    return f"0{number}" if number.startswith(".") else number
+
+
+def forbidden(home, results):
+    """Sentences that say more than was measured, anywhere a reader looks."""
+    texts = {f"figures/{name}.json": result["caption"] for name, result in results.items()}
+    for path in (
+        home / "README.md",
+        *sorted(home.glob("lessons/**/*.[im][pd]*")),
+        *sorted(home.glob("minilm/**/*.py")),
+    ):
+        if path.name != "claims.py":
+            texts[str(path.relative_to(home))] = path.read_text(encoding="utf-8")
+    return [
+        f"{where}: '{found[0]}' claims more than was measured"
+        for where, text in texts.items()
+        for pattern in FORBIDDEN
+        if (found := re.search(pattern, text, re.IGNORECASE))
+    ]
