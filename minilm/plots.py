@@ -82,7 +82,7 @@ def curves(result):
     units = ("share of rows", "nats per token", "nats per token (log scale)")
     ends = []
     for k, axes in enumerate(panels):
-        ends.append({weight: band(axes, runs, k, weight) for weight, runs in result["runs"].items()})
+        ends.append({w: band(axes, *over_steps(runs, k), STYLE[w]) for w, runs in result["runs"].items()})
         axes.set_title(titles[k], fontsize=FONT + 1)
         axes.set_ylabel(units[k], fontsize=FONT)
         axes.set_xlabel("training step", fontsize=FONT)
@@ -97,17 +97,24 @@ def curves(result):
     return figure
 
 
-def band(axes, runs, k, weight):
-    """Draw one loss's mean and band; returns its last point."""
+def over_steps(runs, k):
+    """Steps, and the k-th of experiments.values at each: (steps,), (steps, seeds)."""
     steps = [entry["step"] for entry in runs[0]]
-    numbers = np.array([experiments.values(runs, i)[:, k] for i in range(len(steps))])
+    return steps, [experiments.values(runs, i)[:, k] for i in range(len(steps))]
+
+
+def band(axes, x, numbers, style):
+    """Draw one line's mean and +- 1 std over seeds; x (points,), numbers (points, seeds).
+
+    Returns its last point, for label_ends.
+    """
+    numbers = np.array(numbers)
     mean = numbers.mean(axis=1)
-    style = STYLE[weight]
-    axes.plot(steps, mean, linewidth=2, **style)
-    if len(runs) > 1:
+    axes.plot(x, mean, linewidth=2, **style)
+    if numbers.shape[1] > 1:
         spread = numbers.std(axis=1, ddof=1)
-        axes.fill_between(steps, mean - spread, mean + spread, color=style["color"], alpha=0.15, lw=0)
-    return steps[-1], mean[-1]
+        axes.fill_between(x, mean - spread, mean + spread, color=style["color"], alpha=0.15, lw=0)
+    return x[-1], mean[-1]
 
 
 def log_axis(axes):
@@ -131,17 +138,20 @@ def reference_lines(axes, result):
             axes.text(*place, text, ha="right", va="top", fontsize=FONT - 1, color="0.35")
 
 
-def label_ends(axes, ends):
-    """Write each line's name at its right end, moved apart where two would overlap."""
-    order = sorted(ends, key=lambda weight: ends[weight][1])
+def label_ends(axes, ends, styles=STYLE):
+    """Write each line's name at its right end, moved apart where two would overlap.
+
+    ends: {line: last point} in data coordinates, after the layout is settled.
+    """
+    order = sorted(ends, key=lambda line: ends[line][1])
     to_pixels, to_data = axes.transData, axes.transData.inverted()
     taken = -np.inf
-    for weight in order:
-        x, y = to_pixels.transform(ends[weight])
+    for line in order:
+        x, y = to_pixels.transform(ends[line])
         y = max(y, taken + 17)
         taken = y
         place = to_data.transform((x + 6, y))
-        style = STYLE[weight]
+        style = styles[line]
         axes.text(*place, style["label"], color=style["color"], va="center", fontsize=FONT, clip_on=False)
 
 
