@@ -10,7 +10,7 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "tokenizer data corpora layers losses model params gradcheck gradcases optim train generate "
-    "checkpoint anatomy experiments plots report bench exercises trace lessons faults"
+    "checkpoint anatomy experiments plots report bench exercises trace lessons faults studies"
 ).split()
 
 

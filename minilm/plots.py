@@ -5,6 +5,7 @@ masked blue solid, weight 0.1 green dash-dotted, full orange dashed.
 """
 
 import io
+import itertools
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -143,16 +144,23 @@ def label_ends(axes, ends, styles=STYLE):
 
     ends: {line: last point} in data coordinates, after the layout is settled.
     """
-    order = sorted(ends, key=lambda line: ends[line][1])
-    to_pixels, to_data = axes.transData, axes.transData.inverted()
-    taken = -np.inf
-    for line in order:
-        x, y = to_pixels.transform(ends[line])
-        y = max(y, taken + 17)
-        taken = y
-        place = to_data.transform((x + 6, y))
+    places = axes.transData.transform([ends[line] for line in ends])  # pixels
+    heights = spaced(places[:, 1], axes.bbox.y1)
+    for line, (x, _), y in zip(ends, places, heights, strict=True):
+        place = axes.transData.inverted().transform((x + 8, y))
         style = styles[line]
         axes.text(*place, style["label"], color=style["color"], va="center", fontsize=FONT, clip_on=False)
+
+
+def spaced(heights, top, gap=17):
+    """Heights of labels, in pixels: as given, but at least `gap` apart and none above `top`."""
+    order = np.argsort(heights, kind="stable")
+    moved = np.array(heights, dtype=float)
+    for below, above in itertools.pairwise(order):
+        moved[above] = max(moved[above], moved[below] + gap)
+    for k, i in enumerate(order[::-1]):
+        moved[i] = min(moved[i], top - k * gap)
+    return moved
 
 
 def curves_caption(result):
