@@ -51,7 +51,7 @@ def figures(options):
     folder = options.out or ("figures/quick" if options.quick else "figures")
     check_writable(folder)
     for number, (name, module) in enumerate(modules.items(), start=1):
-        with Progress(f"{name}, figure {number} of {len(modules)}: run") as progress:
+        with Progress(f"{name} ({number} of {len(modules)}): run") as progress:
             result = module.compute(
                 range(n_seeds), options.workers, progress.report, options.steps, options.quick
             )

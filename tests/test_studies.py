@@ -299,9 +299,9 @@ def test_stops_and_lengths_of_models_that_cannot_do_otherwise():
 @pytest.mark.parametrize(
     ("a", "b", "said"),
     [
-        ([0.9, 0.8, 0.7], [0.5, 0.4, 0.3], "a is ahead of b by 0.400 (better in 3 of 3)"),
-        ([0.5, 0.4, 0.3], [0.9, 0.8, 0.7], "b is ahead of a by 0.400 (better in 3 of 3)"),
-        ([0.9, 0.2, 0.7], [0.5, 0.4, 0.3], "a and b are not clearly apart (+0.200, better in 2 of 3)"),
+        ([0.9, 0.8, 0.7], [0.5, 0.4, 0.3], "a is ahead of b by 0.400, better in 3 of 3"),
+        ([0.5, 0.4, 0.3], [0.9, 0.8, 0.7], "b is ahead of a by 0.400, better in 3 of 3"),
+        ([0.9, 0.2, 0.7], [0.5, 0.4, 0.3], "a and b are not clearly apart: +0.200, better in 2 of 3"),
         ([0.9, 0.8], [0.5, 0.4], "a - b +0.400, too few seeds to tell"),
     ],
 )
@@ -348,3 +348,29 @@ def test_labels_keep_apart_in_order_and_below_the_top():
         assert moved.max() <= 100 and np.diff(np.sort(moved)).min() >= 17
         assert list(np.argsort(moved)) == list(np.argsort(heights, kind="stable"))
     assert list(plots.spaced([10, 50, 80], top=100)) == [10, 50, 80]
+
+
+def test_dilution_is_only_claimed_if_all_probes_agree():
+    from minilm.studies import why
+
+    def result(cosine=0.01, separate=0.9, tuned=0.81):
+        def seeds(number):
+            return [number, number + 0.02, number - 0.02]
+
+        return {
+            "rates": [1, 2],
+            "angles_by_ratio": {"cos_parts": [seeds(0.0), seeds(cosine)]},
+            "match_by_optimiser": {
+                "Adam, separate moments": seeds(separate),
+                "Adam, g_x + g_y": [0.5, 0.6, 0.55],
+            },
+            "match_by_rate": {
+                "0": [[0.8, 0.81, 0.79], seeds(0.1)],
+                "1": [seeds(0.2), [tuned, tuned - 0.01, tuned]],
+            },
+        }
+
+    assert "not by conflict" in why.verdict(result())
+    for other in ({"cosine": -0.4}, {"separate": 0.56}, {"tuned": 0.6}):
+        assert why.verdict(result(**other)) == ""
+    assert "masked (1) has 0.800 +- 0.010 and full (2) 0.807 +- 0.006" in why.rate_sentence(result())

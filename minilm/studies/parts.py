@@ -54,6 +54,7 @@ def init(vector):
 
 
 def sgd_masked(vector, g_x, g_y, n_x, n_y, state, lr):
+    """SGD on the answers' mean loss."""
     optim.sgd(vector, g_y / n_y, state["y"], lr)
 
 
@@ -63,10 +64,12 @@ def sgd_masked_all(vector, g_x, g_y, n_x, n_y, state, lr):
 
 
 def sgd_full(vector, g_x, g_y, n_x, n_y, state, lr):
+    """SGD on the mean over all targets."""
     optim.sgd(vector, (g_x + g_y) / (n_x + n_y), state["y"], lr)
 
 
 def adam_masked(vector, g_x, g_y, n_x, n_y, state, lr):
+    """Adam on the answers' mean loss: train.train with prompt weight 0."""
     optim.adamw(vector, g_y / n_y, state["y"], lr)
 
 
@@ -82,6 +85,7 @@ def adam_second_moment_full(vector, g_x, g_y, n_x, n_y, state, lr):
 
 
 def adam_full(vector, g_x, g_y, n_x, n_y, state, lr):
+    """Adam on the mean over all targets: train.train with prompt weight 1."""
     optim.adamw(vector, (g_x + g_y) / (n_x + n_y), state["y"], lr)
 
 

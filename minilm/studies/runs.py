@@ -72,16 +72,19 @@ def difference(a, b, higher_is_better=True):
 
 
 def who_is_ahead(a, b, name_a, name_b, higher_is_better=True):
-    """One clause: which of two lists over seeds is better, or that the seeds do not tell."""
+    """One clause: which of two lists over seeds is better, or that the seeds do not tell.
+
+    They tell when 0 lies outside the 95 % interval of the mean difference, paired by seed.
+    """
     gap = difference(a, b, higher_is_better)
     if gap.seeds < 3:
         return f"{name_a} - {name_b} {gap.mean:+.3f}, too few seeds to tell"
     if not report.is_clear(gap):
-        return f"{name_a} and {name_b} are not clearly apart ({gap.mean:+.3f}, {gap.wins()})"
+        return f"{name_a} and {name_b} are not clearly apart: {gap.mean:+.3f}, {gap.wins()}"
     if (gap.mean > 0) == higher_is_better:
-        return f"{name_a} is ahead of {name_b} by {abs(gap.mean):.3f} ({gap.wins()})"
+        return f"{name_a} is ahead of {name_b} by {abs(gap.mean):.3f}, {gap.wins()}"
     gap = difference(b, a, higher_is_better)
-    return f"{name_b} is ahead of {name_a} by {abs(gap.mean):.3f} ({gap.wins()})"
+    return f"{name_b} is ahead of {name_a} by {abs(gap.mean):.3f}, {gap.wins()}"
 
 
 def over_seeds(seeds):

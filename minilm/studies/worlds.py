@@ -74,6 +74,7 @@ def walk(rng, chain, n_words):
 
 
 def story_word(state):
+    """The word that a story shows for a state."""
     return f"w{state}"
 
 
