@@ -4,7 +4,7 @@ from .. import plots
 from . import runs
 from .drawing import FONT, STYLE
 
-FIRST, WIDTH, TEXT = 24.5, 8.0, 86.0  # first column's middle, column width, where samples begin; of 100
+FIRST, WIDTH, TEXT = 24.0, 8.0, 86.5  # first column's middle, column width, where samples begin; of 100
 SHADED = ("accuracy", "stops")  # 1 is good
 
 

@@ -153,7 +153,19 @@ def caption(result):
         f"{', the lowest of all' if lowest else ''} (correct mask: loss {runs.spread(right['train_loss'])}, "
         f"accuracy {runs.spread(right['accuracy'])}). Of the {len(lower)} rows with a lower training loss, "
         f"{len(worse)} answer or stop clearly worse: losses over different targets do not compare."
+        f"{denominator_sentence(cases)}"
     )
+
+
+def denominator_sentence(cases):
+    """What dividing by all places does to the loss, and to the model."""
+    name = "divided by all places"
+    if name not in cases:
+        return ""
+    right, wrong = cases["correct mask"], cases[name]
+    share = runs.mean(wrong["train_loss"]) / runs.mean(right["train_loss"])
+    ahead = runs.who_is_ahead(wrong["accuracy"], right["accuracy"], f"'{name}'", "the correct mask")
+    return f" Dividing by all places makes {share:.2f} of the loss; under Adam, in accuracy, {ahead}."
 
 
 def is_worse(case, right):

@@ -81,7 +81,7 @@ def caption(result):
         f"of fine-tuning on {len(result['names'])} of 16 names, {runs.over_seeds(result['seeds'])}: "
         f"exact match {part('exact_match')}; -log P(SFT prompts) {part('prompt_nll')}; "
         f"-log P(base text) {part('base_nll')} nats per token. On base text, {order}. "
-        "Other data or rates can reverse that order: this is one setting."
+        "This is one setting: other data or rates can order them otherwise."
     )
 
 
@@ -91,7 +91,7 @@ def draw(result):
     from . import drawing
 
     figure = plots.new_figure(12, 4.4)
-    titles = ("held-out exact match", "fine-tuning prompts: -log P(x)", "base text: -log P")
+    titles = ("held-out exact match", "prompts: -log P(x)", "base text: -log P")
     units = ("share of rows", "nats per token", "nats per token")
     ends = []
     for axes, key, title, unit in zip(figure.subplots(1, 3), MEASURES, titles, units, strict=True):

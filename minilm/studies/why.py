@@ -96,8 +96,8 @@ def caption(result):
         return f"at {ratios[i]} masked {runs.spread(masked)} and full {runs.spread(full)} ({ahead})"
 
     return (
-        f"Exact match after {result['settings']['steps']} steps, {runs.over_seeds(result['seeds'])}, over "
-        f"|x| : |y|: {at(0)}; {at(-1)}. {angles_sentence(result)} {optimiser_sentence(result)} "
+        f"Exact match after {result['settings']['steps']} steps, {runs.over_seeds(result['seeds'])}, (a) "
+        f"over |x| : |y|: {at(0)}; {at(-1)}. {angles_sentence(result)} {optimiser_sentence(result)} "
         f"{rate_sentence(result)} {verdict(result)}".rstrip()
     )
 
@@ -107,7 +107,7 @@ def angles_sentence(result):
     means = {k: [runs.mean(point) for point in points] for k, points in result["angles_by_ratio"].items()}
     norm, cos_full, cos_parts = (means[k] for k in ("norm_ratio", "cos_full", "cos_parts"))
     return (
-        f"From ratio {result['ratios'][0]} to {result['ratios'][-1]}, ||g_x|| / ||g_y|| goes from "
+        f"(d, f) From ratio {result['ratios'][0]} to {result['ratios'][-1]}, ||g_x|| / ||g_y|| goes from "
         f"{norm[0]:.2f} to {norm[-1]:.2f} and cos(g_full, g_y) from {cos_full[0]:.2f} to {cos_full[-1]:.2f}; "
         f"cos(g_x, g_y) lies between {min(cos_parts):+.2f} and {max(cos_parts):+.2f} (means over full runs)."
     )
@@ -127,7 +127,7 @@ def optimiser_sentence(result):
         ("Adam, separate moments", FULL),
     )
     sgd = f"{result['sgd']['steps']} steps with SGD at rate {result['sgd']['lr']:g}"
-    return f"Main setting ({sgd}): " + "; ".join(pair(*names) for names in pairs) + "."
+    return f"(c) Main setting ({sgd}): " + "; ".join(pair(*names) for names in pairs) + "."
 
 
 def rate_sentence(result):
@@ -135,7 +135,7 @@ def rate_sentence(result):
     masked, full = best_rates(result)
     rates = [result["rates"][result["match_by_rate"][k].index(v)] for k, v in (("0", masked), ("1", full))]
     return (
-        f"Each at the best of {len(result['rates'])} learning rates, masked ({rates[0]:g}) has "
+        f"(b) Each at the best of {len(result['rates'])} learning rates, masked ({rates[0]:g}) has "
         f"{runs.spread(masked)} and full ({rates[1]:g}) {runs.spread(full)}: "
         f"{runs.who_is_ahead(masked, full, 'masked', 'full')}."
     )
