@@ -4,7 +4,7 @@ from .. import plots
 from . import runs
 from .drawing import FONT, STYLE
 
-FIRST, WIDTH, TEXT = 24.0, 8.0, 86.5  # first column's middle, column width, where samples begin; of 100
+FIRST, WIDTH, TEXT = 24.0, 8.1, 86.5  # first column's middle, column width, where samples begin; of 100
 SHADED = ("accuracy", "stops")  # 1 is good
 
 
@@ -34,7 +34,7 @@ def cell(axes, x, y, numbers, digits, is_shaded):
     if is_shaded:
         poor = 1 - runs.mean(numbers)
         colour = STYLE["1"]["color"]
-        axes.barh(y, WIDTH - 0.2, 0.92, left=x - WIDTH / 2 + 0.1, color=colour, alpha=0.45 * poor, lw=0)
+        axes.barh(y, WIDTH - 1, 0.92, left=x - WIDTH / 2 + 0.5, color=colour, alpha=0.45 * poor, lw=0)
     axes.text(x, y, mean_and_spread(numbers, digits), ha="center", va="center", fontsize=FONT)
 
 

@@ -112,6 +112,7 @@ def fit(task, update, seed, lr, measure_every=None):
 
     With `measure_every`, the angles of every so-manieth step's batch are kept, and of the first.
     """
+    train.keep_freed_memory()
     s = task.settings
     vector, params = tree.flat_view(model.init(task.config, np.random.default_rng(seed)))
     state, measured = init(vector), []
