@@ -44,7 +44,7 @@ def caption(result):
     """The best weight for either length, against both ends; what papers found; how far a toy goes."""
     return (
         f"After {result['settings']['steps']} steps, {runs.over_seeds(result['seeds'])}, exact match: "
-        f"{best(result, 'short')}; {best(result, 'long')}. "
+        f"{best(result, 'short')}; {best(result, 'long')} (picked with hindsight, on these rows). "
         "Huerta-Enochian & Ko (arXiv 2401.13586) found a quadratic relation with the weight for short "
         "completions and none for long ones, WIT (arXiv 2507.07817) weights of 0 to 0.5 best, Shi et al. "
         "(arXiv 2405.14394) a gain from loss on long instructions with short outputs or few examples: large "
