@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -374,3 +375,13 @@ def test_dilution_is_only_claimed_if_all_probes_agree():
     for other in ({"cosine": -0.4}, {"separate": 0.56}, {"tuned": 0.6}):
         assert why.verdict(result(**other)) == ""
     assert "masked (1) has 0.800 +- 0.010 and full (2) 0.807 +- 0.006" in why.rate_sentence(result())
+
+
+@pytest.mark.slow  # for a fresh clone: the command rewrites figures/ with this machine's numbers
+@pytest.mark.parametrize("name", studies.NAMES)
+def test_the_stored_figures_say_what_their_numbers_say(name):
+    path = Path(__file__).parents[1] / "figures" / f"{name}.json"
+    stored, study = experiments.read_json(path), studies.study(name)
+    assert stored["caption"] == study.caption(stored) and stored["alt"] == study.ALT
+    assert len(stored["seeds"]) == (1 if name == "anatomy" else 10)
+    assert path.with_suffix(".png").stat().st_size < 150_000
