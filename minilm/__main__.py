@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import commands, gradcases, preview
+from . import commands, gradcases, preview, studies
 from .diagnose import commands as diagnosis
 
 DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
@@ -92,6 +92,7 @@ def parser():
 
     for add in (
         add_mask,
+        add_figures,
         add_gradcheck,
         add_train,
         add_plot,
@@ -133,6 +134,28 @@ def add_mask(command):
     sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
     sub.add_argument("--no-bos", action="store_true", help="the first prompt token is not predicted")
     sub.add_argument("--no-eos", action="store_true", help="nothing teaches the model to stop")
+
+
+def add_figures(command):
+    sub = command(
+        "figures",
+        commands.figures,
+        "Train what the figures show, write each as JSON and PNG.",
+        "python -m minilm figures why few_shot",
+    )
+    sub.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(studies.NAMES)}; default all"
+    )
+    later = {"default": argparse.SUPPRESS}  # what stands before the command's name holds, too
+    sub.add_argument("--seeds", type=int, help="how many seeds (default 10)", **later)
+    sub.add_argument(
+        "--steps", type=int, help="training steps of a run (default: each figure's own)", **later
+    )
+    sub.add_argument(
+        "--out", metavar="DIR", help="where they go (default figures, quick: figures/quick)", **later
+    )
+    sub.add_argument("--quick", action="store_true", help="2 seeds, 100 steps, fewer points", **later)
+    sub.add_argument("--workers", type=int, help="runs side by side (default: all cores)", **later)
 
 
 def add_gradcheck(command):

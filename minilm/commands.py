@@ -21,6 +21,7 @@ from . import (
     preview,
     report,
     runs,
+    studies,
     template,
     tokenizer,
 )
@@ -60,19 +61,37 @@ def main_job(options):
     print(report.comparison(result))
     print("\n" + report.samples(result) + "\n")
     if not options.data:
-        write_figure(folder, "anatomy", "anatomy", anatomy.anatomy())
-    write_figure(folder, name, "curves", result)
+        write_figure(folder, "anatomy", studies.study("anatomy"), anatomy.anatomy())
+    write_figure(folder, name, studies.study("masked_vs_full"), result)
 
 
-def write_figure(folder, name, kind, result):
+def figures(options):
+    """Compute and draw the figures named, or all of them, each as soon as its runs are done."""
+    modules = {name: studies.study(name) for name in options.names or studies.NAMES}
+    n_seeds = (2 if options.quick else 10) if options.seeds is None else options.seeds
+    if n_seeds < 1 or options.workers < 1:
+        raise ValueError("--seeds and --workers must be 1 or more")
+    if options.steps is not None and options.steps < 1:
+        raise ValueError(f"--steps is {options.steps}: it must be 1 or more")
+    folder = options.out or ("figures/quick" if options.quick else "figures")
+    check_writable(folder)
+    for number, (name, module) in enumerate(modules.items(), start=1):
+        with Progress(f"{name} ({number} of {len(modules)}): run") as progress:
+            result = module.compute(
+                range(n_seeds), options.workers, progress.report, options.steps, options.quick
+            )
+        write_figure(folder, name, module, result)
+
+
+def write_figure(folder, name, study, result):
     """NAME.json and, drawn from what was read back from it, NAME.png; prints the caption."""
     from . import plots  # matplotlib, only where something is drawn
 
     path = Path(folder) / f"{name}.json"
-    texts = {"caption": getattr(plots, f"{kind}_caption")(result), "alt": plots.ALT[kind]}
-    experiments.write_json(path, {"figure": name, **texts, **result})
-    plots.save(getattr(plots, kind)(experiments.read_json(path)), path.with_suffix(".png"), plots.ALT[kind])
-    print(f"{path.with_suffix('.png')} and {path.name}: {texts['caption']}\n")
+    caption = study.caption(result)
+    experiments.write_json(path, {"figure": name, "caption": caption, "alt": study.ALT, **result})
+    plots.save(study.draw(experiments.read_json(path)), path.with_suffix(".png"), study.ALT)
+    print(f"{path.with_suffix('.png')} and {path.name}: {caption}\n", flush=True)
 
 
 def check_writable(folder):
