@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from minilm import commands
+from minilm.commands import terminal
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = "".join(
@@ -152,11 +152,11 @@ def test_progress_is_for_terminals_and_long_work_only(monkeypatch):
             return True
 
     now = [0.0]
-    monkeypatch.setattr(commands.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
     for stream, seconds, expected in ((Terminal(), 1, ""), (io.StringIO(), 9, ""), (Terminal(), 9, "27 s")):
-        monkeypatch.setattr(commands.sys, "stderr", stream)
+        monkeypatch.setattr(terminal.sys, "stderr", stream)
         now[0] = 0.0
-        with commands.Progress("training") as progress:
+        with terminal.Progress("training") as progress:
             now[0] = seconds
             progress.report(1, 4)
             shown = stream.getvalue()

@@ -15,6 +15,7 @@ NAMES = (
     "forgetting",
     "few_shot",
     "prompt_weight",
+    "confusion",
 )
 
 
