@@ -114,7 +114,7 @@ def band(axes, x, numbers, style):
     """
     numbers = np.array(numbers)
     mean = numbers.mean(axis=1)
-    axes.plot(x, mean, linewidth=2, marker="o" if len(x) == 1 else None, **style)
+    axes.plot(x, mean, linewidth=2, **{"marker": "o" if len(x) == 1 else None, **style})
     if numbers.shape[1] > 1:
         spread = numbers.std(axis=1, ddof=1)
         axes.fill_between(x, mean - spread, mean + spread, color=style["color"], alpha=0.15, lw=0)

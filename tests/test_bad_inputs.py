@@ -239,7 +239,7 @@ CALLS = {
     "diagnose short rows": (diagnosed(given(*[lambda a: a[:, :2]] * 3)), "the rows have 2 targets"),
     "diagnose other tokens": (
         diagnosed(encode=lambda text: [9] * len(text)),
-        "example 0 is not in the batch",
+        "example 1 is not in the batch",
     ),
     "diagnose step raises": (diagnosed(step=raising), "the step function raised KeyError: 'input_ids'"),
     "diagnose step None": (diagnosed(step=lambda *b: None), "returned None as loss: return one number"),
@@ -434,7 +434,7 @@ COMMANDS = {
     "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),
     "diagnose id lists": ("diagnose --data {lists}", "lists.jsonl, line 2: it needs equally long lists"),
     "diagnose id text": ("diagnose --data {texts}", "texts.jsonl, line 1: ids holds"),
-    "quiz seed": ("quiz --seed -1", "--seed must not be negative"),
+    "quiz seed": ("quiz --seed -1", "argument --seed: invalid seed value"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
 
