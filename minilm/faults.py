@@ -8,6 +8,7 @@ means of means over several machines, which are mean_of_means once more.
 """
 
 import contextlib
+import re
 from typing import NamedTuple
 
 from . import data, swap
@@ -185,5 +186,7 @@ FAULTS = {
 def table():
     """The zoo as a Markdown table: name, what goes wrong, where it was met."""
     lines = ["| fault | what goes wrong | met in |", "|---|---|---|"]
-    lines += [f"| `{name}` | {fault.sentence} | {fault.met_in} |" for name, fault in FAULTS.items()]
+    for name, fault in FAULTS.items():
+        sentence = re.sub(r"<\w+>", r"`\g<0>`", fault.sentence)  # else taken for HTML
+        lines.append(f"| `{name}` | {sentence} | {fault.met_in} |")
     return "\n".join(lines)

@@ -134,7 +134,8 @@ def test_every_fault_has_a_signature_here_and_a_line_in_the_table():
     assert {*LIT, "empty_mask_nan", "empty_mask_silent", *CHAT, *PACKED} == set(faults.FAULTS)
     table = faults.table()
     for name, fault in faults.FAULTS.items():
-        assert f"| `{name}` | {fault.sentence} | {fault.met_in} |" in table
+        sentence = fault.sentence.replace("<eos>", "`<eos>`").replace("<bos>", "`<bos>`")
+        assert f"| `{name}` | {sentence} | {fault.met_in} |" in table
     with pytest.raises(ValueError, match="there is no fault 'off_by_two'; there are mask_not_applied, "):
         with faults.plant("off_by_two"):
             pass

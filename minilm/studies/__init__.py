@@ -6,6 +6,12 @@ and ALT, a description for who cannot see it. Drawing reads only what JSON gives
 """
 
 import importlib
+import textwrap
+from pathlib import Path
+
+from .. import experiments
+
+FIGURES = Path(__file__).parents[2] / "figures"  # in the repository; an installed package has none
 
 NAMES = (
     "anatomy",
@@ -24,3 +30,22 @@ def study(name):
     if name not in NAMES:
         raise ValueError(f"there is no figure {name!r}; there are {', '.join(NAMES)}")
     return importlib.import_module(f"minilm.studies.{name}")
+
+
+def result(name):
+    """The numbers of a figure: those stored in the repository, or else two quick seeds, made now."""
+    path = FIGURES / f"{name}.json"
+    if path.is_file():
+        return experiments.read_json(path)
+    module = study(name)
+    made = module.compute(range(2), quick=True)
+    return {**made, "caption": module.caption(made), "alt": module.ALT}
+
+
+def show(name, dpi=60):
+    """A figure for a notebook, its caption printed above it."""
+    numbers = result(name)
+    print(textwrap.fill(numbers["caption"], 100))
+    figure = study(name).draw(numbers)
+    figure.set_dpi(dpi)
+    return figure
