@@ -2,21 +2,22 @@
 
 Captions are made again from the figures' JSON. README's blocks must be what the reports print of that
 JSON. Any other number with a decimal point or a percent sign must stand in a caption or a report;
-in a lesson, in what a cell of that lesson prints or says. What is no measurement is listed here.
+in a lesson, in what a cell of that lesson prints or says. What is no measurement is listed here. That
+a number has a source does not make its sentence right: those are for people to read.
 """
 
 import json
 import re
 from pathlib import Path
 
-from . import experiments, report, studies
+from . import corpora, experiments, report, studies
 
 NUMBER = re.compile(
     r"(?<![\w.])\d+\.\d+(?![\w.]|-\w)|(?<![\w.])\.\d+\b|\b\d+(?:\.\d+)? ?%|\b\d(?:\.\d+)?e-\d+\b"
 )
 NO_MEASUREMENT = {  # settings, versions, paper numbers, and examples that a reader is asked about
-    "README.md": {"3.10", "0.1", "0.5", "2501.09223", "0.40"},
-    "lessons": {"0.1", "0.5", "1.0", "0.0", "0.02"},
+    "README.md": {"3.10", "0.1", "2501.09223"},
+    "lessons": {"0.1", "0.5", "1.0", "0.0", "0.02", "1e-15", "1e-16", "1e-20"},
 }
 TIMINGS = "## Speed"  # README's section of benchmarks, which no file can vouch for
 FORBIDDEN = (
@@ -53,10 +54,11 @@ def readme(home, results):
     if printed[0] not in text:
         yield "README.md: the table of the comparison is not what figures/masked_vs_full.json holds"
     for name, result in results.items():
-        if f"figures/{name}.png" in text and result["caption"] not in text:
+        if f"](figures/{name}.png)\n\n*" in text and result["caption"] not in text:
             yield f"README.md: the caption under figures/{name}.png is another than in its JSON"
-    sources = "\n".join([*printed, *(result["caption"] for result in results.values())])
-    prose = text.partition(TIMINGS)[0]
+    entropy = f"{corpora.expected_entropy():.3f}"  # over all prompts
+    sources = "\n".join([*printed, entropy, *(result["caption"] for result in results.values())])
+    prose = re.sub(r"```python\n.*?```", "", text.partition(TIMINGS)[0], flags=re.DOTALL)
     yield from unfounded("README.md", prose, sources, NO_MEASUREMENT["README.md"])
 
 

@@ -3,25 +3,21 @@
 Everything here returns plain dicts that go to JSON; plots.py only reads those.
 """
 
-import contextlib
 import functools
 import json
 import math
-import os
 import platform
-import signal
 from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
 
-from . import chat, checkpoint, corpora, data, generate, jsonl, model, template, tokenizer, train
+from . import chat, checkpoint, corpora, data, generate, jsonl, model, processes, template, tokenizer, train
 from . import params as tree
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
 MAX_TOKENS = 1024  # of a row in --data
 CHAT_TOKENS = 256  # of a conversation, where --max-tokens does not say
-BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Task(NamedTuple):
@@ -120,7 +116,7 @@ def compare(task, seeds, workers=0, report=None):
     amplifies. `report(done, total)` is called after each run.
     """
     jobs = [(weight, seed) for seed in seeds for weight in WEIGHTS]
-    done = run_all(functools.partial(run, task), jobs, workers, report)
+    done = processes.run_all(functools.partial(run, task), jobs, workers, report)
     return {
         "task": task.name,
         "config": asdict(task.config),
@@ -134,54 +130,6 @@ def compare(task, seeds, workers=0, report=None):
         "runs": {f"{w:g}": [done[w, seed]["history"] for seed in seeds] for w in WEIGHTS},
         "samples": {f"{w:g}": done[w, seeds[0]]["samples"] for w in WEIGHTS},
     }
-
-
-def run_all(function, jobs, workers=0, report=None):
-    """{job: function(*job)} of different, hashable jobs, `workers` of them side by side.
-
-    `function` must be picklable: a module's own, or a functools.partial of one. `report(done, total)`
-    is called after each.
-    """
-    done = {}
-    for job, outcome in in_processes(function, jobs, workers):
-        done[job] = outcome
-        if report:
-            report(len(done), len(jobs))
-    return done
-
-
-def in_processes(function, jobs, workers):
-    """Yield (job, function(*job)) as they finish."""
-    if not workers:
-        yield from ((job, function(*job)) for job in jobs)
-        return
-    import multiprocessing  # not to be had in a browser, where workers is 0
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-
-    others = set(multiprocessing.active_children())
-    # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
-    context = multiprocessing.get_context("spawn")
-    quiet = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    with one_blas_thread(), ProcessPoolExecutor(min(workers, len(jobs)), context, **quiet) as pool:
-        try:
-            futures = {pool.submit(function, *job): job for job in jobs}
-            yield from ((futures[future], future.result()) for future in as_completed(futures))
-        except BaseException:  # Ctrl-C, or a run that failed: do not wait for the others
-            for worker in set(multiprocessing.active_children()) - others:
-                worker.terminate()
-            raise
-
-
-@contextlib.contextmanager
-def one_blas_thread():
-    """Processes that start inside get one BLAS thread each: their NumPy reads the environment."""
-    before = {name: os.environ.get(name) for name in BLAS_THREADS}
-    os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 class Gap(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import anatomy, data, experiments, plots, report, template
+from minilm import anatomy, data, experiments, plots, processes, report, template
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_worker_processes_give_the_same_numbers(task, result):
         input=pickle.dumps(task),
         stdout=subprocess.PIPE,
         check=True,
-        env={**os.environ, **dict.fromkeys(experiments.BLAS_THREADS, "1")},
+        env={**os.environ, **dict.fromkeys(processes.BLAS_THREADS, "1")},
     )
     assert pickle.loads(here.stdout) == two
     last = [r["runs"]["1"][0][-1]["response_nll"] for r in (two, result)]

@@ -11,8 +11,22 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import corpora, data, experiments, gradcases, model, optim, plots, studies, tokenizer, train
+from minilm import (
+    corpora,
+    data,
+    experiments,
+    faults,
+    gradcases,
+    model,
+    optim,
+    plots,
+    processes,
+    studies,
+    tokenizer,
+    train,
+)
 from minilm import params as tree
+from minilm.diagnose import measure
 from minilm.studies import fingerprints, parts, runs, worlds
 
 TRAINED = ("why", "fingerprints", "forgetting", "few_shot", "prompt_weight")
@@ -73,7 +87,7 @@ def test_an_unknown_figure_is_answered_with_the_names():
 def test_jobs_run_alike_here_and_in_processes():
     jobs, seen = [(3, 4), (5, 12), (8, 15)], []
     for workers in (0, 2):
-        done = experiments.run_all(math.hypot, jobs, workers, lambda *a: seen.append(a))
+        done = processes.run_all(math.hypot, jobs, workers, lambda *a: seen.append(a))
         assert done == {(3, 4): 5.0, (5, 12): 13.0, (8, 15): 17.0}
     assert seen == [(1, 3), (2, 3), (3, 3)] * 2
 
@@ -384,4 +398,30 @@ def test_the_stored_figures_say_what_their_numbers_say(name):
     stored, study = experiments.read_json(path), studies.study(name)
     assert stored["caption"] == study.caption(stored) and stored["alt"] == study.ALT
     assert len(stored["seeds"]) == (1 if name == "anatomy" else 10)
-    assert path.with_suffix(".png").stat().st_size < 150_000
+    assert path.with_suffix(".png").stat().st_size < 200_000
+
+
+def test_confusion_counts_and_says_what_was_missed(monkeypatch):
+    confusion = studies.study("confusion")
+
+    def named(fault, seed, gradient, shown_by):
+        if fault == "gradient_scaled" and not gradient:
+            return "healthy"
+        return "eos_cut" if fault == "eos_masked" and seed == 1 else fault or "healthy"
+
+    monkeypatch.setattr(measure, "named", named)
+    result = confusion.compute(range(2))
+    assert result["pipelines"] == [0, 1, 2, 3]
+    n = len(faults.FAULTS)
+    counts = result["counts"]["loss and dlogits"]
+    assert counts["eos_masked"] == {"eos_masked": 3, "eos_cut": 1} and counts["healthy, turns"] == {
+        "healthy": 4
+    }
+    assert confusion.right(counts) == (4 * n - 1, 4 * n, 0, 12)
+    assert confusion.right(result["counts"]["the loss alone"]) == (4 * n - 5, 4 * n, 0, 12)
+    said = confusion.caption(json.loads(json.dumps(result)))
+    assert f"from loss and dlogits, {4 * n - 1} of {4 * n} are named rightly (not always: eos_masked)" in said
+    assert "(not always: eos_masked, gradient_scaled), false alarms 0 of 12" in said
+    counts["healthy, rows"] = {"healthy": 3, "eos_cut": 1}
+    assert confusion.right(counts)[2] == 1
+    assert len(confusion.draw(json.loads(json.dumps(result))).axes) == 2

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from .. import experiments, faults
+from .. import faults, processes
 from ..diagnose import measure
 
 N_PIPELINES, QUICK_PIPELINES = 2, 1  # per seed: 10 seeds are 20 pipelines
@@ -21,7 +21,7 @@ def compute(seeds, workers=0, report=None, steps=None, quick=False):
     pipelines = pipelines[:: N_PIPELINES // QUICK_PIPELINES] if quick else pipelines
     planted = [*faults.FAULTS, *(f"{measure.HEALTHY}, {kind}" for kind in KINDS)]
     jobs = [(name, view, tuple(pipelines)) for name in planted for view in VIEWS]
-    done = experiments.run_all(named, jobs, workers, report)
+    done = processes.run_all(named, jobs, workers, report)
     return {
         "pipelines": pipelines,
         "seeds": list(seeds),
@@ -71,7 +71,7 @@ def draw(result):
     columns = [name for name in first if name in faults.FAULTS] + [measure.HEALTHY]
     others = {n for counts in result["counts"].values() for row in counts.values() for n in row} - {*columns}
     columns += sorted(others)
-    figure = plots.new_figure(13.5, 8.6)
+    figure = plots.new_figure(12, 7.8)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (view, counts) in zip(panels, result["counts"].items(), strict=True):
         grid = [[row.get(name, 0) for name in columns] for row in counts.values()]
@@ -82,7 +82,8 @@ def draw(result):
         for y, line in enumerate(grid):
             for x, count in enumerate(line):
                 if count:
-                    axes.text(x, y, count, ha="center", va="center", fontsize=9)
+                    shade = "white" if 2 * count > len(result["pipelines"]) else "black"
+                    axes.text(x, y, count, ha="center", va="center", fontsize=9, color=shade)
     panels[0].set_ylabel("planted", fontsize=plots.FONT)
     figure.supxlabel("named", fontsize=plots.FONT)
     return figure

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import data, experiments, losses, model, report
+from .. import data, experiments, losses, model, processes, report
 
 DIGITS = 6  # after the point of a stored number: far below what seeds differ by
 QUICK_STEPS = 100
@@ -41,7 +41,7 @@ def nll(params, config, rows, mask_of, batch_size=64):
 def run_all(function, cells, seeds, steps, workers, report):
     """{(*cell, seed): function(*cell, seed, steps)} of tuples `cells`, all of a seed before the next."""
     jobs = [(*cell, seed, steps) for seed in seeds for cell in cells]
-    done = experiments.run_all(function, jobs, workers, report)
+    done = processes.run_all(function, jobs, workers, report)
     return {job[:-1]: outcome for job, outcome in done.items()}
 
 

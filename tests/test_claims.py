@@ -1,0 +1,84 @@
+"""No stale number, and no sentence that says too much: the check, and that it can fail."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from minilm import claims
+from minilm.__main__ import main
+
+HOME = Path(__file__).parents[1]
+
+
+@pytest.mark.slow  # for a fresh clone: the main job rewrites figures/ with this machine's numbers
+def test_every_number_of_the_repository_has_its_source(capsys):
+    assert claims.check(HOME) == []
+    assert main(["claims", "--dir", str(HOME)]) == 0
+    assert capsys.readouterr().out == "every number has its source\n"
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A copy of what is read, in which something may be wrong."""
+    for name in ("README.md", "figures", "lessons", "minilm"):
+        copy = shutil.copytree if (HOME / name).is_dir() else shutil.copy
+        copy(HOME / name, tmp_path / name)
+    return tmp_path
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def new_problems(home, capsys):
+    """What is said about the copy and was not said about the repository."""
+    before = set(claims.check(HOME))
+    assert main(["claims", "--dir", str(home)]) == 1
+    assert capsys.readouterr().out.rstrip() == "\n".join(claims.check(home))
+    return [problem for problem in claims.check(home) if problem not in before]
+
+
+def test_a_stale_number_in_the_readme_is_found(home, capsys):
+    edit(home / "README.md", "## How to read it", "It was 0.4242 nats, or 37 %.\n\n## How to read it")
+    first, second = new_problems(home, capsys)
+    assert first.startswith("README.md: 0.4242 in ") and second.startswith("README.md: 37 % in ")
+
+
+def test_a_caption_that_its_numbers_do_not_make_is_found(home, capsys):
+    path = home / "figures" / "few_shot.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    result["exact_match"]["0"][0][0] += 0.3
+    path.write_text(json.dumps(result), encoding="utf-8")
+    assert new_problems(home, capsys) == [
+        "figures/few_shot.json: its caption is not made of its numbers: run `minilm figures few_shot`"
+    ]
+
+
+def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home, capsys):
+    edit(
+        home / "lessons" / "solutions" / "06_loss_mask.ipynb",
+        "# 6. The loss mask",
+        "# 6. The loss mask, 12.345",
+    )
+    (problem,) = new_problems(home, capsys)
+    assert problem.startswith("lessons/06_loss_mask.ipynb: 12.345 in ")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Full loss is wrong.",
+        "It ruins the model.",
+        "No gradient reaches the prompt.",
+        "Here log P(x) stays unchanged.",
+        "Masking is always better.",
+    ],
+)
+def test_a_sentence_that_says_too_much_is_found(home, capsys, sentence):
+    edit(home / "README.md", "## How to read it", f"{sentence}\n\n## How to read it")
+    (problem,) = new_problems(home, capsys)
+    assert problem.startswith("README.md: ") and problem.endswith("claims more than was measured")
