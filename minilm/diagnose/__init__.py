@@ -34,7 +34,8 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
 
     Raises DiagnoseError (a ValueError) where the pipeline cannot be run or understood.
     """
-    examples = list(examples)
+    examples = list(examples) if np.iterable(examples) else []
+    data.loss_mask(np.zeros((1, 1), int), prompt_weight)  # checks the weight
     if len(examples) < 2:
         raise DiagnoseError(f"{len(examples)} examples were given: give two or more, of different lengths")
     parts = [locate.parts_of(example, encode, prompt_weight) for example in examples]
