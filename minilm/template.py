@@ -94,5 +94,7 @@ def prompt_ids(prompt, words):
         raise ValueError(f"the prompt is {prompt!r:.80}: it must be a text or a list of chat.Messages")
     parts = [[BOS_ID]]
     for message in prompt:
+        if message.role not in chat.ROLES:
+            raise ValueError(f"the role is {message.role!r:.80}: it must be one of {', '.join(chat.ROLES)}")
         parts += [[words.marker(message.role)], words.encode(message.content)]
     return np.concatenate([*parts, [words.marker("assistant")]])

@@ -88,8 +88,10 @@ class Tokenizer:
 
     def piece(self, token_id):
         """The vocabulary entry of one id. Raises ValueError for an id outside the vocabulary."""
-        if not isinstance(token_id, numbers.Integral) or not 0 <= token_id < len(self.vocab):
-            raise ValueError(f"id {token_id!s:.40} is outside the vocabulary of {len(self.vocab)}")
+        if not isinstance(token_id, numbers.Integral):
+            raise ValueError(f"an id is {type(token_id).__name__}: ids are whole numbers")
+        if not 0 <= token_id < len(self.vocab):
+            raise ValueError(f"id {token_id} is outside the vocabulary of {len(self.vocab)}")
         return self.vocab[token_id]
 
     def show(self, token_id):

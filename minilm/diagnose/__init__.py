@@ -54,7 +54,8 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
     loss, dlogits = call(ids, targets, mask)
     if not np.isfinite(loss):
         raise DiagnoseError(f"the step's loss is {loss} on a batch with {int((mask > 0).sum())} weights")
-    return examine(case._replace(loss=loss, dlogits=dlogits), alone)
+    with np.errstate(all="ignore"):  # a step's numbers may be as large as they like
+        return examine(case._replace(loss=loss, dlogits=dlogits), alone)
 
 
 class Alone(NamedTuple):
