@@ -203,13 +203,19 @@ def check_params(params, config):
     if list(found) != list(expected):  # flat vectors of parameters and gradients must line up
         raise ValueError("the tensors stand in another order than those of model.init: sort them so")
     for name, shape in expected.items():
-        array = found[name]
+        array, first = found[name], found["wte.weight"]
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{name} is {type(array).__name__}, not an array")
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, not {shape}")
         if array.dtype.kind not in "fc":
             raise ValueError(f"{name} holds {array.dtype}, which no gradient can change: use floats")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds a number that is not finite")
+        if array.dtype != first.dtype:  # one vector holds them all, and would have to convert some
+            raise ValueError(
+                f"{name} holds {array.dtype}, and wte.weight {first.dtype}: give all one precision"
+            )
 
 
 def check_ids(ids, config):

@@ -213,7 +213,9 @@ def read_history(folder):
 
 def is_measured(value):
     """Whether a value of JSON is a number as steps, losses and shares are: finite, and not negative."""
-    return type(value) in (int, float) and 0 <= value < 1e300
+    if type(value) is int:
+        return 0 <= value < 2**53  # beyond, it is not what a float would make of it
+    return type(value) is float and 0 <= value < math.inf
 
 
 @contextlib.contextmanager

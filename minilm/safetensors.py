@@ -70,7 +70,7 @@ def parse_header(text):
 
     def unique(pairs):
         if len(dict(pairs)) != len(pairs):
-            raise ValueError(f"a name stands twice among {[name for name, _ in pairs]!s:.80}")
+            raise ValueError(f"a name stands twice among {', '.join(name for name, _ in pairs)!r:.80}")
         return dict(pairs)
 
     try:

@@ -5,7 +5,6 @@ full run's is mostly the prompt's. So `evaluate` always reports both parts, whic
 """
 
 import itertools
-import math
 import numbers
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -49,7 +48,7 @@ class Settings:
             value = getattr(self, name)
             if name == "clip" and value is None:
                 continue
-            if not isinstance(value, float | numbers.Integral) or not 0 < value < math.inf:
+            if not isinstance(value, float | numbers.Integral) or not 0 < value < 1e308:
                 raise ValueError(f"{name} is {value!r:.80}: it must be a finite number above 0")
         if not 0 <= self.warmup <= self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
