@@ -215,7 +215,7 @@ def is_measured(value):
     """Whether a value of JSON is a number as steps, losses and shares are: finite, and not negative."""
     if type(value) is int:
         return 0 <= value < 2**53  # beyond, it is not what a float would make of it
-    return type(value) is float and 0 <= value < math.inf
+    return type(value) is float and 0 <= value < 1e39  # float32 ends before, and so do its means
 
 
 @contextlib.contextmanager

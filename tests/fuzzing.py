@@ -56,6 +56,8 @@ ARRAYS = [
     lambda a, rng: a[None],
     lambda a, rng: a.T,
     lambda a, rng: a[:1],
+    lambda a, rng: a[..., :1],
+    lambda a, rng: a[..., :2],
     lambda a, rng: np.flip(a),
     lambda a, rng: np.concatenate([a, a], axis=-1) if a.ndim else a,
     lambda a, rng: np.array(rng.choice([0, 1, -1, 1e30, np.nan])),

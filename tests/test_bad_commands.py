@@ -68,6 +68,11 @@ COMMANDS = {
     "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),
     "diagnose id lists": ("diagnose --data {lists}", "lists.jsonl, line 2: it needs equally long lists"),
     "diagnose id text": ("diagnose --data {texts}", "texts.jsonl, line 1: ids holds"),
+    "17 diagnose a senseless cut": (
+        "diagnose --data {good} --max-tokens 1",
+        "--max-tokens is 1: it must be 2 or",
+    ),
+    "23 a name of two lines": ("mask --data a<LINE>b", r"a\\nb: No such file"),
     "quiz seed": ("quiz --seed -1", "--seed must not be negative"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
@@ -100,7 +105,7 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     line, message = COMMANDS[name]
     words = line.format(dir=tmp_path, text=tmp_path / "text", **places).split()
-    fails(["" if word == "<EMPTY>" else word for word in words], capsys, message)
+    fails([word.replace("<EMPTY>", "").replace("<LINE>", "\n") for word in words], capsys, message)
     assert sorted(tmp_path.rglob("*")) == before
 
 

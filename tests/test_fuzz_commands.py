@@ -129,7 +129,6 @@ def hammer(name, seeds, folder, capsys):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # a warning is a second sentence
-                warnings.filterwarnings("ignore", "constrained_layout")  # of a loss with 300 digits
                 codes.add(code := main(argv))
         except Exception as error:
             raise AssertionError(f"{name}, seed {seed}: {error!r}") from error
