@@ -142,6 +142,7 @@ def collate(rows, prompt_weight=0.0):
 
     tokens, roles = padded("tokens", PAD_ID), padded("roles", PAD)
     turns, weights, documents = padded("turns", 0), padded("weights", 1.0), padded("documents", -1)
+    check_values(roles, weights)
     # Position t reads token t and predicts token t + 1; the weight follows the predicted token.
     ids, targets, roles, turns = tokens[:, :-1], tokens[:, 1:], roles[:, 1:], turns[:, 1:]
     weights = weights[:, 1:]
@@ -154,19 +155,27 @@ def check_row(number, row):
     """Raise ValueError unless a Row's parts are arrays (n,): weights numbers, all others integers."""
     if not isinstance(row, Row):
         raise ValueError(f"row {number} is {type(row).__name__}: make a data.Row of it by data.encode")
-    n = getattr(row.tokens, "size", 0)
+    shape = getattr(row.tokens, "shape", (0,))
+    if len(shape) != 1:
+        raise ValueError(f"row {number} has {len(shape)} axes of tokens: a row is one sequence")
     for name, part in zip(Row._fields, row, strict=True):
         if part is None and name not in ("tokens", "roles"):
             continue
         kinds = "biuf" if name == "weights" else "iu"
-        if not isinstance(part, np.ndarray) or part.shape != (n,) or part.dtype.kind not in kinds:
+        if not isinstance(part, np.ndarray) or part.shape != shape or part.dtype.kind not in kinds:
             found = f"{part.dtype} {part.shape}" if isinstance(part, np.ndarray) else type(part).__name__
             what = "numbers" if name == "weights" else "integers"
-            raise ValueError(f"row {number}: {name} must be an array of {n} {what}, not {found}")
-    if row.weights is not None and not np.isfinite(row.weights).all():
-        raise ValueError(f"row {number}: weights holds a number that is not finite")
-    if n and not (0 <= row.roles.min() and row.roles.max() < len(ROLES)):
-        raise ValueError(f"row {number}: a role is no index of data.ROLES, 0 to {len(ROLES) - 1}")
+            raise ValueError(f"row {number}: {name} must be {what}, an array as long as tokens, not {found}")
+
+
+def check_values(roles, weights):
+    """Raise ValueError for roles (B, T) that are no indices of ROLES, and weights that are not finite."""
+    for name, bad in (("roles", (roles < 0) | (roles >= len(ROLES))), ("weights", ~np.isfinite(weights))):
+        if bad.any():
+            row, place = np.argwhere(bad)[0]
+            raise ValueError(
+                f"row {row}: at {place}, {name} holds what is no index of data.ROLES, or no finite number"
+            )
 
 
 def prompt_mask(roles):
