@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from . import experiments, plots, report
+from . import experiments, report, studies
 
 NUMBER = re.compile(
     r"(?<![\w.])\d+\.\d+(?![\w.]|-\w)|(?<![\w.])\.\d+\b|\b\d+(?:\.\d+)? ?%|\b\d(?:\.\d+)?e-\d+\b"
@@ -42,7 +42,7 @@ def check(home="."):
 def captions(results):
     """Captions that are not those that their numbers make."""
     for name, result in results.items():
-        if result["caption"] != plots.caption(name, result):
+        if result["caption"] != studies.study(name).caption(result):
             yield f"figures/{name}.json: its caption is not made of its numbers: run `minilm figures {name}`"
 
 

@@ -43,7 +43,7 @@ class Zoo(NamedTuple):
 def zoo(seed=0, n_train=4000, n_held_out=512):
     """Generate the zoo corpus; the same seed gives the same facts and rows."""
     rng = np.random.default_rng(seed)
-    facts = {(q, a): rng.choice(values) for q, values in QUESTIONS.items() for a in ANIMALS}
+    facts = draw_facts(rng)
     train, held_out, log_probs = [], [], []
     while len(train) < n_train or len(held_out) < n_held_out:
         example, log_prob = draw(rng, facts)
@@ -55,6 +55,11 @@ def zoo(seed=0, n_train=4000, n_held_out=512):
     n_tokens = sum(len(example.prompt.split(" ")) for example in held_out)
     words = tokenizer.build("word", all_texts())
     return Zoo(train[:n_train], held_out, words, -sum(log_probs) / n_tokens)
+
+
+def draw_facts(rng):
+    """{(question, animal): answer}: the 96 facts."""
+    return {(q, a): rng.choice(values) for q, values in QUESTIONS.items() for a in ANIMALS}
 
 
 def draw(rng, facts):
@@ -82,7 +87,7 @@ def few_shot(seed=0, n_train=64, n_held_out=256, n_shots=3):
     not. Returns (train, held_out, tokenizer); the facts are those of zoo(seed).
     """
     rng = np.random.default_rng(seed)
-    facts = {(q, a): rng.choice(values) for q, values in QUESTIONS.items() for a in ANIMALS}
+    facts = draw_facts(rng)
     questions = list(facts)
     parts = {True: [], False: []}
     while len(parts[True]) < n_held_out or len(parts[False]) < n_train:

@@ -4,6 +4,7 @@ Everything here returns plain dicts that go to JSON; plots.py only reads those.
 """
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -119,11 +120,7 @@ def compare(task, seeds, workers=0, report=None):
     amplifies. `report(done, total)` is called after each run.
     """
     jobs = [(weight, seed) for seed in seeds for weight in WEIGHTS]
-    done = {}
-    for job, outcome in in_processes(task, jobs, workers):
-        done[job] = outcome
-        if report:
-            report(len(done), len(jobs))
+    done = run_all(functools.partial(run, task), jobs, workers, report)
     return {
         "task": task.name,
         "config": asdict(task.config),
@@ -139,10 +136,24 @@ def compare(task, seeds, workers=0, report=None):
     }
 
 
-def in_processes(task, jobs, workers):
-    """Yield (job, run(task, *job)) as they finish."""
+def run_all(function, jobs, workers=0, report=None):
+    """{job: function(*job)} of different, hashable jobs, `workers` of them side by side.
+
+    `function` must be picklable: a module's own, or a functools.partial of one. `report(done, total)`
+    is called after each.
+    """
+    done = {}
+    for job, outcome in in_processes(function, jobs, workers):
+        done[job] = outcome
+        if report:
+            report(len(done), len(jobs))
+    return done
+
+
+def in_processes(function, jobs, workers):
+    """Yield (job, function(*job)) as they finish."""
     if not workers:
-        yield from ((job, run(task, *job)) for job in jobs)
+        yield from ((job, function(*job)) for job in jobs)
         return
     import multiprocessing  # not to be had in a browser, where workers is 0
     from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -153,7 +164,7 @@ def in_processes(task, jobs, workers):
     quiet = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
     with one_blas_thread(), ProcessPoolExecutor(min(workers, len(jobs)), context, **quiet) as pool:
         try:
-            futures = {pool.submit(run, task, *job): job for job in jobs}
+            futures = {pool.submit(function, *job): job for job in jobs}
             yield from ((futures[future], future.result()) for future in as_completed(futures))
         except BaseException:  # Ctrl-C, or a run that failed: do not wait for the others
             for worker in set(multiprocessing.active_children()) - others:

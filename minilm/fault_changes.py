@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import data, swap
+from . import data, masks, swap
 
 
 def mask(change):
@@ -141,3 +141,32 @@ def hidden_prompt(loss_and_grads):
 def all_targets(weights, roles):
     """1 on every target that is no pad."""
     return (roles != data.PAD) * 1.0
+
+
+def last_turn(b):
+    """Keep the weight of the last assistant message alone."""
+    return b._replace(loss_mask=b.loss_mask * masks.last_turn(b.roles, b.turns, b.documents))
+
+
+def stop_moved(encode):
+    """Give each <eos> to the message after it; the one after the last answer is not written at all."""
+
+    def encode_moved(*args, **how):
+        row = encode(*args, **how)
+        row = row.take(slice(-1)) if row.roles[-1] == data.EOS else row
+        return row._replace(roles=np.where(row.roles == data.EOS, data.HEADER, row.roles))
+
+    return encode_moved
+
+
+def unmasked_when_packed(b):
+    """Ones for a mask where documents are packed."""
+    packed = b.documents is not None and b.documents.max() > 0
+    return b._replace(loss_mask=all_targets(b.loss_mask, b.roles)) if packed else b
+
+
+def documents_forgotten(loss_and_grads):
+    """Run packed rows as if each were one document."""
+    return lambda params, ids, targets, loss_mask, config, documents=None: loss_and_grads(
+        params, ids, targets, loss_mask, config
+    )

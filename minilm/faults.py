@@ -2,9 +2,9 @@
 
     with faults.plant("mask_one_late"): ...      # any training or gradient code inside has the fault
 
-A fault swaps functions of minilm (minilm.swap); nothing is written a second time. Left out: faults
-of conversations with several turns and of packing, which one prompt and one response cannot show,
-and of tokenisers that merge across the boundary, which look like mask_one_late.
+A fault swaps functions of minilm (minilm.swap); nothing is written a second time. Left out: tokenisers
+that merge across the boundary, since minilm's never merge (their mask looks like mask_one_late), and
+means of means over several machines, which are mean_of_means once more.
 """
 
 import contextlib
@@ -15,11 +15,13 @@ from . import fault_changes as changes
 
 
 class Fault(NamedTuple):
-    """What goes wrong, where it was met, and {"module.function": original -> replacement}."""
+    """What goes wrong, where it was met, {"module.function": original -> replacement}, and what
+    shows it: "rows" of prompt and response, conversations of several "turns", or "packing"."""
 
     sentence: str
     met_in: str
     swaps: dict
+    shown_by: str = "rows"
 
 
 @contextlib.contextmanager
@@ -140,6 +142,42 @@ FAULTS = {
         "The loss mask is used as attention mask: the answer cannot read the prompt.",
         "alpaca-lora #532",
         {"model.loss_and_grads": changes.hidden_prompt},
+    ),
+    "last_turn_only": Fault(
+        "Only the last assistant turn carries loss: earlier answers are read, never learned.",
+        "GLM-4 #803, NeMo Speech #16284",
+        changes.batch(changes.last_turn),
+        "turns",
+    ),
+    "tool_output_trained": Fault(
+        "Tool output carries loss: the model learns to invent results.",
+        "ARPO #9",
+        changes.mask(lambda weights, roles: weights + (roles == data.TOOL)),
+        "turns",
+    ),
+    "stop_in_next_message": Fault(
+        "The stop token is written in front of the next message, not after the answer: turns never end.",
+        "prime-rl #2644, slime #514",
+        {"data.encode": changes.stop_moved},
+        "turns",
+    ),
+    "packing_drops_mask": Fault(
+        "Packing loses the mask: right row by row, every token carries loss when packed.",
+        "TRL #3728, #3749",
+        changes.batch(changes.unmasked_when_packed),
+        "packing",
+    ),
+    "packing_contamination": Fault(
+        "In a packed row, a document reads its neighbour.",
+        "functionary #265, nanoVLM #204",
+        {"model.loss_and_grads": changes.documents_forgotten},
+        "packing",
+    ),
+    "boundary_in_the_loss": Fault(
+        "In a packed row, a document's <eos> is trained to predict the next one's start.",
+        "transformers #25452, torchtitan #4075",
+        changes.mask(lambda weights, roles: weights + (roles == data.BOS)),
+        "packing",
     ),
 }
 

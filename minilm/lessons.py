@@ -54,7 +54,9 @@ def run(notebook, folder):
     from nbclient import NotebookClient
 
     done = without_outputs(notebook)
-    NotebookClient(done, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        done, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}
+    ).execute()
     for cell in done.cells:
         cell.metadata.pop("execution", None)  # times of day, different in every run
     done.metadata = notebook.metadata

@@ -66,17 +66,23 @@ def comparison(result):
 def verdict(gap, held_out):
     """Which loss left the more likely answers, or that the seeds do not tell.
 
-    They tell when 0 lies outside the 95 % interval of the mean paired difference (Student's t).
+    They tell when 0 lies outside the 95 % interval of the mean paired difference.
     """
     step, _, response = gap
     place = f"on answers, after {step} steps, on this split of {held_out} held-out rows"
     if response.seeds < 3:
         return f"Fewer than 3 seeds do not tell which loss is ahead {place}."
-    reach = STUDENT.get(response.seeds, 2.0) * response.std / math.sqrt(response.seeds)
-    if abs(response.mean) <= reach:
+    if not is_clear(response):
         return f"Neither masked nor full is clearly ahead {place}: the seeds spread more."
     ahead = "Masked is ahead of full" if response.mean < 0 else "Full is ahead of masked"
     return f"{ahead} {place}, by {abs(response.mean):.3f} nats per token."
+
+
+def is_clear(gap):
+    """Whether 0 lies outside the 95 % interval of a Gap's mean (Student's t); never below 3 seeds."""
+    if gap.seeds < 3:
+        return False
+    return abs(gap.mean) > STUDENT[min(gap.seeds, 10)] * gap.std / math.sqrt(gap.seeds)
 
 
 def overview(task):

@@ -200,6 +200,7 @@ def read_history(folder):
             entry = json.loads(text)
             measured = [entry[key] for key in KEYS if key != "train_loss" or entry[key] is not None]
             whole = type(entry["step"]) is int and all(is_measured(number) for number in measured)
+            whole = whole and entry["exact_match"] <= 1  # a share
         except (ValueError, TypeError, KeyError, RecursionError):
             whole = False
         if not whole:

@@ -37,8 +37,10 @@ class Settings:
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "eval_every", "warmup", "seed"):
-            if not isinstance(getattr(self, name), numbers.Integral):
-                raise ValueError(f"{name} is {getattr(self, name)!r:.80}: it must be a whole number")
+            if not isinstance(getattr(self, name), numbers.Integral) or getattr(self, name) >= 2**63:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r:.80}: it must be a whole number below 2**63"
+                )
         for name in ("steps", "batch_size", "eval_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 or more")

@@ -1795,3 +1795,193 @@ def largest_rise(dlogits, exchanged, targets):
 def by_index(dlogits, exchanged, targets):
     b, t = np.indices(targets.shape)
     return exchanged[b, t, targets] - dlogits[b, t, targets]
+
+
+# ---------------------------------------------------------------- last_turn_mask
+
+
+def is_answer(roles):
+    return (roles == 3) | (roles == 4)
+
+
+@wrong("last_turn_mask", r"All answers carry loss, not only the last of each row")
+def every_turn(roles, turns):
+    return is_answer(roles) * 1.0
+
+
+@wrong("last_turn_mask", r"last turn of the longest conversation")
+def last_of_the_batch(roles, turns):
+    return (is_answer(roles) & (turns == turns.max())).astype(float)
+
+
+@wrong("last_turn_mask", r"last message may be the user's, and then nothing is lit")
+def last_message(roles, turns):
+    return (is_answer(roles) & (turns == turns.max(axis=1)[:, None])).astype(float)
+
+
+@wrong("last_turn_mask", r"the first answer of each row")
+def first_turn(roles, turns):
+    out = np.zeros(roles.shape)
+    for b in range(len(roles)):
+        first = turns[b][is_answer(roles[b])][0]
+        out[b] = is_answer(roles[b]) & (turns[b] == first)
+    return out
+
+
+def last_by_rows(roles, turns, lit):
+    """Row by row: where `lit(roles)` holds in the turn of the row's last answer."""
+    out = np.zeros(roles.shape)
+    for b in range(len(roles)):
+        out[b] = lit(roles[b]) & (turns[b] == turns[b][is_answer(roles[b])].max())
+    return out
+
+
+@wrong("last_turn_mask", r"<eos> is left out")
+def without_the_end(roles, turns):
+    return last_by_rows(roles, turns, lambda r: r == 3)
+
+
+@wrong("last_turn_mask", r"The marker <assistant> is lit, too")
+def with_its_marker(roles, turns):
+    return last_by_rows(roles, turns, lambda r: r >= 3)
+
+
+@wrong("last_turn_mask", r"The turn alone does not tell: markers and pads have one")
+def turn_alone(roles, turns):
+    return last_by_rows(roles, turns, lambda r: r > -1)
+
+
+@wrong("last_turn_mask", r"Inverted: all but the last answer is lit")
+def what_not_to_train(roles, turns):
+    return 1 - last_by_rows(roles, turns, is_answer)
+
+
+@wrong("last_turn_mask", r"one late: roles and turns are those of the targets already")
+def shifted_as_well(roles, turns):
+    return np.hstack([np.zeros((len(roles), 1)), last_by_rows(roles, turns, is_answer)[:, :-1]])
+
+
+@wrong("last_turn_mask", r"shape.*A column is cut: roles and turns are those of the targets already")
+def cut_as_well(roles, turns):
+    return last_by_rows(roles[:, 1:], turns[:, 1:], is_answer)
+
+
+@wrong("last_turn_mask", r"entries differ, the first at")
+def last_token_alone(roles, turns):
+    out = np.zeros(roles.shape)
+    for b in range(len(roles)):
+        out[b, np.flatnonzero(roles[b] == 4)[-1]] = 1
+    return out
+
+
+@right("last_turn_mask")
+def by_largest_turn(roles, turns):
+    return last_by_rows(roles, turns, is_answer)
+
+
+@right("last_turn_mask")
+def backwards_from_the_last_eos(roles, turns):
+    out = np.zeros(roles.shape)
+    for b, row in enumerate(roles):
+        t = np.flatnonzero(row == 4)[-1]
+        out[b, t] = 1
+        while t > 0 and row[t - 1] == 3:
+            t -= 1
+            out[b, t] = 1
+    return out
+
+
+@right("last_turn_mask")
+def eos_still_to_come(roles, turns):
+    ends = roles == 4
+    to_come = ends[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return (is_answer(roles) & (to_come == 1)).astype(float)
+
+
+# ---------------------------------------------------------------- combine_gradients
+
+
+@wrong("combine_gradients", r"mean of the means: a token of a small part then counts more")
+def mean_of_the_means(gradients, counts):
+    return np.mean(gradients, axis=0)
+
+
+@wrong("combine_gradients", r"mean over the parts that have tokens")
+def mean_of_those_with_tokens(gradients, counts):
+    return gradients.sum(axis=0) / np.count_nonzero(counts)
+
+
+@wrong("combine_gradients", r"The means are only added up")
+def added_up(gradients, counts):
+    return sum(gradients)
+
+
+@wrong("combine_gradients", r"gradient of the sum: divide by the number of all supervised tokens")
+def sum_not_divided(gradients, counts):
+    return (gradients * counts[:, None]).sum(axis=0)
+
+
+@wrong("combine_gradients", r"Divided by the number of parts")
+def divided_by_parts(gradients, counts):
+    return (gradients * counts[:, None]).mean(axis=0)
+
+
+@wrong("combine_gradients", r"multiply each by its count before they are added up")
+def divided_twice(gradients, counts):
+    return gradients.sum(axis=0) / counts.sum()
+
+
+@wrong("combine_gradients", r"the last part alone: is it = where \+= is meant")
+def overwritten(gradients, counts):
+    for gradient in gradients:
+        total = gradient
+    return total
+
+
+@wrong("combine_gradients", r"the last part's share alone: is it = where \+= is meant")
+def share_overwritten(gradients, counts):
+    for gradient, count in zip(gradients, counts, strict=True):
+        total = gradient * count / counts.sum()
+    return total
+
+
+@wrong("combine_gradients", r"A running mean \(a \+ b\) / 2")
+def halved_each_time(gradients, counts):
+    mean = gradients[0]
+    for k in range(1, len(gradients)):
+        mean = 0.5 * (mean + gradients[k])
+    return mean
+
+
+@wrong("combine_gradients", r"shape.*not added up yet: sum over axis 0")
+def shares(gradients, counts):
+    return gradients * (counts / counts.sum())[:, None]
+
+
+@wrong("combine_gradients", r"not finite")
+def sums_of_divided(gradients, counts):
+    return (gradients / counts[:, None]).sum(axis=0)
+
+
+@right("combine_gradients")
+def averaged_by_numpy(gradients, counts):
+    return np.average(gradients, axis=0, weights=counts).astype(gradients.dtype)
+
+
+@right("combine_gradients")
+def in_a_loop(gradients, counts):
+    total, seen = np.zeros_like(gradients[0]), 0
+    for gradient, count in zip(gradients, counts, strict=True):
+        total += gradient * count
+        seen += count
+    return total / seen
+
+
+@right("combine_gradients")
+def running_and_weighted(gradients, counts):
+    mean, seen = np.zeros_like(gradients[0]), counts.dtype.type(0)
+    for gradient, count in zip(gradients, counts, strict=True):
+        if count:
+            seen += count
+            mean += (gradient - mean) * (count / seen)
+    return mean

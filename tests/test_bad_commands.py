@@ -73,7 +73,7 @@ COMMANDS = {
         "--max-tokens is 1: it must be 2 or",
     ),
     "23 a name of two lines": ("mask --data a<LINE>b", r"a\\nb: No such file"),
-    "quiz seed": ("quiz --seed -1", "--seed must not be negative"),
+    "quiz seed": ("quiz --seed -1", "argument --seed: invalid seed value"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
 

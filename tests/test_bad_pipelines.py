@@ -74,7 +74,7 @@ CALLS = {
     "diagnose short rows": (diagnosed(given(*[lambda a: a[:, :2]] * 3)), "the rows have 2 targets"),
     "19 tokens merged across the boundary": (
         diagnosed(encode=lambda text: [9] * len(text)),
-        "example 0 is not in the batch",
+        "example 1 is not in the batch",
     ),
     "diagnose step raises": (diagnosed(step=raising), "the step function raised KeyError: 'input_ids'"),
     "diagnose step None": (diagnosed(step=lambda *b: None), "returned None as loss: return one number"),

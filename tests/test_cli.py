@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from minilm import commands
+from minilm.commands import terminal
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = "".join(
@@ -93,6 +93,30 @@ def test_quick_does_not_overwrite_the_figures(tmp_path):
     assert os.listdir(tmp_path / "figures") == ["quick"]
 
 
+def test_figures_by_name(tmp_path):
+    short = ["--steps", "1", "--workers", "1", "--quick"]
+    out, err = run("figures", "prompt_weight", "anatomy", *short, "--seeds", "1", cwd=tmp_path)
+    assert err == "" and out.count(".json: ") == 2
+    names = ["anatomy.json", "anatomy.png", "prompt_weight.json", "prompt_weight.png"]
+    assert sorted(os.listdir(tmp_path / "figures" / "quick")) == names
+    before = ["--seeds", "3", "--out", "here"]  # holds on either side of the command's name
+    run(*before, "figures", "few_shot", *short, cwd=tmp_path)
+    stored = json.loads((tmp_path / "here" / "few_shot.json").read_text(encoding="utf-8"))
+    assert stored["seeds"] == [0, 1, 2] and stored["settings"]["steps"] == 1
+    assert {"figure", "caption", "alt", "config", "versions"} <= set(stored)
+
+
+def test_figures_that_cannot_be_are_one_sentence(tmp_path):
+    for argv, said in (
+        (["why", "whi"], "there is no figure 'whi'; there are anatomy, masked_vs_full, why, fingerprints"),
+        (["--seeds", "0"], "--seeds and --workers must be 1 or more"),
+        (["--steps", "0"], "--steps is 0: it must be 1 or more"),
+    ):
+        _, err = run("figures", *argv, cwd=tmp_path, code=2)
+        assert err.startswith(f"minilm: {said}") and err.count("\n") == 1
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch, capsys):
     from concurrent.futures.process import BrokenProcessPool
 
@@ -112,7 +136,8 @@ def test_no_display_is_needed(tmp_path):
     assert (tmp_path / "figures" / "anatomy.png").exists()
 
 
-COMMANDS = "mask gradcheck train plot generate bench trace lessons diagnose quiz export import".split()
+COMMANDS = "mask figures gradcheck train plot generate bench trace lessons diagnose quiz export import claims"
+COMMANDS = COMMANDS.split()
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -127,11 +152,11 @@ def test_progress_is_for_terminals_and_long_work_only(monkeypatch):
             return True
 
     now = [0.0]
-    monkeypatch.setattr(commands.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
     for stream, seconds, expected in ((Terminal(), 1, ""), (io.StringIO(), 9, ""), (Terminal(), 9, "27 s")):
-        monkeypatch.setattr(commands.sys, "stderr", stream)
+        monkeypatch.setattr(terminal.sys, "stderr", stream)
         now[0] = 0.0
-        with commands.Progress("training") as progress:
+        with terminal.Progress("training") as progress:
             now[0] = seconds
             progress.report(1, 4)
             shown = stream.getvalue()

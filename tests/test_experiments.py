@@ -100,6 +100,7 @@ def test_summary_by_hand():
         (0.24, 0.1, 3, "Neither masked nor full is clearly ahead"),  # 0.25 would be needed: 4.30 / sqrt(3)
         (0.26, 0.1, 3, "Full is ahead of masked"),
         (-0.5, 0.1, 2, "do not tell"),
+        (-0.06, 0.1, 12, "Neither masked nor full is clearly ahead"),  # no looser than for 10 seeds
     ],
 )
 def test_verdict_is_only_as_sure_as_the_seeds(mean, std, seeds, said):

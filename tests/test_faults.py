@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import data, faults, gradcases, gradcheck, losses, model, recording, tokenizer, train
+from minilm import (
+    chat,
+    data,
+    faults,
+    gradcases,
+    gradcheck,
+    losses,
+    model,
+    packing,
+    recording,
+    tokenizer,
+    train,
+)
 from minilm import params as tree
 
 WORDS = tokenizer.build("char", ["abcdefgh"])
@@ -53,6 +65,65 @@ LIT = {
 }
 
 
+CHAT_WORDS = tokenizer.build("char", ["abcdefgh"], markers=True)
+TALK = chat.Conversation(
+    tuple(chat.Message(*m) for m in [("user", "ab"), ("assistant", "c"), ("tool", "d"), ("assistant", "ef")])
+)
+# targets: <user> a b <assistant> c <eos> <tool> d <assistant> e f <eos>
+HEALTHY_TALK = [0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1]
+CHAT = {
+    "last_turn_only": [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1],
+    "tool_output_trained": [0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 1],
+    "stop_in_next_message": [0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1],
+}
+# targets: a b c d e f <eos> <bos> a b c d e <eos>
+HEALTHY_PACK = [0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1]
+PACKED = {
+    "packing_drops_mask": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+    "packing_contamination": HEALTHY_PACK,
+    "boundary_in_the_loss": [0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1],
+}
+
+
+def mask_of_talk():
+    return data.collate([data.encode(TALK, CHAT_WORDS)]).loss_mask[0].tolist()
+
+
+def pack():
+    return data.collate(packing.pack([data.encode(e, WORDS) for e in EXAMPLES[:2]], 16))
+
+
+def nll_of_second(batch):
+    """NLL of the second document's targets in a packed row, through loss_and_grads."""
+    with recording("losses.token_nll_forward") as seen:
+        model.loss_and_grads(PACK_PARAMS, *batch[:3], PACK_CONFIG, batch.documents)
+    return seen[0][0][0, -6:]
+
+
+PACK_CONFIG = model.Config(len(WORDS.vocab), 16, 1, 2, 4)
+PACK_PARAMS = gradcases.random_params(PACK_CONFIG, np.random.default_rng(1))
+
+
+def test_faults_of_turns_light_what_they_are_known_for():
+    for name, lit in CHAT.items():
+        with faults.plant(name):
+            assert mask_of_talk() == lit, name
+        assert mask_of_talk() == HEALTHY_TALK
+
+
+def test_faults_of_packing_light_and_read_what_they_are_known_for():
+    healthy = pack()
+    first = healthy.ids.copy()
+    first[0, 1:3] = first[0, 2:0:-1]  # another first document
+    for name, lit in [(None, HEALTHY_PACK), *PACKED.items()]:
+        with faults.plant(name) if name else recording("model.forward"):
+            batch = pack()
+            changed = nll_of_second(batch._replace(ids=first)) - nll_of_second(batch)
+        assert batch.loss_mask[0].tolist() == lit, name
+        assert np.abs(changed).max() > 1e-3 if name == "packing_contamination" else not changed.any()
+    assert pack().loss_mask[0].tolist() == HEALTHY_PACK
+
+
 @pytest.mark.parametrize("name", LIT)
 def test_rows_of_dlogits_are_lit_as_known(name):
     assert run(name)[2] == LIT[name]
@@ -60,7 +131,7 @@ def test_rows_of_dlogits_are_lit_as_known(name):
 
 
 def test_every_fault_has_a_signature_here_and_a_line_in_the_table():
-    assert {*LIT, "empty_mask_nan", "empty_mask_silent"} == set(faults.FAULTS)
+    assert {*LIT, "empty_mask_nan", "empty_mask_silent", *CHAT, *PACKED} == set(faults.FAULTS)
     table = faults.table()
     for name, fault in faults.FAULTS.items():
         assert f"| `{name}` | {fault.sentence} | {fault.met_in} |" in table

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from minilm import commands, preview
+from minilm import preview
 from minilm.__main__ import main
+from minilm.commands import terminal
 
 ROWS = [
     {"prompt": "ab", "completion": "c"},
@@ -122,7 +123,7 @@ def test_colour_is_for_terminals_and_only_repeats_the_marks(path, monkeypatch, c
         monkeypatch.delenv("NO_COLOR", raising=False)
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(commands.sys.stdout, "isatty", lambda: isatty, raising=False)
+        monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: isatty, raising=False)
         assert main(["mask", "--data", str(path), "--row", "1"]) == 0
         return capsys.readouterr().out
 

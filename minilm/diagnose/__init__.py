@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import data, model, recording
+from .. import chat, data, model, packing, recording
 from . import locate, naming
 from .case import Case, caller
 from .examine import Report, examine
@@ -45,7 +45,7 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
         return unshifted(shift)
     tokens = locate.tokens_of(ids, targets)
     documents = locate.documents(tokens, parts)
-    alone = [lone(make_batch, example, part) for example, part in zip(examples, parts, strict=True)]
+    alone = [lone(make_batch, *each, prompt_weight) for each in zip(examples, parts, strict=True)]
     roles, weights = locate.roles_and_weights(tokens, documents, [a.after for a in alone], prompt_weight)
     call = caller(step, more)
     case = Case(call, ids, targets, mask, roles[:, 1:], weights[:, 1:], documents, np.nan, None)
@@ -59,19 +59,22 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
 
 
 class Alone(NamedTuple):
-    """An example in a batch of its own: what stands before its prompt, and how many tokens after it."""
+    """An example in a batch of its own: what stands before it, how many tokens after it, its mask."""
 
     before: list
     after: int
+    mask_is_right: bool
 
 
-def lone(make_batch, example, parts):
+def lone(make_batch, example, parts, prompt_weight):
     """Make a batch of one example, where neither pads nor neighbours hide what belongs to it."""
-    ids, targets, _, _ = arrays_of(make_batch, [example])
+    ids, targets, mask, _ = arrays_of(make_batch, [example])
     tokens = locate.tokens_of(ids, targets)
     (doc,) = locate.documents(tokens, [parts])
-    before = [int(i) for i in tokens[doc.row, : doc.spans[0][0]]]
-    return Alone(before, locate.count_after(tokens, doc))
+    after = locate.count_after(tokens, doc)
+    roles, weights = locate.roles_and_weights(tokens, [doc], [after], prompt_weight)
+    right = naming.matches(mask, weights[:, 1:], np.isin(roles[:, 1:], naming.KNOWN_PARTS))
+    return Alone([int(i) for i in tokens[doc.row, : doc.spans[0][0]]], after, right)
 
 
 def arrays_of(make_batch, examples):
@@ -107,16 +110,26 @@ def unshifted(shift):
     )
 
 
-def own(words, params, config, prompt_weight=0.0, gradient=True):
+def own(words, params, config, prompt_weight=0.0, gradient=True, packed=False):
     """minilm's own pipeline in the form that `pipeline` asks for: (make_batch, step, encode)."""
 
     def make_batch(examples):
-        batch = data.collate([data.encode(data.Example(*e), words) for e in examples], prompt_weight)
-        return batch.ids, batch.targets, batch.loss_mask
+        rows = [data.encode(as_example(e), words) for e in examples]
+        rows = packing.pack(rows, config.n_positions + 1) if packed else rows
+        batch = data.collate(rows, prompt_weight)
+        more = [] if batch.documents is None else [batch.documents]
+        return batch.ids, batch.targets, batch.loss_mask, *more
 
-    def step(ids, targets, mask):
+    def step(ids, targets, mask, documents=None):
         with recording("losses.token_nll_backward") as dlogits:
-            loss, _ = model.loss_and_grads(params, ids, targets, mask, config)
+            loss, _ = model.loss_and_grads(params, ids, targets, mask, config, documents)
         return (loss, dlogits[0][0]) if gradient else loss
 
     return make_batch, step, words.encode
+
+
+def as_example(given):
+    """A pair as a data.Example, messages as a chat.Conversation."""
+    if not isinstance(given, dict):
+        return data.Example(*given)
+    return chat.Conversation(tuple(chat.Message(**message) for message in given["messages"]))

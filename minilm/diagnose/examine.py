@@ -11,10 +11,6 @@ from .naming import Finding
 
 OTHERS = {  # what the zoo has no name for
     "mask_differs": "The mask is another than meant, and none of the known mistakes.",
-    "boundary_in_the_loss": "In a packed row, a document's end is trained to predict the next one's start.",
-    "packing_contamination": "In a packed row, a document reads its neighbour.",
-    "last_turn_only": "Only the last assistant turn carries loss.",
-    "tool_output_trained": "Tool output carries loss: the model learns to invent results.",
     "future_read": "The loss at a target depends on tokens that come after it.",
     "targets_unrelated": "The targets are not the inputs moved by one place.",
     "targets_unused": "The loss does not depend on the targets.",
@@ -55,7 +51,7 @@ def examine(case, alone):
     report = Report([], ["shift of the targets"], [])
     if case.call(case.ids, case.targets, case.mask)[0] != case.loss:
         raise DiagnoseError("the step gives another loss at a second call: switch dropout off")
-    note(report, "the mask as made", naming.of_the_mask(case.mask, case))
+    note(report, "the mask as made", refined(naming.of_the_mask(case.mask, case), case, alone))
     note(report, "stop token", stops(alone))
     note(report, "double <bos>", doubled(alone))
     used, lit = weights_in_use(case)
@@ -72,6 +68,18 @@ def examine(case, alone):
         the_mean(case, report)
     note(report, "an empty mask", emptied(case))
     return report
+
+
+def refined(finding, case, alone):
+    """The narrower name of a wrong mask that an example alone in its batch gives it."""
+    rows = [doc.row for doc in case.documents]
+    if finding and len(set(rows)) < len(rows) and all(a.mask_is_right for a in alone):
+        said = f"{finding.evidence}; each example alone has the right mask"
+        return Finding("packing_drops_mask", said) if finding.fault == "mask_not_applied" else finding
+    if finding and finding.fault == "eos_masked" and not any(a.after for a in alone):
+        said = f"{finding.evidence}; the last answers have no stop token at all"
+        return Finding("stop_in_next_message", said)
+    return finding
 
 
 def note(report, test, outcome, reason=""):

@@ -35,8 +35,8 @@ class Case(NamedTuple):
 
 
 def names():
-    """All that a case can be."""
-    return (*faults.FAULTS, HEALTHY)
+    """All that a case can be: what rows of prompt and response show, or nothing."""
+    return (*(name for name, fault in faults.FAULTS.items() if fault.shown_by == "rows"), HEALTHY)
 
 
 def case(letter):

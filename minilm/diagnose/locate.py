@@ -78,18 +78,23 @@ def tokens_of(ids, targets):
     return np.concatenate([ids, targets[:, -1:]], axis=1)
 
 
-def find(tokens, parts, start=0):
-    """Spans of the parts in a list of tokens, in order; None if one is missing.
+def find(tokens, parts):
+    """Spans of the parts in a list of tokens, in order, with the fewest tokens between; or None.
 
     The last part may be cut off by the end of the row.
     """
+    chains = (chain(tokens, parts, start) for start in range(len(tokens)))
+    return min(filter(None, chains), key=gaps, default=None)
+
+
+def chain(tokens, parts, start):
+    """Spans of the parts, the first exactly at `start`, each other where it is found next; or None."""
     spans = []
     for k, part in enumerate(parts):
-        n = len(part.ids)
-        for at in range(start, len(tokens)):
-            here = tokens[at : at + n]
-            cut = k == len(parts) - 1 and len(here) < n and here == part.ids[: len(here)]
-            if here == part.ids or cut:
+        is_last = k == len(parts) - 1
+        for at in range(start, len(tokens) if k else start + 1):
+            here = tokens[at : at + len(part.ids)]
+            if here == part.ids or (is_last and k and here == part.ids[: len(tokens) - at]):
                 break
         else:
             return None
@@ -98,29 +103,33 @@ def find(tokens, parts, start=0):
     return spans
 
 
-def documents(tokens, all_parts):
-    """A Document for every example, found anywhere in the batch; two never share a token.
+def gaps(spans):
+    """How many tokens stand between the parts."""
+    return spans[-1][1] - spans[0][0] - sum(end - start for start, end, _ in spans)
 
+
+def documents(tokens, all_parts):
+    """A Document for every example, found anywhere in the batch; no two share a token.
+
+    Long ones are placed first, since a short one may occur inside them by chance.
     Raises DiagnoseError for an example whose ids are nowhere.
     """
     rows = [[int(i) for i in row] for row in tokens]
-    used = [0] * len(rows)
-    found = []
-    for number, parts in enumerate(all_parts):
-        for r, row in sorted(enumerate(rows), key=lambda pair: used[pair[0]]):
-            spans = find(row, parts, used[r])
-            if spans:
-                used[r] = spans[-1][1]
-                found.append(Document(r, spans))
-                break
-        else:
+    found = {}
+    for number in sorted(range(len(all_parts)), key=lambda k: -sum(len(p.ids) for p in all_parts[k])):
+        matches = [(find(row, all_parts[number]), r) for r, row in enumerate(rows)]
+        matches = [(spans, r) for spans, r in matches if spans]
+        if not matches:
             raise DiagnoseError(
                 f"example {number} is not in the batch: its prompt's ids followed by its response's ids "
                 "stand in no row. Either the tokenizer merges across their boundary (then mask by "
                 "offsets, or tokenize the parts apart), or `encode` is not the batch's tokenizer, or the "
                 "row was cut before the response"
             )
-    return found
+        spans, r = min(matches, key=lambda match: gaps(match[0]))
+        rows[r][spans[0][0] : spans[-1][1]] = [None] * (spans[-1][1] - spans[0][0])
+        found[number] = Document(r, spans)
+    return [found[number] for number in range(len(all_parts))]
 
 
 def roles_and_weights(tokens, found, ends, prompt_weight):

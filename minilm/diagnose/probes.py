@@ -42,18 +42,25 @@ def gradient_weights(case):
 
 
 def loss_lights(case):
-    """Which targets the loss depends on (B, T): exchange one after the other, and call again.
+    """Which targets the loss depends on (B, T): exchange many, and halve them where the loss moves.
 
     The black-box form of gradient_weights; the only one that tells the loss's own mask.
     """
     lit = np.zeros(case.ids.shape, bool)
-    for place in zip(*np.nonzero(case.targets >= 0), strict=True):
-        lit[place] = any(moved(case, exchange_at(case, place, turn), case.loss) for turn in (1, 2))
+    left = [np.argwhere(case.targets >= 0)]
+    while left:
+        places = left.pop()
+        at = tuple(places.T)
+        if len(places) and any(moved(case, exchange_at(case, at, turn), case.loss) for turn in (1, 2)):
+            if len(places) == 1:
+                lit[at] = True
+            else:
+                left += np.array_split(places, 2)
     return lit
 
 
 def exchange_at(case, place, turn, mask=None):
-    """The loss when one target is another."""
+    """The loss when the targets at one place, or at index arrays of several, are others."""
     targets = case.targets.copy()
     targets[place] = exchanged(case, turn)[place]
     return case.call(case.ids, targets, case.mask if mask is None else mask)[0]

@@ -15,6 +15,7 @@ import numpy as np
 from . import (
     diagnosis,
     on_attention,
+    on_data,
     on_diagnosis,
     on_layers,
     on_losses,
@@ -26,11 +27,17 @@ from . import (
 )
 
 SECONDS = 5.0  # for one call of a learner's function
-EXERCISES = {
-    name: exercise
-    for topic in (on_sequence, on_losses, on_layers, on_attention, on_residual, on_numerics, on_diagnosis)
-    for name, exercise in topic.EXERCISES.items()
-}
+TOPICS = (  # in the order of the lessons
+    on_sequence,
+    on_losses,
+    on_layers,
+    on_attention,
+    on_residual,
+    on_numerics,
+    on_diagnosis,
+    on_data,
+)
+EXERCISES = {name: exercise for topic in TOPICS for name, exercise in topic.EXERCISES.items()}
 
 
 class Verdict(NamedTuple):

@@ -1,15 +1,21 @@
-"""`python -m minilm diagnose` and `quiz`."""
-
-import os
-import sys
+"""The course and the clinic: notebooks, the quiz, and the diagnosis of prepared data."""
 
 from .. import jsonl, template, tokenizer
-from . import audit, prepared, text
-from .locate import DiagnoseError
+from ..diagnose import DiagnoseError, audit, prepared, text
+from . import terminal
 
 
 def add_options(command):
-    """The two commands' options; `command` is __main__'s."""
+    """The options of these commands; `command` is __main__'s."""
+    for add in (
+        add_diagnose,
+        add_quiz,
+        add_lessons,
+    ):
+        add(command)
+
+
+def add_diagnose(command):
     sub = command(
         "diagnose",
         diagnose,
@@ -24,13 +30,6 @@ def add_options(command):
     sub.add_argument("--max-tokens", type=int, metavar="N", help="cut text rows to N tokens")
     sub.add_argument("--eos-id", type=int, metavar="ID", help="the end-of-sequence id (default: guessed)")
     sub.add_argument("--vocab-size", type=int, metavar="V", help="refuse ids that are not below V")
-    sub = command(
-        "quiz",
-        quiz,
-        "Ten sealed runs: which fault does each have? You answer, it explains.",
-        "python -m minilm quiz --seed 1",
-    )
-    sub.add_argument("--seed", type=int, default=0, help="another seed deals other cases")
 
 
 def diagnose(options):
@@ -46,8 +45,7 @@ def diagnose(options):
         rows, words = from_text(options)
         show, eos_id, size, gap = words.show, tokenizer.EOS_ID, len(words.vocab), ""
     found = audit.audit(rows, size)
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(text.describe(found, show, eos_id, colour, gap))
+    print(text.describe(found, show, eos_id, terminal.has_colour(), gap))
 
 
 def from_text(options):
@@ -60,15 +58,43 @@ def from_text(options):
     return prepared.from_text(examples, words, options.max_tokens), words
 
 
+def add_quiz(command):
+    sub = command(
+        "quiz",
+        quiz,
+        "Ten sealed runs: which fault does each have? You answer, it explains.",
+        "python -m minilm quiz --seed 1",
+    )
+    sub.add_argument("--seed", type=terminal.seed, default=0, help="another seed deals other cases")
+
+
 def quiz(options):
     """Ten sealed cases; answers come from the keyboard, or from a pipe."""
-    from . import game  # which trains, and loads what that needs
+    from ..diagnose import game  # which trains, and loads what that needs
 
-    if options.seed < 0:
-        raise DiagnoseError("--seed must not be negative")
     print("Ten runs, each with one fault of the zoo, or none. Say which.")
     try:
         score = game.quiz(options.seed, input, print)
     except EOFError:
         raise DiagnoseError("the answers ended before the tenth case") from None
     print(f"\nYou named {score} of 10.")
+
+
+def add_lessons(command):
+    sub = command(
+        "lessons",
+        lessons,
+        "Make the learners' notebooks from lessons/solutions, and run both.",
+        "python -m minilm lessons",
+    )
+    sub.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
+    sub.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
+
+
+def lessons(options):
+    """Make the learners' notebooks from the authored ones."""
+    from .. import lessons as notebooks  # nbformat, only where notebooks are made
+
+    with terminal.Progress("lessons") as progress:
+        paths = notebooks.build(options.dir, not options.no_run, progress.report)
+    print(f"{len(paths)} notebooks in {options.dir}/, made from {options.dir}/solutions/")

@@ -1,0 +1,70 @@
+"""What all commands share: progress on a terminal, colour, pages, folders."""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .. import checkpoint
+
+
+class Progress:
+    """Time left, rewritten on one line of a terminal; silent elsewhere and in the first 2 s."""
+
+    def __init__(self, label):
+        self.label, self.start, self.shown = label, time.monotonic(), False
+
+    def __enter__(self):
+        return self
+
+    def report(self, done, total):
+        elapsed = time.monotonic() - self.start
+        if sys.stderr.isatty() and elapsed > 2:
+            self.shown = True
+            left = elapsed / done * (total - done)
+            print(
+                f"\r{self.label} {done}/{total}, about {left:.0f} s left ",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def clear(self):
+        if self.shown:
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+            self.shown = False
+
+    def __exit__(self, *_):
+        self.clear()
+
+
+def has_colour():
+    """Whether stdout is a terminal that wants colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def check_writable(folder):
+    """Fail before the work rather than after it."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def check_page(path):
+    """Fail before the work if `path`, where a page shall go, is a folder."""
+    if path is not None and Path(path).is_dir():
+        raise ValueError(f"{path} is a folder: give --html the name of a file, such as page.html")
+
+
+def write_page(path, text):
+    """Write a page; the file changes only when all of it is written."""
+    with checkpoint.replacing(path) as file:
+        file.write(text.encode("utf-8", errors="backslashreplace"))
+
+
+def seed(text):
+    """A whole number that is not negative, as NumPy's generators want it."""
+    if int(text) < 0:
+        raise ValueError
+    return int(text)
