@@ -10,7 +10,7 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "tokenizer data corpora layers losses model params gradcheck gradcases optim train generate "
-    "safetensors gpt2 checkpoint export runs anatomy processes experiments plots run_figure report "
+    "npz safetensors gpt2 checkpoint export runs anatomy processes experiments plots run_figure report "
     "studies bench exercises trace lessons faults chat template jsonl masks packing accumulation "
     "preview diagnose claims"
 ).split()

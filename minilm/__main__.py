@@ -23,7 +23,7 @@ def main(argv=None):
     try:
         return options.run(options) or 0
     except ValueError as error:
-        print(f"minilm: {error}", file=sys.stderr)
+        print("minilm:", one_line(error), file=sys.stderr)
     except MemoryError:
         print("minilm: out of memory: use shorter rows (--max-tokens) or fewer --workers", file=sys.stderr)
     except RuntimeError as error:
@@ -34,11 +34,17 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"minilm: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        said = f"{error.filename or 'file'}: {error.strerror or error}"
+        print("minilm:", one_line(said), file=sys.stderr)
     except KeyboardInterrupt:
         print("minilm: stopped; finished files are whole, nothing is half-written", file=sys.stderr)
         return 130
     return 2
+
+
+def one_line(error):
+    """What is said, on one line even where the name of a file has several."""
+    return "\\n".join(str(error).splitlines())
 
 
 def parse(argv):

@@ -54,6 +54,8 @@ def text(prompt):
 
 def check(conversation):
     """Raise ValueError unless every message is sound and the assistant says something."""
+    if not isinstance(conversation.messages, tuple | list):
+        raise ValueError(f"the messages are {conversation.messages!r:.80}: give a tuple of chat.Messages")
     for i, message in enumerate(conversation.messages):
         problem = problem_of(message)
         if problem:
@@ -64,6 +66,8 @@ def check(conversation):
 
 def problem_of(message):
     """What is wrong with one message, in a sentence; "" if nothing is."""
+    if not isinstance(message, Message):
+        return f"it is {reprlib.repr(message)}, not a chat.Message"
     role, content, weight = message
     if role not in ROLES:
         return f"the role is {reprlib.repr(role)}: it must be one of {', '.join(ROLES)}"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import model, optim
+from . import model, npz, optim
 from . import params as tree
 from .gpt2 import from_gpt2 as from_gpt2  # named here too: a GPT-2 is one more form of a checkpoint
 from .gpt2 import to_gpt2 as to_gpt2
@@ -68,7 +68,7 @@ def read(path):
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's and Python's guesses at what damaged bytes mean
         try:
-            arrays = dict(np.load(file, allow_pickle=False))
+            arrays = npz.arrays(file)
             meta = json.loads(str(arrays.pop("meta")))
             config = model.Config(**meta["config"])
             tokenizer = Tokenizer(meta["tokenizer"]["level"], tuple(meta["tokenizer"]["vocab"]))
@@ -77,8 +77,9 @@ def read(path):
             optimizer = {name.removeprefix(OPTIMIZER): arrays.pop(name) for name in names} or None
             params = tree.from_named(arrays)
         except Exception as error:  # what zipfile, NumPy, ast and json raise on any bytes is no closed list
+            reason = error if isinstance(error, npz.SizeError) else type(error).__name__
             raise ValueError(
-                f"{path} is not a whole minilm checkpoint ({type(error).__name__}): it was cut short, "
+                f"{path} is not a whole minilm checkpoint ({reason}): it was cut short, "
                 "damaged, or written by something else; train again or restore a copy"
             ) from None
     try:

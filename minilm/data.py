@@ -5,6 +5,7 @@ of the targets are cut from the same padded arrays, so no position is ever count
 """
 
 import hashlib
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -81,11 +82,11 @@ def encode_all(examples, tokenizer, max_tokens=None):
     Raises ValueError naming the row (from 0) that cannot be encoded, or has no target with weight,
     as when its response is cut away: it would train nothing, or turn a batch's mean into 0 / 0.
     """
-    if not examples:
-        raise ValueError("there are no examples: the data set is empty")
-    if max_tokens is not None and max_tokens < 2:
+    if not isinstance(examples, list | tuple) or not examples:
+        raise ValueError("there are no examples: the data set is empty, or no list")
+    if max_tokens is not None and not (isinstance(max_tokens, numbers.Integral) and max_tokens > 1):
         raise ValueError(
-            f"max_tokens is {max_tokens}: a row needs at least 2, one to read and one to predict"
+            f"max_tokens is {max_tokens!r:.80}: a row needs at least 2, one to read and one to predict"
         )
     rows = []
     for number, example in enumerate(examples):
@@ -120,11 +121,13 @@ def collate(rows, prompt_weight=0.0):
     """Pad rows on the right to one batch; the loss mask is made by `loss_mask`.
 
     Returns a Batch of (B, T), T = longest row - 1, since every token but the first is a target.
-    The mask is multiplied by the rows' own weights. Raises ValueError for no rows, or a row of one
-    token, which has nothing to predict.
+    The mask is multiplied by the rows' own weights. Raises ValueError for no rows, a row of one
+    token, which has nothing to predict, and one whose parts are not arrays of one length.
     """
-    if not rows:
-        raise ValueError("there are no rows to make a batch of")
+    if not isinstance(rows, list | tuple) or not rows:
+        raise ValueError("there are no rows to make a batch of: give a list of data.Row")
+    for number, row in enumerate(rows):
+        check_row(number, row)
     shortest, longest = (f(len(row.tokens) for row in rows) for f in (min, max))
     if shortest < 2:
         raise ValueError("a row of fewer than 2 tokens has no target: give it a response")
@@ -139,12 +142,40 @@ def collate(rows, prompt_weight=0.0):
 
     tokens, roles = padded("tokens", PAD_ID), padded("roles", PAD)
     turns, weights, documents = padded("turns", 0), padded("weights", 1.0), padded("documents", -1)
+    check_values(roles, weights)
     # Position t reads token t and predicts token t + 1; the weight follows the predicted token.
     ids, targets, roles, turns = tokens[:, :-1], tokens[:, 1:], roles[:, 1:], turns[:, 1:]
     weights = weights[:, 1:]
     packed = any(row.documents is not None for row in rows)
     mask = loss_mask(roles, prompt_weight) * weights
     return Batch(ids, targets, mask, roles, turns, weights, documents[:, :-1] if packed else None)
+
+
+def check_row(number, row):
+    """Raise ValueError unless a Row's parts are arrays (n,): weights numbers, all others integers."""
+    if not isinstance(row, Row):
+        raise ValueError(f"row {number} is {type(row).__name__}: make a data.Row of it by data.encode")
+    shape = getattr(row.tokens, "shape", (0,))
+    if len(shape) != 1:
+        raise ValueError(f"row {number} has {len(shape)} axes of tokens: a row is one sequence")
+    for name, part in zip(Row._fields, row, strict=True):
+        if part is None and name not in ("tokens", "roles"):
+            continue
+        kinds = "biuf" if name == "weights" else "iu"
+        if not isinstance(part, np.ndarray) or part.shape != shape or part.dtype.kind not in kinds:
+            found = f"{part.dtype} {part.shape}" if isinstance(part, np.ndarray) else type(part).__name__
+            what = "numbers" if name == "weights" else "integers"
+            raise ValueError(f"row {number}: {name} must be {what}, an array as long as tokens, not {found}")
+
+
+def check_values(roles, weights):
+    """Raise ValueError for roles (B, T) that are no indices of ROLES, and weights that are not finite."""
+    for name, bad in (("roles", (roles < 0) | (roles >= len(ROLES))), ("weights", ~np.isfinite(weights))):
+        if bad.any():
+            row, place = np.argwhere(bad)[0]
+            raise ValueError(
+                f"row {row}: at {place}, {name} holds what is no index of data.ROLES, or no finite number"
+            )
 
 
 def prompt_mask(roles):
@@ -164,8 +195,8 @@ def loss_mask(roles, prompt_weight=0.0):
     0 is supervised fine-tuning's loss mask, 1 the full-sequence loss; roles (B, T) -> (B, T).
     Raises ValueError unless 0 <= prompt_weight <= 1. Other masks of conversations: masks.py.
     """
-    if not 0 <= prompt_weight <= 1:
-        raise ValueError(f"prompt_weight is {prompt_weight}: it must lie between 0 and 1")
+    if not isinstance(prompt_weight, numbers.Real) or not 0 <= prompt_weight <= 1:
+        raise ValueError(f"prompt_weight is {prompt_weight!r:.80}: it must lie between 0 and 1")
     return response_mask(roles) + prompt_weight * prompt_mask(roles)
 
 

@@ -199,6 +199,9 @@ def write_json(path, result):
 
 
 def read_json(path):
-    """Read a result dict back."""
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    """Read a result dict back. Raises ValueError naming the file if it holds other things."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON ({error}): make it anew, or restore a copy") from None

@@ -75,7 +75,7 @@ def read_folder(path):
         raise ValueError(f"{file} is missing: gpt2.read_folder reads a model without its tokenizer")
     try:
         tokenizer = from_tokenizer_json(json.loads(file.read_text(encoding="utf-8")))
-    except Exception as error:  # of any JSON whatever, as in checkpoint.read
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is not a tokenizer that minilm can be ({error})") from None
     if len(tokenizer.vocab) != config.vocab_size:
         raise ValueError(f"{file} has {len(tokenizer.vocab)} pieces and the model {config.vocab_size} rows")
@@ -114,16 +114,19 @@ def pre_tokenizer(level):
 
 def from_tokenizer_json(content):
     """The Tokenizer that a tokenizer.json describes. Raises ValueError unless it is one of minilm's."""
-    vocab = content["model"]["vocab"]
-    pieces = sorted(vocab, key=vocab.get)
-    level = "word" if content["decoder"] is None else "char"
-    if content["model"]["type"] == "BPE":
+    try:
+        vocab, bpe = content["model"]["vocab"], content["model"]["type"] == "BPE"
+        pieces = sorted(vocab, key=vocab.get)
+        level = "word" if content["decoder"] is None else "char"
+    except (TypeError, KeyError, AttributeError):  # of any JSON whatever
+        raise ValueError("it has no model with a vocabulary of pieces and their ids, or no decoder") from None
+    if bpe:
         level, of_piece = "byte", {piece: byte for byte, piece in byte_alphabet().items()}
         pieces = [of_piece.get(piece, piece) for piece in pieces]
     tokenizer = Tokenizer(level, tuple(pieces))
     for key, ours in tokenizer_json(tokenizer).items():
         # Length settings are the caller's; all else decides which ids a text gets.
-        if key not in ("version", "truncation", "padding") and content[key] != ours:
+        if key not in ("version", "truncation", "padding") and (key not in content or content[key] != ours):
             raise ValueError(f"its {key} is not that of minilm's {level} level")
     return tokenizer
 

@@ -16,7 +16,10 @@ def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, r
     the `top_k` most likely tokens only if given.
     Raises ValueError for no ids, a prompt that leaves no position, or senseless settings.
     """
-    ids = np.asarray(ids)
+    try:
+        ids = np.asarray(ids)
+    except ValueError:
+        raise ValueError("the prompt's ids are lists of different lengths: give one sequence") from None
     check_settings(ids, config, max_new_tokens, temperature, top_k, rng)
     cache = empty_cache(params, config)
     new, start = [], 0

@@ -98,23 +98,8 @@ def read_config(config_dict):
 
 def layout(config):
     """Yield (name, shape) of every tensor, in the order of model.init; the head as torch stores it."""
-    C = config.n_embd
-    yield "wte.weight", (config.vocab_size, C)
-    yield "wpe.weight", (config.n_positions, C)
-    linears = {
-        "attn.c_attn": (C, 3 * C),
-        "attn.c_proj": (C, C),
-        "mlp.c_fc": (C, 4 * C),
-        "mlp.c_proj": (4 * C, C),
-    }
-    for i in range(config.n_layer):
-        for layer in ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"):
-            shape = linears.get(layer, (C,))
-            yield f"h.{i}.{layer}.weight", shape
-            yield f"h.{i}.{layer}.bias", shape[-1:]
-    yield "ln_f.weight", (C,)
-    yield "ln_f.bias", (C,)
-    yield "lm_head.weight", (config.vocab_size, C)
+    for name, shape in tree.shapes(config):
+        yield name, shape[::-1] if name == "lm_head.weight" else shape
 
 
 def take(tensors, name, shape):
@@ -122,8 +107,8 @@ def take(tensors, name, shape):
     array = tensors.pop(name, None)
     if array is None:
         raise ValueError(f"tensor {name} is missing")
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+    if not isinstance(array, np.ndarray) or array.shape != shape:
+        raise ValueError(f"{name} has shape {getattr(array, 'shape', None)}, not {shape}")
     if array.dtype.kind != "f" or not np.isfinite(array).all():
         raise ValueError(f"{name} must hold finite floats, and holds {array.dtype} or others")
     return array

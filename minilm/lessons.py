@@ -9,6 +9,7 @@ Needs nbformat and nbclient, which come with jupyter.
 import copy
 import json
 import re
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -64,9 +65,14 @@ def run(notebook, folder):
 
 def read(path):
     """A notebook file. Raises ValueError if it is none."""
+    content = Path(path).read_bytes()
     try:
-        return nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it repairs is written anew
+            notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
+            nbformat.validate(notebook)
+        return notebook
+    except Exception as error:  # what nbformat raises on any JSON is no closed list
         raise ValueError(f"{path} is no notebook: {type(error).__name__}") from None
 
 

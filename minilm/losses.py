@@ -6,15 +6,18 @@ network is dnll = loss_mask / loss_mask.sum(), one weight for every target token
 
 import numpy as np
 
+LARGEST = np.float64(1e30)  # of a weight: in float32, too, their sum is a number
+
 
 def token_nll_forward(logits, targets):
     """Negative log-likelihood of every target token.
 
     nll[b, t] = -log softmax(logits[b, t])[targets[b, t]], in nats;
     logits (B, T, V), targets (B, T) integers in [0, V) -> nll (B, T). cache: probs, where
-    Raises ValueError for targets that are no token ids (-100 and -1 included: weigh them 0 instead).
+    Raises ValueError for targets of another shape, or that are no token ids (-100 and -1 included: weigh
+    them 0 instead).
     """
-    check_targets(targets, logits.shape[-1])
+    check_targets(targets, logits.shape)
     where = (..., *np.indices(targets.shape, sparse=True), targets)  # logits[b, t, targets[b, t]]
     shifted = logits - logits.real.max(axis=-1, keepdims=True)  # so that exp cannot overflow
     exp = np.exp(shifted)
@@ -43,6 +46,11 @@ def weighted_mean_forward(nll, loss_mask):
     check_loss_mask(loss_mask, nll.shape)
     weights = np.asarray(loss_mask, dtype=nll.real.dtype)
     total = weights.sum()
+    if total == 0:
+        raise ValueError(
+            "loss_mask is empty: no target has weight, the mean would be 0 / 0; check that every "
+            "batch keeps at least one response token after the shift and after truncation"
+        )
     return (weights * nll).sum(axis=(-2, -1)) / total, (weights, total)
 
 
@@ -61,14 +69,18 @@ def log_prob(nll, mask):
     <bos> stands before it; without one, the first prompt token is never predicted.
     Source: Xiao & Zhu 2025, Foundations of Large Language Models, arXiv 2501.09223, ch. 4.
     """
-    check_loss_mask(mask, nll.shape, may_be_empty=True)
+    check_loss_mask(mask, nll.shape)
     return -(np.asarray(mask, dtype=nll.real.dtype) * nll).sum(axis=-1)
 
 
-def check_targets(targets, vocab_size):
-    """Raise ValueError unless `targets` are integers in [0, vocab_size)."""
-    if not np.issubdtype(targets.dtype, np.integer):
-        raise ValueError(f"targets must be integers, not {targets.dtype}: cast token ids to int64")
+def check_targets(targets, shape):
+    """Raise ValueError unless `targets` are integers in [0, V), one for each row of logits (B, T, V)."""
+    if getattr(targets, "dtype", np.dtype(object)).kind not in "iu":
+        found = getattr(targets, "dtype", type(targets).__name__)
+        raise ValueError(f"targets must be integers, not {found}: cast token ids to an int64 array")
+    if targets.shape != shape[-3:-1]:  # before these, stacked copies of logits may have more axes
+        raise ValueError(f"targets have shape {targets.shape}, logits {shape}: give every row one target")
+    vocab_size = shape[-1]
     bad = (targets < 0) | (targets >= vocab_size)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -78,20 +90,17 @@ def check_targets(targets, vocab_size):
         )
 
 
-def check_loss_mask(loss_mask, shape, may_be_empty=False):
-    """Raise ValueError unless `loss_mask` is (B, T) like the targets, finite, >= 0 and not empty."""
-    loss_mask = np.asarray(loss_mask)
+def check_loss_mask(loss_mask, shape):
+    """Raise ValueError unless `loss_mask` is (B, T) like the targets, finite and >= 0."""
+    if getattr(loss_mask, "dtype", np.dtype(object)).kind not in "biuf":
+        found = getattr(loss_mask, "dtype", type(loss_mask).__name__)
+        raise ValueError(f"loss_mask must be an array of numbers, not {found}: np.array(mask, float)")
     if loss_mask.ndim != 2 or loss_mask.shape != shape[-2:]:
         hint = "give every target one weight, without broadcasting"
         if loss_mask.ndim == 2 and loss_mask.shape[1] == shape[-1] + 1:
             hint = "it has one column too many: shift it with the targets, mask[:, 1:]"
         raise ValueError(f"loss_mask has shape {loss_mask.shape}, nll {shape[-2:]}: {hint}")
-    bad = ~(np.isfinite(loss_mask) & (loss_mask >= 0))
+    bad = ~((loss_mask >= 0) & (loss_mask <= LARGEST))
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(f"loss_mask is {loss_mask[place]} at {place}: weights are finite and not negative")
-    if not may_be_empty and not loss_mask.any():
-        raise ValueError(
-            "loss_mask is empty: no target has weight, the mean would be 0 / 0; check that every "
-            "batch keeps at least one response token after the shift and after truncation"
-        )

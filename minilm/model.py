@@ -145,10 +145,9 @@ def causal_and_places(ids, documents=None):
     causal = np.tri(T, dtype=bool)
     if documents is None:
         return causal, np.arange(T)
-    if np.shape(documents) != ids.shape:
-        raise ValueError(
-            f"documents have shape {np.shape(documents)}, ids {ids.shape}: give every id its document"
-        )
+    if getattr(documents, "shape", None) != ids.shape:
+        found = getattr(documents, "shape", type(documents).__name__)
+        raise ValueError(f"documents have shape {found}, ids {ids.shape}: give every id its document")
     causal = causal & (documents[:, :, None] == documents[:, None, :])  # (B, T, T)
     return causal[:, None], np.arange(T) - causal.argmax(axis=-1)  # its first key is its start
 
@@ -193,22 +192,30 @@ def loss_and_grads(params, ids, targets, loss_mask, config, documents=None):
 
 def check_params(params, config):
     """Raise ValueError unless `params` has just the config's tensors, shapes and float numbers."""
-    expected = dict(tree.named(init(config, np.random.default_rng(0))))
-    found = dict(tree.named(params))
-    for name in [*expected, *found]:
-        if name not in found or name not in expected:
-            problem = "is missing" if name not in found else "belongs to no such model"
-            raise ValueError(f"tensor {name} {problem}")
+    found, expected = dict(tree.named(params)), {}
+    for name, shape in tree.shapes(config):
+        if name not in found:
+            raise ValueError(f"tensor {name} is missing")
+        expected[name] = shape
+    for name in found:
+        if name not in expected:
+            raise ValueError(f"tensor {name} belongs to no such model")
     if list(found) != list(expected):  # flat vectors of parameters and gradients must line up
         raise ValueError("the tensors stand in another order than those of model.init: sort them so")
-    for name in expected:
-        array = found[name]
-        if array.shape != expected[name].shape:
-            raise ValueError(f"{name} has shape {array.shape}, not {expected[name].shape}")
+    for name, shape in expected.items():
+        array, first = found[name], found["wte.weight"]
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{name} is {type(array).__name__}, not an array")
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, not {shape}")
         if array.dtype.kind not in "fc":
             raise ValueError(f"{name} holds {array.dtype}, which no gradient can change: use floats")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds a number that is not finite")
+        if array.dtype != first.dtype:  # one vector holds them all, and would have to convert some
+            raise ValueError(
+                f"{name} holds {array.dtype}, and wte.weight {first.dtype}: give all one precision"
+            )
 
 
 def check_ids(ids, config):
@@ -219,6 +226,8 @@ def check_ids(ids, config):
             f"ids must be an int64 (or int32) array of shape (B, T), not {found}: narrower types wrap, "
             "floats are no ids, and rows of different lengths must be padded first (data.collate)"
         )
+    if ids.size == 0:
+        raise ValueError(f"ids have shape {ids.shape}: there is no token to read")
     if ids.shape[1] > config.n_positions:
         raise ValueError(
             f"a sequence of {ids.shape[1]} tokens is longer than the model's {config.n_positions} "

@@ -62,6 +62,30 @@ def flat_view(tree):
     return vector, map_arrays(view, tree)
 
 
+def shapes(config):
+    """Yield (name, shape) of every tensor of a model, in the order of model.init, and make none.
+
+    One after the other: whatever sizes a file announces, who reads can stop at the first that is not there.
+    """
+    C = config.n_embd
+    yield "wte.weight", (config.vocab_size, C)
+    yield "wpe.weight", (config.n_positions, C)
+    linears = {
+        "attn.c_attn": (C, 3 * C),
+        "attn.c_proj": (C, C),
+        "mlp.c_fc": (C, 4 * C),
+        "mlp.c_proj": (4 * C, C),
+    }
+    for i in range(config.n_layer):
+        for layer in ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"):
+            shape = linears.get(layer, (C,))
+            yield f"h.{i}.{layer}.weight", shape
+            yield f"h.{i}.{layer}.bias", shape[-1:]
+    yield "ln_f.weight", (C,)
+    yield "ln_f.bias", (C,)
+    yield "lm_head.weight", (C, config.vocab_size)
+
+
 def count(tree):
     """Number of parameters."""
     return sum(array.size for _, array in named(tree))

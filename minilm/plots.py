@@ -124,6 +124,8 @@ def band(axes, x, numbers, style):
 def log_axis(axes):
     """A logarithmic y axis with few, plainly written ticks and some room around the data."""
     low, high = axes.dataLim.intervaly
+    if low <= 0:  # a prompt known by heart, to the last bit
+        return
     axes.set_yscale("log")
     axes.set_ylim(low * 0.75, high * 1.3)
     axes.set_yticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if low * 0.75 <= tick <= high * 1.3])

@@ -11,7 +11,7 @@ import math
 import os
 import signal
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +118,20 @@ def load(folder):
         raise ValueError(f"{path} holds a model, but no run to go on with: train anew in another folder")
     if not all(isinstance(loss, float) and math.isfinite(loss) for loss in found.run["recent"]):
         raise ValueError(f"{path} holds recent losses that are no finite numbers: restore a copy")
+    check_kept(path, found)
     return found
+
+
+def check_kept(path, found):
+    """Raise ValueError unless a run's terms are settings that can train, and those of its model."""
+    kept = found.run["terms"]
+    try:
+        train.Settings(**{field.name: kept[field.name] for field in fields(train.Settings)})
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{path} holds a run whose terms make no sense ({error}): restore a copy") from None
+    for name, value in {**asdict(found.config), "level": found.tokenizer.level}.items():
+        if kept.get(name) != value:
+            raise ValueError(f"{path} contradicts itself: its {name} is {value}, not its run's")
 
 
 def save(folder, state, task, fixed):
@@ -185,7 +198,9 @@ def read_history(folder):
     for number, text in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
             entry = json.loads(text)
-            whole = type(entry["step"]) is int and math.isfinite(sum(entry[key] or 0 for key in KEYS))
+            measured = [entry[key] for key in KEYS if key != "train_loss" or entry[key] is not None]
+            whole = type(entry["step"]) is int and all(is_measured(number) for number in measured)
+            whole = whole and entry["exact_match"] <= 1  # a share
         except (ValueError, TypeError, KeyError, RecursionError):
             whole = False
         if not whole:
@@ -195,6 +210,13 @@ def read_history(folder):
     if not entries:
         raise ValueError(f"{path} is empty: the run was stopped before its first evaluation")
     return entries
+
+
+def is_measured(value):
+    """Whether a value of JSON is a number as steps, losses and shares are: finite, and not negative."""
+    if type(value) is int:
+        return 0 <= value < 2**53  # beyond, it is not what a float would make of it
+    return type(value) is float and 0 <= value < 1e39  # float32 ends before, and so do its means
 
 
 @contextlib.contextmanager

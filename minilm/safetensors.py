@@ -70,7 +70,7 @@ def parse_header(text):
 
     def unique(pairs):
         if len(dict(pairs)) != len(pairs):
-            raise ValueError(f"a name stands twice among {', '.join(name for name, _ in pairs)[:80]}")
+            raise ValueError(f"a name stands twice among {', '.join(name for name, _ in pairs)!r:.80}")
         return dict(pairs)
 
     try:
@@ -80,6 +80,9 @@ def parse_header(text):
     if not isinstance(header, dict):
         raise ValueError(f"its header is {type(header).__name__}, not an object with one entry a tensor")
     header.pop("__metadata__", None)
+    odd = next((name for name in header if not name.isprintable()), None)
+    if odd is not None:
+        raise ValueError(f"the tensor name {odd!r:.80} holds what cannot be printed")
     return header
 
 
@@ -91,14 +94,14 @@ def check_entry(name, entry):
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(
-            f"tensor {name} needs just dtype, shape and data_offsets in the header, not {entry!r}"
+            f"tensor {name} needs just dtype, shape and data_offsets in the header, not {entry!r:.80}"
         )
     if entry["dtype"] not in list(DTYPES):
-        raise ValueError(f"tensor {name} has dtype {entry['dtype']!r}, not one of {', '.join(DTYPES)}")
+        raise ValueError(f"tensor {name} has dtype {entry['dtype']!r:.80}, not one of {', '.join(DTYPES)}")
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not whole(shape) or not whole(offsets) or len(offsets) != 2:
         raise ValueError(
-            f"tensor {name} has shape {shape!r} and offsets {offsets!r}: whole numbers are needed"
+            f"tensor {name} has shape {shape!r:.80} and offsets {offsets!r:.80}: whole numbers are needed"
         )
     size = math.prod(shape) * np.dtype(DTYPES[entry["dtype"]]).itemsize
     if offsets[1] - offsets[0] != size:

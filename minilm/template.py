@@ -27,6 +27,8 @@ class Piece(NamedTuple):
 
 def example_pieces(example, words, eos):
     """prompt response <eos>: message 0 and message 1."""
+    if not isinstance(example, tuple | list) or len(example) != 2:
+        raise ValueError(f"{example!r:.80} is no example: give data.Example(prompt, response)")
     for name, text in zip(("prompt", "response"), example, strict=True):
         if not text:
             raise ValueError(f"the {name} is empty: an example needs both a prompt and a response")
@@ -84,11 +86,15 @@ def prompt_text(prompt, level):
 def prompt_ids(prompt, words):
     """What stands before an answer: <bos> and a text, or <bos>, messages and <assistant>.
 
-    `prompt` is a string, or the chat.Messages so far. Returns ids (n,).
+    `prompt` is a string, or the chat.Messages so far. Returns ids (n,). Raises ValueError for others.
     """
     if isinstance(prompt, str):
         return np.concatenate([[BOS_ID], words.encode(prompt)])
+    if not isinstance(prompt, tuple | list) or not all(isinstance(m, chat.Message) for m in prompt):
+        raise ValueError(f"the prompt is {prompt!r:.80}: it must be a text or a list of chat.Messages")
     parts = [[BOS_ID]]
     for message in prompt:
+        if message.role not in chat.ROLES:
+            raise ValueError(f"the role is {message.role!r:.80}: it must be one of {', '.join(chat.ROLES)}")
         parts += [[words.marker(message.role)], words.encode(message.content)]
     return np.concatenate([*parts, [words.marker("assistant")]])

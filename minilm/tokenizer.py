@@ -5,6 +5,7 @@ has four role markers after them. None of these can be written in text: only dat
 into a sequence.
 """
 
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ class Tokenizer:
 
     decode(encode(text)) == text for what the level covers: at word level known words between
     single spaces, at character level known characters, at byte level every text.
-    Raises ValueError for an unknown level or a vocabulary that does not begin with SPECIALS.
+    Raises ValueError for an unknown level, a vocabulary that does not begin with SPECIALS, or one whose
+    other pieces are not the level's: texts, or at byte level all 256 bytes.
     """
 
     level: str
@@ -30,11 +32,17 @@ class Tokenizer:
     def __post_init__(self):
         if self.level not in LEVELS:
             raise ValueError(f"level {self.level!r} is not one of {', '.join(LEVELS)}")
+        if not isinstance(self.vocab, tuple) or not all(isinstance(p, str | int) for p in self.vocab):
+            raise ValueError("a vocabulary is a tuple of pieces: strings, or whole numbers for bytes")
         if self.vocab[:3] != SPECIALS or len(set(self.vocab)) != len(self.vocab):
             raise ValueError(f"a vocabulary begins with {SPECIALS} and names no piece twice")
         n_special = 7 if self.vocab[3:7] == MARKERS else 3  # sorted pieces never look like MARKERS
+        rest = self.vocab[n_special:]
+        if rest != tuple(range(256)) if self.level == "byte" else not all(isinstance(p, str) for p in rest):
+            raise ValueError(f"the vocabulary's pieces are not those of the {self.level} level")
+        utf8("".join(piece for piece in rest if isinstance(piece, str)))
         object.__setattr__(self, "n_special", n_special)
-        pieces = enumerate(self.vocab[n_special:], start=n_special)
+        pieces = enumerate(rest, start=n_special)
         object.__setattr__(self, "ids", {piece: i for i, piece in pieces})
 
     @property
@@ -66,8 +74,10 @@ class Tokenizer:
     def decode(self, ids):
         """Ids -> text; special tokens show by name, bytes that are no UTF-8 as U+FFFD.
 
-        Raises ValueError for an id outside the vocabulary.
+        Raises ValueError for an id outside the vocabulary, and for what is no sequence of ids.
         """
+        if np.ndim(ids) != 1 if isinstance(ids, np.ndarray) else not hasattr(ids, "__iter__"):
+            raise ValueError(f"cannot decode {type(ids).__name__}: give one sequence of token ids")
         pieces = [self.piece(i) for i in ids]
         if self.level == "word":
             return " ".join(pieces)
@@ -78,6 +88,8 @@ class Tokenizer:
 
     def piece(self, token_id):
         """The vocabulary entry of one id. Raises ValueError for an id outside the vocabulary."""
+        if not isinstance(token_id, numbers.Integral):
+            raise ValueError(f"an id is {type(token_id).__name__}: ids are whole numbers")
         if not 0 <= token_id < len(self.vocab):
             raise ValueError(f"id {token_id} is outside the vocabulary of {len(self.vocab)}")
         return self.vocab[token_id]
@@ -112,7 +124,9 @@ def build(level, texts=(), markers=False):
 
 
 def split(text, level):
-    """The pieces of a text at word or character level."""
+    """The pieces of a text at word or character level. Raises ValueError for what is no text."""
+    if not isinstance(text, str):
+        raise ValueError(f"cannot split {type(text).__name__}: text must be a string")
     return (text.split(" ") if text else []) if level == "word" else list(text)
 
 

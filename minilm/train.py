@@ -5,7 +5,7 @@ full run's is mostly the prompt's. So `evaluate` always reports both parts, whic
 """
 
 import itertools
-import math
+import numbers
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +36,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self):
+        for name in ("steps", "batch_size", "eval_every", "warmup", "seed"):
+            if not isinstance(getattr(self, name), numbers.Integral) or getattr(self, name) >= 2**63:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r:.80}: it must be a whole number below 2**63"
+                )
         for name in ("steps", "batch_size", "eval_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 or more")
@@ -43,8 +48,10 @@ class Settings:
             raise ValueError(f"seed is {self.seed}: it must not be negative")
         for name in ("lr", "clip"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}: it must be a finite number above 0")
+            if name == "clip" and value is None:
+                continue
+            if not isinstance(value, float | numbers.Integral) or not 0 < value < 1e308:
+                raise ValueError(f"{name} is {value!r:.80}: it must be a finite number above 0")
         if not 0 <= self.warmup <= self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
         for name, known in (("schedule", ("linear", "cosine")), ("optimizer", ("adamw", "sgd"))):

@@ -1,34 +1,45 @@
 """Every bad input ends in one clear sentence: what, where, what to do.
 
-Numbers are those of the project's list of bad inputs. Some are no errors here by design: 30
-(repeated ids add up, test_layers), 26 (softmax cannot overflow, test_losses), 39 (a kill during a
-save, test_checkpoint), 40 (the file name is kept, test_checkpoint), 19 (prompt and response are
-tokenised apart, so the prompt's tokens always begin those of both).
+The numbers in the test ids are those of the project's list of bad inputs, 1 to 45. They stand here
+(functions), in test_bad_files (rows and checkpoints), test_bad_commands (the command line) and
+test_bad_pipelines (diagnosis). Some are no errors by design, or are told of by no exception; these
+are tested elsewhere:
+
+    26  softmax cannot overflow: test_losses
+    30  repeated ids add up: test_layers
+    31, 32, 33  a learner's function: test_exercises
+    34  zeros against zeros: test_gradcheck, and test_exercises for a learner's zeros
+    39  a kill or a full disk during a save: test_checkpoint, test_runs_end
+    40  a file's name is kept as it was given: test_checkpoint
+    42  arrays that are not C-contiguous are written right: test_safetensors
+    45  a narrow console shows escapes: test_cli
 """
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import test_bad_commands
+import test_bad_files
+import test_bad_pipelines
+from bad_inputs import refused
 
 from minilm import (
     accumulation,
     chat,
     checkpoint,
     data,
-    diagnose,
     generate,
-    jsonl,
     losses,
     masks,
     model,
     packing,
+    template,
     tokenizer,
     train,
 )
 from minilm import params as tree
-from minilm.__main__ import main
-from minilm.diagnose import audit, game, prepared
 
 WORDS = tokenizer.build("char", ["abcdef?\n"])
 CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
@@ -70,29 +81,8 @@ def integer_parameters():
     return train_with(tree.map_arrays(lambda a: a.astype(int), PARAMS))
 
 
-PAIRS = [("ab", "cd"), ("abc", "ef?")]
-MAKE, STEP, ENCODE = diagnose.own(WORDS, PARAMS, CONFIG)
-
-
-def diagnosed(make=MAKE, step=STEP, examples=PAIRS, encode=ENCODE):
-    return lambda: diagnose.pipeline(make, step, examples, encode)
-
-
-def given(*changes):
-    """A make_batch that returns its arrays changed, one function each."""
-    return lambda examples: [f(a) for f, a in zip(changes, MAKE(examples), strict=False)]
-
-
-def same(array):
-    return array
-
-
-def raising(*batch):
-    raise KeyError("input_ids")
-
-
-def arrays(*args):
-    return lambda: list(prepared.from_arrays(*args))
+def by_hand(tokens, roles=(0, 3)):
+    return data.Row(np.array(tokens), np.array(roles))
 
 
 CALLS = {
@@ -208,274 +198,89 @@ CALLS = {
     "temperature": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, -1.0), "temperature is -1.0"),
     "top_k": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, 1.0, 0), "top_k must be 1 or more"),
     "no rng": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, 1.0), "drawing tokens needs rng"),
-    "diagnose one example": (diagnosed(examples=PAIRS[:1]), "1 examples were given: give two or more"),
-    "diagnose no pairs": (diagnosed(examples=["ab", 3]), "the example 'ab' is no .prompt, response. pair"),
-    "diagnose other pairs": (diagnosed(examples=[("a", "b", "c")] * 2), "is no .prompt, response. pair"),
-    "diagnose empty answer": (
-        diagnosed(examples=[("ab", "")] * 2),
-        "has no response, or a part without tokens",
-    ),
-    "diagnose unknown text": (diagnosed(examples=[("ab", "X")] * 2), "that `encode` turns into ids: .*'X'"),
-    "diagnose make raises": (diagnosed(raising), "make_batch failed on 2 examples: KeyError: 'input_ids'"),
-    "diagnose make returns None": (
-        diagnosed(lambda examples: None),
-        "make_batch failed on 2 examples: TypeError",
-    ),
-    "diagnose ragged": (
-        diagnosed(lambda examples: ([[1], [1, 2]], [[1], [1, 2]], [[1], [1, 2]])),
-        "make_batch failed .* rectangular arrays",
-    ),
-    "diagnose float ids": (
-        diagnosed(given(lambda a: a * 1.0, same, same)),
-        "returned ids of shape .*, float64",
-    ),
-    "diagnose 1-D ids": (diagnosed(given(lambda a: a[0], same, same)), r"returned ids of shape \(7,\)"),
-    "diagnose other shapes": (diagnosed(given(same, lambda a: a[:, 1:], same)), "returned targets of shape"),
-    "diagnose text mask": (diagnosed(given(same, same, lambda a: a.astype(str))), "returned mask of shape"),
-    "diagnose nan mask": (
-        diagnosed(given(same, same, lambda a: a * np.nan)),
-        "negative or non-finite weights",
-    ),
-    "diagnose short rows": (diagnosed(given(*[lambda a: a[:, :2]] * 3)), "the rows have 2 targets"),
-    "diagnose other tokens": (
-        diagnosed(encode=lambda text: [9] * len(text)),
-        "example 1 is not in the batch",
-    ),
-    "diagnose step raises": (diagnosed(step=raising), "the step function raised KeyError: 'input_ids'"),
-    "diagnose step None": (diagnosed(step=lambda *b: None), "returned None as loss: return one number"),
-    "diagnose step array": (diagnosed(step=lambda *b: np.ones(3)), r"returned shape \(3,\) as loss"),
-    "diagnose step text": (diagnosed(step=lambda *b: "low"), "returned 'low' as loss"),
-    "diagnose loss nan": (
-        diagnosed(step=lambda *b: np.nan),
-        "the step's loss is nan on a batch with 7 weights",
-    ),
-    "diagnose dlogits": (
-        diagnosed(step=lambda *b: (1.0, np.ones((2, 3)))),
-        r"dlogits of shape \(2, 3\), float64",
-    ),
-    "diagnose dropout": (
-        diagnosed(step=lambda *b, calls=[]: calls.append(1) or len(calls)),
-        "another loss at a second call: switch dropout off",
-    ),
-    "prepared float ids": (arrays(IDS * 1.0, IDS), "ids holds float64: it must hold integers"),
-    "prepared object ids": (arrays(np.array([[1], None], object), IDS), "ids holds object"),
-    "prepared 1-D": (arrays(IDS[0], IDS[0]), r"ids has shape \(3,\)"),
-    "prepared empty": (arrays(IDS[:0], IDS[:0]), r"ids has shape \(0, 3\)"),
-    "prepared other shapes": (arrays(IDS, IDS[:2]), r"labels has shape \(2, 3\)"),
-    "prepared mask": (arrays(IDS, IDS, np.ones(3)), r"mask is float64 of shape \(3,\)"),
-    "prepared nan mask": (arrays(IDS, IDS, NLL * np.nan), "a negative weight, or one that is not finite"),
-    "prepared label -1": (arrays(IDS, IDS - 1), "an id is negative, or a label that is not -100"),
-    "prepared labels elsewhere": (arrays(IDS, IDS + 5), r"labels\[0, 0\] is 5, but ids\[0, 0\] is 0"),
-    "prepared nothing": (lambda: audit.audit(iter([])), "there are no rows: the data set is empty"),
-    "prepared vocabulary": (
-        lambda: audit.audit(prepared.from_arrays(IDS + 9, IDS + 9), vocab_size=9),
-        "row 0 .from 0.: id 9 is outside the vocabulary of 9",
-    ),
-    "game no such case": (lambda: game.case("Z"), "there is no case 'Z': there are A, B, C"),
     "no checkpoint": (lambda: checkpoint.load("nowhere.npz"), "nowhere.npz is no file"),
+    "3 float ids in a row": (
+        lambda: data.collate([by_hand([3.0, 4.0])]),
+        "row 0: tokens must be integers, an array as long",
+    ),
+    "8 tokens in two axes": (lambda: data.collate([by_hand([[3, 4]], [[0, 3]])]), "row 0 has 2 axes"),
+    "5 a role out of range": (lambda: data.collate([by_hand([3, 4], [0, 99])]), "row 0: at 1, roles holds"),
+    "8 roles of another length": (
+        lambda: data.collate([by_hand([3, 4], [3])]),
+        r"roles must be integers, an array as long as tokens, not int64 \(1,\)",
+    ),
+    "10 NaN in a row's weights": (
+        lambda: data.collate([by_hand([3, 4])._replace(weights=np.array([1, np.nan]))]),
+        "row 0: at 1, weights holds what is .* no finite number",
+    ),
+    "10 weights that vanish in float32": (
+        lambda: losses.weighted_mean_forward(np.ones((1, 2), np.float32), np.full((1, 2), 1e-300)),
+        "loss_mask is empty",
+    ),
+    "10 a weight without end": (
+        lambda: mean([[1, 1, 1e300], [1, 1, 1], [1, 1, 1]]),
+        r"loss_mask is 1e\+300 at \(0, 2\)",
+    ),
+    "10 a list for a mask": (
+        lambda: losses.weighted_mean_forward(NLL, [[1]]),
+        "must be an array of numbers, not list",
+    ),
+    "10 prompt weight as text": (lambda: data.loss_mask(IDS, "1"), "prompt_weight is '1'"),
+    "5 targets of another shape": (
+        lambda: losses.token_nll_forward(np.zeros((1, 2, 7)), np.array([[1]])),
+        r"targets have shape \(1, 1\), logits \(1, 2, 7\)",
+    ),
+    "13 no tokens": (lambda: forward(IDS[:, :0]), r"ids have shape \(3, 0\): there is no token to read"),
+    "15 no list": (lambda: data.encode_all(3, WORDS), "the data set is empty, or no list"),
+    "16 no example": (lambda: data.encode_all([("a", "b", "c")], WORDS), "is no example: give data.Example"),
+    "17 a cut in halves": (
+        lambda: data.encode_all([data.Example("a", "b")], WORDS, 4.5),
+        "max_tokens is 4.5",
+    ),
+    "18 no words": (lambda: tokenizer.build("word", [3]), "cannot split int: text must be a string"),
+    "23 no message": (
+        lambda: data.encode_all([chat.Conversation(("hi",))], CHAT_WORDS),
+        r"messages\[0\]: it is 'hi', not a chat.Message",
+    ),
+    "23 no messages": (lambda: data.encode_all([chat.Conversation(3)], CHAT_WORDS), "the messages are 3"),
+    "23 no prompt": (
+        lambda: template.prompt_ids(["hi"], CHAT_WORDS),
+        "must be a text or a list of chat.Messages",
+    ),
+    "23 a role of a prompt": (
+        lambda: template.prompt_ids([chat.Message("bot", "a")], CHAT_WORDS),
+        "the role is 'bot'",
+    ),
+    "24 steps as text": (lambda: train.Settings(steps="9"), "steps is '9': it must be a whole number"),
+    "24 half a step": (
+        lambda: train.Settings(eval_every=2.5),
+        "eval_every is 2.5: it must be a whole number",
+    ),
+    "24 lr without end": (lambda: train.Settings(lr=10**400), "lr is 1000.*: it must be a finite number"),
+    "29 two precisions": (
+        lambda: train_with(tree.replace(PARAMS, "ln_f.bias", np.zeros(4))),
+        "ln_f.bias holds float64, and wte.weight float32: give all one precision",
+    ),
+    "37 no array": (
+        lambda: model.check_params(tree.replace(PARAMS, "ln_f.bias", [0.0] * 4), CONFIG),
+        "ln_f.bias is list, not an array",
+    ),
 }
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", CALLS)
 def test_call_says_what_is_wrong(name):
-    call, message = CALLS[name]
-    with pytest.raises(ValueError, match=message) as caught:
-        call()
-    assert "\n" not in str(caught.value)
+    refused(*CALLS[name])
 
 
-GOOD = '{"prompt": "ab?", "completion": "cd"}\n{"prompt": "f?", "completion": "e"}\n'
-
-
-def chat_row(message):
-    """A conversation whose second message is this."""
-    return b'{"messages": [{"role": "user", "content": "a"}, ' + message + b"]}"
-
-
-FILES = {
-    "15 empty file": (b"", "the data set is empty"),
-    "15 blank lines": (b"\n \r\n", "the data set is empty"),
-    "16 empty completion": (b'{"prompt": "a", "completion": ""}', "line 1: the field 'completion' is ''"),
-    "20 bad line": (GOOD.encode() + b'{"prompt": "a"', "line 3: not JSON, .* at column 15"),
-    "20 an array": (b'["a", "b"]', "line 1: the row is list, not an object"),
-    "20 deep nesting": (b"[" * 200_000, "line 1: brackets nested too deep"),
-    "20 huge number": (b'{"a": ' + b"9" * 5000 + b"}", "line 1: a number with thousands of digits"),
-    "20 not UTF-8": (b'{"prompt": "\xff"}', "line 1: not UTF-8, byte 0xff at column 13"),
-    "21 duplicate key": (b'{"prompt": "a", "prompt": "b"}', "line 1: the key 'prompt' stands twice"),
-    "21 NaN": (b'{"prompt": NaN, "completion": "a"}', "line 1: NaN is not JSON"),
-    "22 mark on a later line": (b"\n\xef\xbb\xbf{}", "line 2: "),
-    "23 missing field": (b'{"prompt": "a"}', "line 1: the field 'completion' is missing"),
-    "23 number": (
-        b'{"prompt": 4, "completion": "a"}',
-        "line 1: the field 'prompt' is 4: it must be a string",
-    ),
-    "16 an answer without text": (
-        chat_row(b'{"role": "assistant", "content": ""}'),
-        "assistant says nothing",
-    ),
-    "16 no answer": (b'{"messages": [{"role": "user", "content": "a"}]}', "line 1: no message is the assist"),
-    "16 no messages": (b'{"messages": []}', "line 1: the field 'messages' must be a list"),
-    "20 not on one line": (b'{\n"prompt": "a",\n"completion": "b"}', "line 1: not JSON"),
-    "20 too long": (b" " * 2**24 + b"{}", "line 1: longer than 16777216 bytes"),
-    "20 messages as text": (b'{"messages": "hi"}', "line 1: the field 'messages' must be a list"),
-    "20 a text for a message": (chat_row(b'"hi"'), r"line 1: messages\[1\] is str, not an object"),
-    "20 both forms": (b'{"prompt": "a", "messages": []}', 'line 1: the row has both "messages" and'),
-    "21 duplicate key within": (chat_row(b'{"role": "user", "role": "tool"}'), "the key 'role' stands twice"),
-    "21 NaN for a weight": (chat_row(b'{"role": "tool", "content": "", "weight": NaN}'), "NaN is not JSON"),
-    "23 unknown role": (
-        chat_row(b'{"role": "human", "content": "a"}'),
-        r"messages\[1\]: the role is 'human'",
-    ),
-    "23 no role": (chat_row(b'{"content": "a"}'), r"line 1: messages\[1\]: the field 'role' is missing"),
-    "23 no content": (chat_row(b'{"role": "user"}'), r"messages\[1\]: the field 'content' is missing"),
-    "23 null content": (chat_row(b'{"role": "user", "content": null}'), "the content is None: it must be"),
-    "23 content in parts": (
-        chat_row(b'{"role": "user", "content": [{}]}'),
-        r"the content is \[\{\}\]: it must",
-    ),
-    "23 weight 2": (chat_row(b'{"role": "tool", "content": "", "weight": 2}'), "the weight is 2: it must be"),
-    "23 weight true": (chat_row(b'{"role": "tool", "content": "", "weight": true}'), "the weight is True"),
-    "23 huge weight": (chat_row(b'{"role": "tool", "content": "", "weight": 1e999}'), "the weight is inf"),
-    "23 a tool call": (
-        chat_row(b'{"role": "assistant", "content": null, "tool_calls": [{}]}'),
-        r"messages\[1\] holds a tool call",
-    ),
-    "23 lone surrogate in a message": (
-        chat_row(b'{"role": "tool", "content": "\\ud800"}'),
-        r"line 1: messages\[1\]: .*lone surrogate",
-    ),
-    "23 lone surrogate": (b'{"prompt": "\\ud800", "completion": "a"}', "line 1: .*lone surrogate"),
-}
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_file_names_its_line(name, tmp_path, capsys):
-    content, message = FILES[name]
-    path = tmp_path / "rows.jsonl"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"rows.jsonl.*{message}"):
-        jsonl.read(path)
-    fails(["--data", str(path), "--out", str(tmp_path / "out")], capsys, message)
-    fails(["mask", "--data", str(path), "--html", str(tmp_path / "out")], capsys, message)
-    assert not (tmp_path / "out").exists()
-
-
-def fails(argv, capsys, message):
-    """The command ends with code 2 and one line on stderr that matches; stdout stays empty."""
-    try:
-        code = main([str(a) for a in argv])
-    except SystemExit as error:  # argparse: usage, then the sentence
-        code = error.code
-    out, err = capsys.readouterr()
-    assert code == 2 and out == ""
-    assert "Traceback" not in err
-    assert re.search(message, err.strip().split("\n")[-1]), err
-
-
-COMMANDS = {
-    "23 no such file": ("--data nowhere.jsonl", "nowhere.jsonl: No such file"),
-    "23 a folder": ("--data {dir}", "Is a directory|Permission denied"),
-    "23 too few prompts": ("--data {one}", "a single prompt"),
-    "24 steps 0": ("--steps 0", "steps is 0: it must be 1 or more"),
-    "24 steps -5": ("--steps -5", "steps is -5"),
-    "24 steps text": ("--steps many", "argument --steps: invalid int value: 'many'"),
-    "24 seeds 0": ("--seeds 0", "--seeds and --workers must be 1 or more"),
-    "24 lr nan": ("train --data {good} --out {dir}/new --lr nan", "lr is nan"),
-    "24 lr inf": ("train --data {good} --out {dir}/new --lr inf", "lr is inf"),
-    "24 lr -1": ("train --data {good} --out {dir}/new --lr -1", "lr is -1.0"),
-    "24 weight 2": ("train --data {good} --out {dir}/new --prompt-weight 2", "prompt_weight is 2.0"),
-    "24 weight nan": ("mask a b --prompt-weight nan", "prompt_weight is nan"),
-    "24 seed -1": ("train --data {good} --out {dir}/new --seed -1", "argument --seed: invalid seed value"),
-    "25 abbreviated flag": ("--ste 3", "unknown flag --ste: flags are written out in full"),
-    "25 abbreviated with =": ("train --data {good} --out {dir}/new --prompt-w=1", "unknown flag --prompt-w"),
-    "25 unknown command": ("tarin", "invalid choice: 'tarin'"),
-    "16 empty answer": ("mask a <EMPTY>", "the response is empty"),
-    "17 rows cut": ("--data {good} --max-tokens 3", "row 0: cut to 3 tokens it keeps no response token"),
-    "17 a late row": (
-        "--data {late} --max-tokens 9",
-        "row 17: cut to 9 tokens it keeps no response token",
-    ),
-    "12 a row too long": ("--data {long}", "row 3 .from 0. has 3004 tokens, more than the 1024"),
-    "25 a flag of another command": ("--seed 3", "unknown flag --seed: flags"),
-    "25 level without data": ("--level byte", "--level and --max-tokens are about your own rows"),
-    "25 data for mask": ("--data {good} mask a b", "--data stands before a command"),
-    "16 nothing to mask": ("mask a", "give a PROMPT and a RESPONSE, or rows with --data"),
-    "25 row without data": ("mask a b --row 1", "are about a file: give them with --data"),
-    "25 prompt with data": ("mask a b --data {good}", "give either a PROMPT and a RESPONSE or --data"),
-    "25 unknown policy": ("mask --data {good} --policy none", "argument --policy: invalid choice: 'none'"),
-    "15 no such row": ("mask --data {good} --row 99", "there is no row 99: .*good.jsonl holds 18, counted"),
-    "15 row -1": ("mask --data {good} --row -1", "--row is -1: it must be 0 or more"),
-    "17 senseless cut": ("mask --data {good} --max-tokens 1", "--max-tokens is 1: it must be 2 or more"),
-    "18 two spaces": ("mask --data {spaces} --level word", "spaces.jsonl, line 2: unknown word"),
-    "24 weight of the preview": ("mask --data {good} --prompt-weight 2", "^minilm: prompt_weight is 2.0"),
-    "43 a folder for a page": (
-        "mask --data {good} --html {dir}",
-        "is a folder: give --html the name of a file",
-    ),
-    "17 all weights 0": ("--data {unweighted}", "row 1: its answers all have weight 0"),
-    "35 no checkpoint": ("generate {dir} a", "model.npz is no file"),
-    "35 text for a checkpoint": ("generate {text} a", "is not a whole minilm checkpoint"),
-    "35 text to resume": ("train --data {good} --out {text} --resume", "is not a whole minilm checkpoint"),
-    "35 text to plot": ("plot {text}", "is not a whole minilm checkpoint"),
-    "41 no run to resume": ("train --data {good} --out {dir}/new --resume", "holds no run: there is no"),
-    "41 no run to plot": ("plot {dir}", "holds no run: there is no"),
-    "41 no second run": ("train --data {good} --out {text}", r"already holds a run .model.npz.: go on"),
-    "43 no folder can be made": ("--quick --out {good}/figures", "Not a directory|File exists"),
-    "43 a file for a folder": ("train --data {good} --out {good}", "File exists"),
-    "diagnose nothing": ("diagnose", "give either an .npz file, or --data and a JSONL file"),
-    "diagnose both": ("diagnose a.npz --data {good}", "give either an .npz file, or --data"),
-    "diagnose no file": ("diagnose nowhere.npz", "nowhere.npz: No such file"),
-    "diagnose no arrays": ("diagnose {good}", "rows padded to one length, labels with -100"),
-    "diagnose pickled": ("diagnose {dir}/objects.npz", "is no whole .npz file of plain arrays"),
-    "diagnose other names": ("diagnose {dir}/names.npz", "holds a, b: it needs ids, and labels or mask"),
-    "diagnose vocabulary": ("diagnose {dir}/right.npz --vocab-size 3", "id 3 is outside the vocabulary of 3"),
-    "diagnose no rows": ("diagnose --data {none}", "none.jsonl holds no rows: the data set is empty"),
-    "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),
-    "diagnose id lists": ("diagnose --data {lists}", "lists.jsonl, line 2: it needs equally long lists"),
-    "diagnose id text": ("diagnose --data {texts}", "texts.jsonl, line 1: ids holds"),
-    "quiz seed": ("quiz --seed -1", "argument --seed: invalid seed value"),
-    "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
-}
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    rows = [f'{{"prompt": "q{i}?", "completion": "a"}}\n' for i in range(20)]
-    late = [*rows[:17], rows[17].replace("q17?", "longer prompt"), *rows[18:]]
-    long = [*rows[:3], rows[3].replace('"a"', f'"{"a" * 2998}"'), *rows[4:]]
-    files = {"good": GOOD * 9, "one": '{"prompt": "a", "completion": "b"}\n' * 3}
-    files |= {"late": "".join(late), "long": "".join(long)}
-    files["spaces"] = GOOD.replace("f?", "f  ?")
-    answer = (
-        '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]}'
-    )
-    files["unweighted"] = GOOD[: GOOD.index("\n") + 1] + answer
-    files |= {"none": "\n", "other": '{"text": "a"}\n', "texts": '{"input_ids": ["a"], "labels": ["b"]}\n'}
-    files["lists"] = '{"input_ids": [1, 2], "labels": [1, 2]}\n{"input_ids": [1, 2], "labels": [1]}\n'
-    ids = np.arange(8).reshape(2, 4)
-    np.savez(tmp_path / "right.npz", ids=ids, labels=ids)
-    np.savez(tmp_path / "names.npz", a=ids, b=ids)
-    np.savez(tmp_path / "objects.npz", ids=np.array([[1], [1, 2]], object), labels=ids)
-    for stem, text in files.items():
-        (tmp_path / f"{stem}.jsonl").write_text(text, encoding="utf-8")
-    (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "model.npz").write_text("not a model", encoding="utf-8")
-    places = {stem: tmp_path / f"{stem}.jsonl" for stem in files}
-    before = sorted(tmp_path.rglob("*"))
-    line, message = COMMANDS[name]
-    words = line.format(dir=tmp_path, text=tmp_path / "text", **places).split()
-    fails(["" if word == "<EMPTY>" else word for word in words], capsys, message)
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_diverging_train_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path, capsys):
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text(GOOD, encoding="utf-8")
-    argv = ["train", "--data", str(rows), "--out", str(tmp_path / "run"), "--steps", "40"]
-    assert main([*argv, "--lr", "1e30"]) == 2  # test_runs_end has the case of a later step
-    _, err = capsys.readouterr()
-    assert "step 2: the" in err and err.count("\n") == 1
-    assert "model.npz keeps the state of step 0" in err
-    checkpoint.load(tmp_path / "run" / "model.npz")
+def test_every_number_of_the_list_is_here_or_said_to_be_elsewhere():
+    files, commands, pipelines = test_bad_files, test_bad_commands, test_bad_pipelines
+    tables = (CALLS, files.FILES, files.CHECKPOINTS, commands.COMMANDS, pipelines.CALLS)
+    here = {int(name.split()[0]) for table in tables for name in table if name[0].isdigit()}
+    elsewhere = set()
+    for numbers, where in re.findall(r"^    ([\d, ]+)  (.*)$", __doc__, re.MULTILINE):
+        elsewhere |= {int(number) for number in numbers.split(",")}
+        named = re.findall(r"test_\w+", where)
+        assert named and all(Path(__file__).with_name(f"{name}.py").exists() for name in named)
+    assert here | elsewhere == set(range(1, 46)) and not here & elsewhere

@@ -171,6 +171,8 @@ HISTORIES = {
     "a list": (b"[1]\n", "line 1: no object"),
     "a number is text": (b'{"step": 0, "train_loss": "1", ', "line 1: no object"),
     "NaN": (b'{"step": 0, "train_loss": NaN, ', "line 1: no object"),
+    "a number with 400 digits": (b'{"step": 0, "train_loss": 1' + b"0" * 399 + b", ", "line 1: no object"),
+    "a negative loss": (b'{"step": 0, "train_loss": -1, ', "line 1: no object"),
     "step 0.5": (b'{"step": 0.5, "train_loss": null, ', "line 1: no object"),
     "not UTF-8": (b"\xff\n", "line 1: no object"),
     "nested": (b"[" * 100_000 + b"\n", "line 1: no object"),

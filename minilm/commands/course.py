@@ -50,6 +50,8 @@ def diagnose(options):
 
 def from_text(options):
     """Rows of text in minilm's own encoding, and their tokenizer."""
+    if options.max_tokens is not None and options.max_tokens < 2:
+        raise DiagnoseError(f"--max-tokens is {options.max_tokens}: it must be 2 or more")
     examples = jsonl.read(options.data)
     words = template.fit_tokenizer(examples, options.level or "char")
     examples = (template.fit(example, words) for example in examples)

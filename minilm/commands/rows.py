@@ -66,7 +66,8 @@ def add_train(command):
 def train(options):
     """Train one model on a JSONL file in a run's folder, or go on with it; Ctrl-C saves and stops."""
     begun = runs.load(options.out) if options.resume else None
-    chosen = {**TRAIN_DEFAULTS, **(begun.run["options"] if begun else {})}  # flags left out
+    kept = {**begun.run["options"], **begun.run["terms"]} if begun else {}
+    chosen = {name: kept.get(name, value) for name, value in TRAIN_DEFAULTS.items()}  # flags left out
     chosen |= {name: getattr(options, name) for name in chosen if getattr(options, name, None) is not None}
     level, steps, cut = (chosen[name] for name in ("level", "steps", "max_tokens"))
     task = experiments.jsonl_task(options.data, level, steps, cut, lr=chosen["lr"])

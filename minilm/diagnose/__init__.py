@@ -34,7 +34,8 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
 
     Raises DiagnoseError (a ValueError) where the pipeline cannot be run or understood.
     """
-    examples = list(examples)
+    examples = list(examples) if np.iterable(examples) else []
+    data.loss_mask(np.zeros((1, 1), int), prompt_weight)  # checks the weight
     if len(examples) < 2:
         raise DiagnoseError(f"{len(examples)} examples were given: give two or more, of different lengths")
     parts = [locate.parts_of(example, encode, prompt_weight) for example in examples]
@@ -53,7 +54,8 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
     loss, dlogits = call(ids, targets, mask)
     if not np.isfinite(loss):
         raise DiagnoseError(f"the step's loss is {loss} on a batch with {int((mask > 0).sum())} weights")
-    return examine(case._replace(loss=loss, dlogits=dlogits), alone)
+    with np.errstate(all="ignore"):  # a step's numbers may be as large as they like
+        return examine(case._replace(loss=loss, dlogits=dlogits), alone)
 
 
 class Alone(NamedTuple):

@@ -131,11 +131,9 @@ def suspicions(found, eos_id=None, show=str):
     if c["padded"] > 0.5 * rows:
         said.append(Finding("pads_in_the_loss", f"{c['padded']} rows end in a supervised run of one token"))
     said += [*the_start(found, show), *the_stop(found, eos_id, show)]
-    (first, second), part = share(Counter({k: n for k, n in found.starts.items() if len(k) == 2})) or (
-        (0, 1),
-        0,
-    )
-    if first == second and part >= SURE:
+    start, part = share(Counter({k: n for k, n in found.starts.items() if len(k) == 2}))
+    if start and start[0] == start[1] and part >= SURE:
+        first, second = start
         said.append(Finding("double_bos", f"{part:.0%} of the rows begin with {show(first)}, {show(second)}"))
     return said
 

@@ -24,8 +24,9 @@ class Case(NamedTuple):
 def caller(step, more):
     """The step on copies, checked: (ids, targets, mask) -> (loss, dlogits or None).
 
-    Raises DiagnoseError for a step that raises or returns something else.
+    Raises DiagnoseError for a step that raises or returns something else, or not always the same kind.
     """
+    kinds = set()  # the vocabulary of the dlogits, None where there are none
 
     def call(ids, targets, mask):
         try:
@@ -34,7 +35,14 @@ def caller(step, more):
         except Exception as error:
             raise DiagnoseError(f"the step function raised {type(error).__name__}: {error}") from error
         loss, dlogits = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
-        return number(loss), None if dlogits is None else rows(dlogits, ids)
+        dlogits = None if dlogits is None else rows(dlogits, ids)
+        kinds.add(None if dlogits is None else dlogits.shape[2])
+        if len(kinds) > 1:
+            raise DiagnoseError(
+                "the step function returns dlogits in some calls only, or of changing vocabularies: return "
+                "(loss, dlogits) always, or always the loss alone"
+            )
+        return number(loss), dlogits
 
     return call
 
@@ -53,7 +61,10 @@ def number(loss):
 
 def rows(dlogits, ids):
     """dlogits as an array. Raises DiagnoseError unless they are floats (B, T, V)."""
-    array = np.asarray(dlogits)
+    try:
+        array = np.asarray(dlogits)
+    except ValueError:
+        raise DiagnoseError("the step function returned dlogits whose rows differ in length") from None
     if array.dtype.kind != "f" or array.ndim != 3 or array.shape[:2] != ids.shape or array.shape[2] < 2:
         raise DiagnoseError(
             f"the step function returned dlogits of shape {array.shape}, {array.dtype}: they must be floats "

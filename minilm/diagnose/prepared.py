@@ -5,12 +5,12 @@ predicting tokens[k] from what stands before it.
 """
 
 import json
-import zipfile
-import zlib
+import warnings
 
 import numpy as np
 
 from .. import data
+from .. import npz as files
 from .locate import DiagnoseError
 
 IGNORED = -100
@@ -22,15 +22,18 @@ def npz(path):
 
     Raises DiagnoseError, naming the array, for what cannot be rows; OSError for no file.
     """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {key: pick(arrays, names) for key, names in NAMES.items()}
-            there = ", ".join(arrays.files) or "nothing"
-    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DiagnoseError(
-            f"{path} is no whole .npz file of plain arrays ({type(error).__name__}): write it with "
-            "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
-        ) from None
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
+        try:
+            arrays = files.arrays(file)
+        except Exception as error:  # as in checkpoint.read
+            reason = error if isinstance(error, files.SizeError) else type(error).__name__
+            raise DiagnoseError(
+                f"{path} is no whole .npz file of plain arrays ({reason}): write it with "
+                "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
+            ) from None
+    found = {key: pick(arrays, names) for key, names in NAMES.items()}
+    there = ", ".join(arrays) or "nothing"
     if found["ids"] is None or (found["labels"] is None and found["mask"] is None):
         raise DiagnoseError(f"{path} holds {there}: it needs ids, and labels or mask")
     return list(from_arrays(**found))
@@ -38,7 +41,7 @@ def npz(path):
 
 def pick(arrays, names):
     """The first array that goes by one of the names, or None."""
-    return next((arrays[name] for name in names if name in arrays.files), None)
+    return next((arrays[name] for name in names if name in arrays), None)
 
 
 def from_arrays(ids, labels=None, mask=None):
@@ -49,7 +52,7 @@ def from_arrays(ids, labels=None, mask=None):
     mask (0 / 1 or weights) stands where its label does; without labels, at the predicted token.
     Raises DiagnoseError for arrays of another kind or shape, and for labels that are neither.
     """
-    ids = integers("ids", ids, np.shape(ids))
+    ids = integers("ids", ids)
     labels = ids if labels is None else integers("labels", labels, ids.shape)
     kept = labels != IGNORED
     weights = kept * (1.0 if mask is None else numbers(mask, ids.shape))
@@ -73,19 +76,27 @@ def from_arrays(ids, labels=None, mask=None):
         )
 
 
-def integers(name, array, shape):
+def integers(name, array, shape=None):
     """An int64 array (B, T). Raises DiagnoseError for another dtype or shape, or none at all."""
-    array = np.asarray(array)
+    array = rectangular(name, array)
     if array.dtype.kind not in "iu":
         raise DiagnoseError(f"{name} holds {array.dtype}: it must hold integers")
-    if array.ndim != 2 or array.shape != shape or array.size == 0:
+    if array.ndim != 2 or array.shape != (shape or array.shape) or array.size == 0:
         raise DiagnoseError(f"{name} has shape {array.shape}: ids, labels and mask are one (B, T), not empty")
     return array.astype(np.int64)
 
 
+def rectangular(name, values):
+    """An array of whatever was given. Raises DiagnoseError for rows of different lengths."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise DiagnoseError(f"{name} has rows of different lengths: pad them to one (B, T)") from None
+
+
 def numbers(mask, shape):
     """A mask as floats. Raises DiagnoseError unless it is (B, T) finite weights, none negative."""
-    mask = np.asarray(mask)
+    mask = rectangular("mask", mask)
     if mask.dtype.kind not in "biuf" or mask.shape != shape:
         raise DiagnoseError(
             f"mask is {mask.dtype} of shape {mask.shape}: it must be numbers of the ids' shape {shape}"
