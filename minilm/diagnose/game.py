@@ -8,6 +8,7 @@ A case holds its answer only as a digest: to read it takes a diagnosis, or at le
 """
 
 import hashlib
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,8 @@ class Case(NamedTuple):
     digest: str
 
     def __str__(self):
-        return f"Case {self.title}\n\n{self.text}\nOne of: {', '.join(self.options)}"
+        choice = textwrap.fill(f"One of: {', '.join(self.options)}", 96)
+        return f"Case {self.title}\n\n{self.text}\n{choice}"
 
     __repr__ = __str__
 
