@@ -75,7 +75,8 @@ def preview(path, level="char", policy="response", rows=range(3), max_tokens=Non
         cut += [line] * (len(row.tokens) < len(whole.tokens))
         empty += [line] * (not mask.any())
         if number in rows:
-            shown.append(Shown(number, line, runs(row, mask[0], words)))
+            weights = np.concatenate([[0.0], mask[0]])  # the first token is no target
+            shown.append(Shown(number, line, runs(row.tokens, weights, row.turns, words.decode)))
     if number < 0:
         raise ValueError(f"{path} holds no rows: the data set is empty")
     if not shown:
@@ -83,16 +84,15 @@ def preview(path, level="char", policy="response", rows=range(3), max_tokens=Non
     return Preview(str(path), shown, Summary(number + 1, targets, supervised, cut, empty))
 
 
-def runs(row, mask, words):
-    """[(mark, weight, text)]: tokens of one message and one weight that stand together."""
-    weights = np.concatenate([[0.0], mask])  # the first token is no target
-    turns = np.zeros(len(weights), int) if row.turns is None else row.turns
+def runs(tokens, weights, turns, decode):
+    """[(mark, weight, text)]: tokens of one weight and, unless turns is None, one message; decode(ids)."""
+    turns = np.zeros(len(tokens), int) if turns is None else turns
     starts = np.flatnonzero((np.diff(weights) != 0) | (np.diff(turns) != 0)) + 1
     result = []
-    for part in np.split(np.arange(len(weights)), starts):
+    for part in np.split(np.arange(len(tokens)), starts):
         weight = float(weights[part[0]])
         mark = "+" if weight == 1 else "~" if weight else "-"
-        result.append((mark, weight, visible(words.decode(row.tokens[part]))))
+        result.append((mark, weight, visible(decode(tokens[part]))))
     return result
 
 
@@ -106,11 +106,15 @@ def text(preview, colour=False):
     lines = []
     for number, line, parts in preview.shown:
         lines.append(f"row {number} (line {line})")
-        for mark, weight, said in parts:
-            said = f"\033[{COLOURS[mark]}m{said}\033[0m" if colour else said
-            lines.append(f"  {mark} {said}" + f"  ({weight:g})" * (mark == "~"))
-        lines.append("")
+        lines += [*marked(parts, colour), ""]
     return "\n".join([*lines, *summary(preview)])
+
+
+def marked(parts, colour=False):
+    """Runs as lines, each with its mark."""
+    for mark, weight, said in parts:
+        said = f"\033[{COLOURS[mark]}m{said}\033[0m" if colour else said
+        yield f"  {mark} {said}" + f"  ({weight:g})" * (mark == "~")
 
 
 def summary(preview):

@@ -308,7 +308,8 @@ def test_audit_counts_by_hand():
     assert found.ends == {(1, None): 1, (1, 2): 1} and audit.stop_token(found) == 1
     said = text.describe(found, colour=True)
     assert "5 of 10 tokens carry loss (50.0%)" in said and "Nothing looks wrong." in said
-    assert "\x1b[32m[+9 1]\x1b[0m" in said and "\x1b" not in text.describe(found)
+    assert "  + \x1b[30;42m9 1\x1b[0m\n" in said
+    assert "  - 0 5\n  + 9 1\n  - 2 2\n" in text.describe(found)
 
 
 def test_a_packed_boundary_with_loss_is_counted():
@@ -337,7 +338,7 @@ def test_diagnose_on_files(tmp_path, capsys):
     assert main(["diagnose", "--data", str(tmp_path / "text.jsonl"), "--max-tokens", "15"]) == 0
     out = capsys.readouterr().out
     assert "eos_cut: " in out and "in 9 of 9 rows no <eos> follows the answer" in out
-    assert "<bos>what is it?\\n[+a ]" in out
+    assert "  - <bos>what is it?\\n\n  + a \n" in out
 
 
 # ---------------------------------------------------------------- the game

@@ -36,16 +36,16 @@ def diagnose(options):
     """Look at prepared data: an .npz file of ids and labels, or a JSONL file of ids or of text."""
     if (options.arrays is None) == (options.data is None):
         raise DiagnoseError("give either an .npz file, or --data and a JSONL file")
-    show, eos_id, size, gap = str, options.eos_id, options.vocab_size, " "
+    words, eos_id, size = None, options.eos_id, options.vocab_size
     if options.arrays is not None:
         rows = prepared.npz(options.arrays)
     elif prepared.is_tokenized(options.data):
         rows = prepared.jsonl(options.data)
     else:
         rows, words = from_text(options)
-        show, eos_id, size, gap = words.show, tokenizer.EOS_ID, len(words.vocab), ""
+        eos_id, size = tokenizer.EOS_ID, len(words.vocab)
     found = audit.audit(rows, size)
-    print(text.describe(found, show, eos_id, terminal.has_colour(), gap))
+    print(text.describe(found, words, eos_id, terminal.has_colour()))
 
 
 def from_text(options):

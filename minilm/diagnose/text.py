@@ -1,17 +1,17 @@
 """An Audit as plain words: a table of counts, the mask's edges as text, a few rows, what looks wrong."""
 
-import itertools
 from collections import Counter
 
+from .. import preview
 from . import audit
 from .examine import sentence
 
-GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
 SHOWN = 60  # tokens of an example row
 
 
-def describe(found, show=str, eos_id=None, colour=False, gap=" "):
-    """The report on prepared data. show(id) -> a token's text, set apart by `gap`; colour for a terminal."""
+def describe(found, words=None, eos_id=None, colour=False):
+    """The report on prepared data: ids as text by a Tokenizer, if there is one; colour for a terminal."""
+    show, decode = (words.show, words.decode) if words else (str, lambda ids: " ".join(map(str, ids)))
     c = found.counts
     lines = [
         f"{c['rows']:,} rows, the longest with {found.longest} tokens, pads aside; {c['supervised']:,} of "
@@ -22,9 +22,8 @@ def describe(found, show=str, eos_id=None, colour=False, gap=" "):
         "",
         *edges(found, show),
         "",
-        "Example rows, [+ ...] carries loss:",
-        *(painted(tokens, weights, show, colour, gap) for tokens, weights in found.examples),
-        "",
+        "Example rows, + carries loss:",
+        *(line for row in found.examples for line in example_lines(*row, decode, colour)),
     ]
     suspects = audit.suspicions(found, eos_id, show)
     for name, evidence in suspects:
@@ -83,22 +82,9 @@ def frequent(counter, show):
     return ", ".join(f"{show(token)} {n / total:.0%}" for token, n in counter.most_common(3)) or "none"
 
 
-def painted(tokens, weights, show, colour, gap):
-    """One row as text: spans with loss stand in [+ ...] and, in a terminal, green; cut before the first."""
+def example_lines(tokens, weights, decode, colour):
+    """One row as preview shows it, from a little before its first token with loss on."""
     first = next((k for k, weight in enumerate(weights) if weight), 0)
-    start = max(0, first - SHOWN // 2)
-    shown = [visible(show(t)) for t in tokens[start : start + SHOWN].tolist()]
-    spans = []
-    for lit, group in itertools.groupby(
-        zip(shown, weights[start:], strict=False), key=lambda pair: bool(pair[1])
-    ):
-        text = gap.join(piece for piece, _ in group)
-        text = f"[+{text}]" if lit else text
-        spans.append(f"{GREEN}{text}{PLAIN}" if lit and colour else text)
-    more = "..." if len(tokens) > start + SHOWN else ""
-    return "  " + gap.join(["..."] * (start > 0) + spans + [more]).rstrip()
-
-
-def visible(piece):
-    """A token's table form without quotes, so that characters read as text."""
-    return piece[1:-1] if len(piece) > 2 and piece[0] == piece[-1] == "'" else piece
+    part = slice(max(0, first - SHOWN // 2), first + SHOWN)
+    yield from preview.marked(preview.runs(tokens[part], weights[part], None, decode), colour)
+    yield ""
