@@ -157,7 +157,8 @@ def evaluate(params, config, rows, batch_size=64):
     """NLL of prompts and of responses, nats per token, and exact match, on a list of Rows.
 
     Exact match: the share of rows in which every response token, <eos> included, is the model's
-    first choice when the tokens before it are given.
+    first choice when the tokens before it are given. Messages count by their weights, as they do in
+    the loss: one of weight 0 is no answer to be matched.
     """
     sums = {"prompt": 0.0, "response": 0.0}
     counts = {"prompt": 0.0, "response": 0.0}
@@ -166,7 +167,7 @@ def evaluate(params, config, rows, batch_size=64):
         batch = data.collate(rows[start : start + batch_size])
         logits, _ = model.forward(params, batch.ids, config, batch.documents)
         nll, _ = losses.token_nll_forward(logits, batch.targets)
-        response = data.response_mask(batch.roles)
+        response = data.response_mask(batch.roles) * (1.0 if batch.weights is None else batch.weights)
         for part, mask in (("prompt", data.prompt_mask(batch.roles)), ("response", response)):
             sums[part] -= losses.log_prob(nll, mask).sum()
             counts[part] += mask.sum()

@@ -1,6 +1,9 @@
 """Shared fixtures: a random generator and a small model with an uneven batch."""
 
+import os
 import signal
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is loaded: small products gain nothing
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import data, model, optim, tokenizer, train
+from minilm import chat, data, gradcases, model, optim, tokenizer, train
 from minilm import params as tree
 
 WORDS = tokenizer.build("char", ["abcdefgh"])
@@ -154,3 +154,16 @@ def test_divergence_is_reported_with_its_step():
     settings = train.Settings(steps=50, batch_size=4, lr=1e25, warmup=0, optimizer="sgd")
     with pytest.raises(train.NonFiniteError, match=r"step \d+: the loss is nan: lower the learning rate"):
         train.train(fresh(), CONFIG, ROWS, ROWS, settings)
+
+
+def test_an_answer_of_weight_0_is_not_evaluated():
+    words = tokenizer.build("char", ["abcd"], markers=True)
+    turns = [("user", "a"), ("assistant", "b", 0.0), ("user", "c"), ("assistant", "d")]
+    row = data.encode(chat.Conversation(tuple(chat.Message(*turn) for turn in turns)), words)
+    config = model.Config(len(words.vocab), 12, 1, 2, 4)
+    params = gradcases.random_params(config, np.random.default_rng(0))
+    # <bos> <user> a <assistant> b <eos> <user> c <assistant> d <eos>: d and its <eos> are left
+    logits, _ = model.forward(params, row.tokens[None, :-1], config)
+    p = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=-1, keepdims=True)
+    nll = -np.log([p[8, row.tokens[9]], p[9, row.tokens[10]]])
+    assert train.evaluate(params, config, [row])["response_nll"] == pytest.approx(nll.mean())
