@@ -88,3 +88,16 @@ def without_system_and_tool(roles):
     """Factor: 0 on what neither user nor model wrote: instructions and tool output, under any weight
     of the prompt."""
     return ((roles != data.SYSTEM) & (roles != data.TOOL)) * 1.0
+
+
+# By name, for `mask --policy` and `train --policy`: the mask of a Batch as data.collate makes it, whose
+# loss_mask is 1 on answers, the prompt weight on the rest, both times the messages' weights.
+POLICIES = {
+    "response": lambda b: b.loss_mask,
+    "last": lambda b: b.loss_mask * last_turn(b.roles, b.turns),
+    "full": lambda b: prompt_weighted(b.roles, 1.0) * b.weights,
+    "no-eos": lambda b: b.loss_mask * without_eos(b.roles),
+    "last-eos": lambda b: b.loss_mask * eos_of_last_turn(b.roles, b.turns),
+    "headers": lambda b: np.maximum(b.loss_mask, headers(b.roles, b.turns) * b.weights),
+    "no-system": lambda b: b.loss_mask * without_system_and_tool(b.roles),
+}

@@ -15,18 +15,6 @@ from . import data, jsonl, masks, template
 LISTED = 20  # line numbers in a summary
 COLOURS = {"+": "30;42", "-": "2", "~": "30;43"}  # black on green, dim, black on yellow
 
-# A policy makes a mask of a Batch whose loss_mask is 1 on answers, --prompt-weight on the rest, both
-# times the messages' weights.
-POLICIES = {
-    "response": lambda b: b.loss_mask,
-    "last": lambda b: b.loss_mask * masks.last_turn(b.roles, b.turns),
-    "full": lambda b: masks.prompt_weighted(b.roles, 1.0) * b.weights,
-    "no-eos": lambda b: b.loss_mask * masks.without_eos(b.roles),
-    "last-eos": lambda b: b.loss_mask * masks.eos_of_last_turn(b.roles, b.turns),
-    "headers": lambda b: np.maximum(b.loss_mask, masks.headers(b.roles, b.turns) * b.weights),
-    "no-system": lambda b: b.loss_mask * masks.without_system_and_tool(b.roles),
-}
-
 
 class Shown(NamedTuple):
     """One row as it is shown: its place in the file, and its runs (mark, weight, text)."""
@@ -70,7 +58,7 @@ def preview(path, level="char", policy="response", rows=range(3), max_tokens=Non
             batch = data.collate([row], prompt_weight)
         except ValueError as error:
             raise ValueError(f"{path}, line {line}: {error}") from None
-        mask = POLICIES[policy](batch)
+        mask = masks.POLICIES[policy](batch)
         targets, supervised = targets + mask.size, supervised + int((mask > 0).sum())
         cut += [line] * (len(row.tokens) < len(whole.tokens))
         empty += [line] * (not mask.any())

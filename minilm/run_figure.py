@@ -20,7 +20,9 @@ def draw(result):
     drawn = {"steps": result["history"][-1]["step"]}  # a run that was stopped ends before its last step
     runs = {weight: [result["history"]]}
     figure = plots.curves({**result, "runs": runs, "settings": drawn, "entropy_floor": None})
-    figure.suptitle(f"trained with {loss_name(weight)}, measured on held-out rows", fontsize=plots.FONT + 2)
+    figure.suptitle(
+        f"trained with {loss_name(result['settings'])}, measured on held-out rows", fontsize=plots.FONT + 2
+    )
     text = caption(result).replace("-log P", "-log\u00a0P")  # no line break inside a term
     figure.supxlabel(textwrap.fill(text, 120), fontsize=plots.FONT - 1)
     return figure
@@ -30,14 +32,16 @@ def caption(result):
     """What the figure shows, in one sentence with its last numbers."""
     settings, last = result["settings"], result["history"][-1]
     return (
-        f"One run with {loss_name(format(settings['prompt_weight'], 'g'))}, seed {settings['seed']}, after "
+        f"One run with {loss_name(settings)}, seed {settings['seed']}, after "
         f"{last['step']} of {settings['steps']} steps: exact match {last['exact_match']:.3f}, "
         f"-log P(y|x) {last['response_nll']:.3f}, -log P(x) {last['prompt_nll']:.3f} nats per token, "
         f"uniform {result['uniform']:.2f}."
     )
 
 
-def loss_name(weight):
-    """The loss in words, from its prompt weight as text."""
+def loss_name(settings):
+    """The loss in words."""
+    weight, policy = f"{settings['prompt_weight']:g}", settings.get("policy", "response")
     names = {"0": "masked loss (on answers only)", "1": "full loss (on prompts and answers)"}
-    return names.get(weight, f"prompt-loss weight {weight}")
+    name = names.get(weight, f"prompt-loss weight {weight}")
+    return name if policy == "response" else f"{name}, policy {policy!r}"

@@ -11,8 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, losses, model, optim
+from . import data, losses, masks, model, optim
 from . import params as tree
+
+CHOICES = {
+    "schedule": ("linear", "cosine"),
+    "optimizer": ("adamw", "sgd"),
+    "policy": tuple(masks.POLICIES),
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,8 @@ class Settings:
 
     prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr is the peak rate,
     reached after `warmup` steps and brought to 0 by `schedule`, "linear" or "cosine".
-    optimizer: "adamw" or "sgd". clip: largest gradient norm, or None.
+    optimizer: "adamw" or "sgd". clip: largest gradient norm, or None. policy: a name of
+    masks.POLICIES, what of a conversation carries loss.
     """
 
     prompt_weight: float = 0.0
@@ -34,6 +41,7 @@ class Settings:
     clip: float | None = None
     eval_every: int = 20
     seed: int = 0
+    policy: str = "response"
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "eval_every", "warmup", "seed"):
@@ -54,7 +62,7 @@ class Settings:
                 raise ValueError(f"{name} is {value!r:.80}: it must be a finite number above 0")
         if not 0 <= self.warmup <= self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
-        for name, known in (("schedule", ("linear", "cosine")), ("optimizer", ("adamw", "sgd"))):
+        for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose {' or '.join(known)}")
         data.loss_mask(np.zeros((1, 1), int), self.prompt_weight)  # checks the weight
@@ -139,6 +147,7 @@ def each_step(start, config, rows, held_out, settings):
     for step in range(start.step, settings.steps + 1):
         if step > start.step:
             batch = data.collate([rows[i] for i in next(order)], settings.prompt_weight)
+            batch = batch._replace(loss_mask=masks.POLICIES[settings.policy](batch))
             recent.append(train_step(vector, params, optimizer, batch, config, settings))
         entry = None
         if (step > start.step or step == 0) and is_evaluated(step, settings):

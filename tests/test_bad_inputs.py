@@ -176,6 +176,7 @@ CALLS = {
     "24 clip 0": (lambda: train.Settings(clip=0.0), "clip is 0.0"),
     "24 seed": (lambda: train.Settings(seed=-1), "seed is -1"),
     "24 schedule": (lambda: train.Settings(schedule="step"), "schedule is 'step': choose linear or cosine"),
+    "24 policy": (lambda: train.Settings(policy="lst"), "policy is 'lst': choose response or last or full"),
     "24 warmup": (lambda: train.Settings(steps=5, warmup=6), "warmup is 6: it must lie between 0 and 5"),
     "27 diverging": (lambda: train_with(lr=1e30, steps=9), r"step \d: the (loss|gradient)"),
     "28 integer parameters": (integer_parameters, "wte.weight holds int64"),

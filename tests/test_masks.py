@@ -1,9 +1,11 @@
 """Every mask against one row written by hand: two turns, a system and a tool message, a pad."""
 
+import re
+
 import numpy as np
 import pytest
 
-from minilm import chat, data, masks, packing, tokenizer
+from minilm import chat, data, jsonl, masks, model, packing, preview, recording, template, tokenizer, train
 
 WORDS = tokenizer.build("char", ["abcdestu"], markers=True)
 LONG = chat.Conversation(
@@ -83,3 +85,27 @@ def test_prompt_and_response_without_markers_are_one_turn():
     batch = data.collate([data.encode(data.Example("ab", "c"), WORDS)])
     factor = masks.last_turn(batch.roles, batch.turns)
     assert (masks.response(batch.roles) * factor).tolist() == batch.loss_mask.tolist() == [[0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("policy", masks.POLICIES)
+def test_training_uses_the_mask_that_the_preview_shows(policy, tmp_path):
+    lines = (
+        '{"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, '
+        '{"role": "assistant", "content": "cd"}, {"role": "user", "content": "b"}, '
+        '{"role": "assistant", "content": "d", "weight": 0.5}]}\n'
+    )
+    (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
+    shown = preview.preview(tmp_path / "rows.jsonl", "char", policy).shown[0].runs
+    example = jsonl.read(tmp_path / "rows.jsonl")[0]
+    words = template.fit_tokenizer([example], "char")
+    rows = [data.encode(template.fit(example, words), words)]
+    config = model.Config(len(words.vocab), 20, 1, 2, 4)
+    params = model.init(config, np.random.default_rng(0))
+    settings = train.Settings(steps=1, warmup=0, batch_size=1, policy=policy)
+    with recording("losses.weighted_mean_forward") as means:
+        train.train(params, config, rows, rows, settings)
+    (_, (weights, _)), *_ = means
+    used = "".join(f"{weight:g} " for weight in weights[0])
+    n = [len(re.findall("<[a-z]+>|.", text)) for _, _, text in shown]  # tokens of each run
+    told = "".join(f"{weight:g} " * k for (_, weight, _), k in zip(shown, n, strict=True))
+    assert "0 " + used == told

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checkpoint, experiments, report, runs, template
+from .. import checkpoint, experiments, masks, report, runs, template
 from .. import export as exporter
 from . import terminal
 
 TRAIN_DEFAULTS = {
     "level": "char",
     "prompt_weight": 0.0,
+    "policy": "response",
     "steps": 300,
     "lr": 3e-3,
     "seed": 0,
@@ -55,6 +56,9 @@ def add_train(command):
     )
     sub.add_argument("--level", choices=("char", "byte"), help="tokens (default char)")
     sub.add_argument("--prompt-weight", type=float, metavar="W", help="0 masked (default) .. 1 full")
+    sub.add_argument(
+        "--policy", choices=masks.POLICIES, help="the mask, as `mask --policy` shows it (default response)"
+    )
     sub.add_argument("--steps", type=int, help="(default 300)")
     sub.add_argument("--lr", type=float, help="peak learning rate (default 0.003)")
     sub.add_argument("--seed", type=terminal.seed, help="(default 0)")
@@ -71,7 +75,7 @@ def train(options):
     chosen |= {name: getattr(options, name) for name in chosen if getattr(options, name, None) is not None}
     level, steps, cut = (chosen[name] for name in ("level", "steps", "max_tokens"))
     task = experiments.jsonl_task(options.data, level, steps, cut, lr=chosen["lr"])
-    changes = {"prompt_weight": chosen["prompt_weight"], "seed": chosen["seed"]}
+    changes = {name: chosen[name] for name in ("prompt_weight", "policy", "seed")}
     task = task._replace(settings=dataclasses.replace(task.settings, **changes))
     first = begun.optimizer["step"] if begun else 0
 
