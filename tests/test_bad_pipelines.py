@@ -42,7 +42,22 @@ def turning(first, *then):
     return lambda *batch: next(answers, *then)
 
 
+def mute(*texts):
+    """Messages of a user and an assistant whose answer has weight 0."""
+    said = ({"role": r, "content": t} for r, t in zip(("user", "assistant"), texts, strict=True))
+    return {"messages": [{**message, "weight": 0} for message in said]}
+
+
+def of_mutes(examples):
+    ids, targets, mask, *_ = MAKE(PAIRS)
+    return ids, targets, 0 * mask
+
+
 CALLS = {
+    "diagnose nothing to learn": (
+        diagnosed(of_mutes, examples=[mute(*pair) for pair in PAIRS]),
+        "the examples' messages all have weight 0",
+    ),
     "diagnose one example": (diagnosed(examples=PAIRS[:1]), "1 examples were given: give two or more"),
     "diagnose no pairs": (diagnosed(examples=["ab", 3]), "the example 'ab' is no .prompt, response. pair"),
     "diagnose other pairs": (diagnosed(examples=[("a", "b", "c")] * 2), "is no .prompt, response. pair"),

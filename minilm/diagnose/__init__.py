@@ -49,6 +49,8 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
     roles, weights = locate.roles_and_weights(tokens, documents, [a.after for a in alone], prompt_weight)
     call = caller(step, more)
     case = Case(call, ids, targets, mask, roles[:, 1:], weights[:, 1:], documents, np.nan, None)
+    if not mask.any() and not weights.any():
+        raise DiagnoseError("the examples' messages all have weight 0: give some with answers to learn")
     if not mask.any():
         return Report([naming.of_the_mask(mask, case)], ["the mask as made"], ["everything else"])
     loss, dlogits = call(ids, targets, mask)

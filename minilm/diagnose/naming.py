@@ -17,15 +17,15 @@ class Finding(NamedTuple):
     evidence: str
 
 
-def of_the_mask(mask, case, rows=None):
+def of_the_mask(mask, case):
     """What is wrong with a mask (B, T), as a Finding, or None.
 
-    Rows without any weight are told apart first; then each known mistake's mask is compared.
+    Examples without any weight are told apart first; then each known mistake's mask is compared.
     """
-    has = [mask[d.row].any() for d in case.documents]
-    if not all(has):
-        empty = [k for k, weight in enumerate(has) if not weight]
-        return Finding("marker_not_found", f"examples {some(empty)} of {len(has)} carry no weight at all")
+    here = [(d.row, slice(max(d.spans[0][0] - 1, 0), d.spans[-1][1] + 1)) for d in case.documents]
+    empty = [k for k, at in enumerate(here) if case.weights[at].any() and not mask[at].any()]
+    if empty:
+        return Finding("marker_not_found", f"examples {some(empty)} of {len(here)} carry no weight at all")
     care = np.isin(case.roles, KNOWN_PARTS)
     scaled = mask / mask.max()
     if not matches(scaled, case.weights, care):
