@@ -113,7 +113,7 @@ def why_no_target(row, max_tokens):
     before = int(np.argmax(response_mask(row.roles) * (1 if row.weights is None else row.weights) > 0))
     return (
         f"cut to {max_tokens} tokens it keeps no response token, since <bos> and prompt take {before}: "
-        "allow more tokens or drop the row"
+        "allow more tokens (--max-tokens) or drop the row"
     )
 
 

@@ -17,7 +17,6 @@ from . import params as tree
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
 MAX_TOKENS = 1024  # of a row in --data
-CHAT_TOKENS = 256  # of a conversation, where --max-tokens does not say
 
 
 class Task(NamedTuple):
@@ -49,16 +48,17 @@ def zoo_task(steps=300):
 def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.15, lr=3e-3):
     """A user's own rows, split by prompt so that repeated ones do not leak.
 
-    A conversation's prompt is what stands before its first answer; without `max_tokens` its first
-    CHAT_TOKENS tokens are used. In a file with both forms of rows, all are conversations.
+    A conversation's prompt is what stands before its first answer; without `max_tokens` it is
+    cut as template.limit says. In a file with both forms of rows, all are conversations.
     Raises ValueError for rows that cannot be used, or a single prompt.
     """
     examples = jsonl.read(path)
     words = template.fit_tokenizer(examples, level)
     examples = [template.fit(example, words) for example in examples]
-    if words.has_markers and max_tokens is None:
-        max_tokens = CHAT_TOKENS
-    encoded = data.encode_all(examples, words, max_tokens)
+    try:
+        encoded = data.encode_all(examples, words, template.limit(words, max_tokens))
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from None
     check_lengths(encoded)
     prompts = [chat.opening(example) for example in examples]
     hashes = [data.prompt_hash(chat.text(prompt)) for prompt in prompts]

@@ -32,6 +32,7 @@ class Summary(NamedTuple):
     supervised: int
     cut: list
     empty: list
+    limit: int | None
 
 
 class Preview(NamedTuple):
@@ -50,11 +51,12 @@ def preview(path, level="char", policy="response", rows=range(3), max_tokens=Non
     """
     data.loss_mask(np.zeros((1, 1), int), prompt_weight)  # checks the weight
     words = template.fit_tokenizer((example for _, example in jsonl.iterate(path)), level)
+    limit = template.limit(words, max_tokens)
     shown, number, targets, supervised, cut, empty = [], -1, 0, 0, [], []
     for number, (line, example) in enumerate(jsonl.iterate(path)):
         try:
             whole = data.encode(template.fit(example, words), words, **ends)
-            row = whole.take(slice(max_tokens))
+            row = whole.take(slice(limit))
             batch = data.collate([row], prompt_weight)
         except ValueError as error:
             raise ValueError(f"{path}, line {line}: {error}") from None
@@ -69,7 +71,7 @@ def preview(path, level="char", policy="response", rows=range(3), max_tokens=Non
         raise ValueError(f"{path} holds no rows: the data set is empty")
     if not shown:
         raise ValueError(f"there is no row {rows[0]}: {path} holds {number + 1}, counted from 0")
-    return Preview(str(path), shown, Summary(number + 1, targets, supervised, cut, empty))
+    return Preview(str(path), shown, Summary(number + 1, targets, supervised, cut, empty, limit))
 
 
 def runs(tokens, weights, turns, decode):
@@ -107,10 +109,10 @@ def marked(parts, colour=False):
 
 def summary(preview):
     """The summary as sentences."""
-    rows, targets, supervised, cut, empty = preview.summary
+    rows, targets, supervised, cut, empty, limit = preview.summary
     return [
         f"{rows:,} rows; {supervised:,} of {targets:,} targets carry loss ({supervised / targets:.1%})",
-        f"cut at the limit: {listed(cut)}",
+        f"cut to {limit} tokens: {listed(cut)}" if limit else "cut: no row",
         f"without a target, so that they train nothing: {listed(empty)}",
     ]
 

@@ -14,6 +14,7 @@ from .tokenizer import BOS_ID, EOS_ID
 PAD, BOS, PROMPT, RESPONSE, EOS, SYSTEM, USER, TOOL, HEADER = range(9)
 ROLES = ("pad", "bos", "prompt", "response", "eos", "system", "user", "tool", "header")
 ROLE_OF = {"system": SYSTEM, "user": USER, "assistant": RESPONSE, "tool": TOOL}  # a message's content
+CHAT_TOKENS = 256  # of a conversation, where --max-tokens does not say
 
 
 class Piece(NamedTuple):
@@ -68,6 +69,11 @@ def fit(example, words):
     if words.has_markers:
         return chat.from_example(example)
     return example._replace(prompt=prompt_text(example.prompt, words.level))
+
+
+def limit(words, max_tokens=None):
+    """Tokens that rows are cut to: as said, or else CHAT_TOKENS for conversations; None for no limit."""
+    return CHAT_TOKENS if max_tokens is None and words.has_markers else max_tokens
 
 
 def question(text, words):

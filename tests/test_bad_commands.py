@@ -62,7 +62,7 @@ COMMANDS = {
     "diagnose no file": ("diagnose nowhere.npz", "nowhere.npz: No such file"),
     "diagnose no arrays": ("diagnose {good}", "rows padded to one length, labels with -100"),
     "diagnose pickled": ("diagnose {dir}/objects.npz", "is no whole .npz file of plain arrays"),
-    "diagnose other names": ("diagnose {dir}/names.npz", "holds a, b: it needs ids, and labels or mask"),
+    "diagnose other names": ("diagnose {dir}/names.npz", "holds a, b: it needs ids and labels"),
     "diagnose vocabulary": ("diagnose {dir}/right.npz --vocab-size 3", "id 3 is outside the vocabulary of 3"),
     "diagnose no rows": ("diagnose --data {none}", "none.jsonl holds no rows: the data set is empty"),
     "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),

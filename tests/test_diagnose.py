@@ -105,6 +105,144 @@ def test_no_false_alarm(kind):
         assert report.findings == [], f"seed {seed}: {report}"
 
 
+# ---------------------------------------------------------------- conventions and states of others
+
+
+def mask_in_targets(m):
+    """A step that scores the targets that are not -100, and never looks at the mask."""
+    return lambda ids, targets, weights: m.loss(ids, targets, 1.0 * (targets >= 0))
+
+
+def handed_over(m):
+    """The count of supervised tokens comes with the batch, as for accumulation over many."""
+    return lambda ids, targets, weights, seen: scaled(m.loss(ids, targets, weights, mean=False), 1 / COUNT[0])
+
+
+def scaled(result, factor):
+    return result[0] * factor, result[1] * factor
+
+
+COUNT = [0]
+
+
+def with_extra(rng):
+    examples, make_batch = plain()(rng)
+
+    def more(ex):
+        ids, targets, weights = make_batch(ex)
+        COUNT[0] = weights.sum() if len(ex) > 1 else COUNT[0]
+        return ids, targets, weights, 1 * (ids != other.PAD)
+
+    return examples, more
+
+
+def fixed_without_bos(rng):
+    rows = [tuple(rng.integers(8, other.V, k).tolist() for k in (4, n)) for n in (2, 3, 2)]
+    return rows, lambda ex: other.batched([other.plain_row(*e, bos=False) for e in ex], length=20, left=True)
+
+
+def tiny(m):
+    return lambda *batch: scaled(m.loss(*batch), 1e-8)
+
+
+RIGHT_TOO = {
+    "mask in the targets": (plain(ignore=True), mask_in_targets),
+    "count handed over": (with_extra, handed_over),
+    "left padding to a fixed length, no bos": (fixed_without_bos, lambda m: m.loss),
+    "loss in other units": (plain(), tiny),
+}
+
+
+@pytest.mark.parametrize("kind", RIGHT_TOO)
+def test_other_conventions_are_no_faults(kind):
+    make, step = RIGHT_TOO[kind]
+    for seed in range(3):
+        examples, make_batch = make(np.random.default_rng(seed))
+        for run in (step(model(seed)), lambda *batch, seed=seed: step(model(seed))(*batch)[0]):
+            report = diagnose.pipeline(make_batch, run, examples)
+            assert [f.fault for f in report.findings] in ([], ["empty_mask_nan"]), str(report)
+
+
+def test_a_model_that_does_not_read_yet_is_no_fault_and_is_said():
+    examples, make_batch = plain()(np.random.default_rng(0))
+    head, values = model(0), model(0)
+    head.U = head.U * 0  # logits are all equal, whatever the input
+    for run in (head.loss, lambda *batch: head.loss(*batch)[0]):
+        report = diagnose.pipeline(make_batch, run, examples)
+        assert report.findings == [] and "Is the model not trained yet?" in str(report)
+
+    def forgetful(ids, targets, weights):  # reads the token at its place alone
+        return values.loss(ids, targets, weights, starts=np.ones_like(ids))
+
+    report = diagnose.pipeline(make_batch, forgetful, examples)
+    assert report.findings == [] and "reads no past yet, neither prompts nor answers" in str(report)
+
+
+def test_what_a_loss_alone_does_not_show_is_not_called_tested():
+    examples, make_batch = plain()(np.random.default_rng(0))
+    report = diagnose.pipeline(make_batch, lambda *b: model(0).loss(*b, mean=False)[0] / 100, examples)
+    assert report.findings == [] and "the denominator, which from the loss alone" in str(report)
+    assert "the denominator" not in report.tested
+
+
+def test_a_constant_denominator_has_a_name_of_its_own():
+    examples, make_batch = plain()(np.random.default_rng(0))
+    report = diagnose.pipeline(
+        make_batch, lambda *b: scaled(model(0).loss(*b, mean=False), 1 / 100), examples
+    )
+    assert report.fault == "denominator_differs" and "divides by 100.0" in report.findings[0].evidence
+
+    def per_token(ids, targets, weights):
+        return scaled(model(0).loss(ids, targets, weights, mean=False), 1 / (targets != other.PAD).sum())
+
+    assert diagnose.pipeline(make_batch, per_token, examples).fault == "denominator_counts_all"
+
+
+def rows_cut(length):
+    return lambda ex: other.batched([other.plain_row(*e, eos=False) for e in ex], length=length)
+
+
+def multiple_of_8(ex):
+    longest = max(len(other.plain_row(*e, eos=False)) for e in ex)
+    return rows_cut(-(-longest // 8) * 8)(ex)
+
+
+def lit_pads(ex):
+    rows = [other.templated_row(*e) for e in ex]
+    return other.batched([row + [(other.PAD, 1)] * (40 - len(row)) for row in rows])
+
+
+def two_bos_and_a_header(ex):
+    return other.batched([[(other.BOS, 0), *other.templated_row(*e)] for e in ex])
+
+
+def rolled_in_the_step(m):
+    def step(ids, targets, weights):
+        return m.loss(ids, targets, np.roll(weights, -1, axis=1))
+
+    return step
+
+
+PADDED = {
+    "no stop, padded to a multiple of 8": (multiple_of_8, lambda m: m.loss, "eos_cut"),
+    "pads lit behind a template, fixed length": (lit_pads, lambda m: m.loss, "pads_in_the_loss"),
+    "two <bos> and a header": (two_bos_and_a_header, lambda m: m.loss, "double_bos"),
+}
+
+
+@pytest.mark.parametrize("kind", PADDED)
+def test_faults_behind_pads_and_templates_are_found(kind):
+    make_batch, step, name = PADDED[kind]
+    examples = [([8, 9, 10, 11], [12, 13, 14]), ([14, 15, 9], [16]), ([8, 16, 11, 10, 9], [17, 18, 19, 20])]
+    assert diagnose.pipeline(make_batch, step(model(0)), examples).fault == name
+
+
+def test_a_probe_that_fails_takes_nothing_else_with_it():
+    examples, make_batch = plain(ignore=True)(np.random.default_rng(0))
+    report = diagnose.pipeline(make_batch, rolled_in_the_step(model(0)), examples)
+    assert report.findings and "stop token" in report.tested
+
+
 def broken_mask(change):
     """A make_batch whose weights are changed after the fact."""
 
@@ -367,6 +505,8 @@ def test_a_learners_answer_is_graded_with_an_explanation(monkeypatch):
     assert game.check(case, unwritten).status == "to do"
     assert "returns None" in game.check(case, lambda: None).message
     assert "raises" in game.check(case, lambda: 1 / 0).message
+    assert "Do you mean 'mean_of_means'?" in game.check(case, lambda: "Mean of means").message
+    assert "Choose one of" in game.check(case, lambda: np.array([1, 2])).message
     wrong = game.check(case, lambda: "eos_masked")
     assert wrong.status == "wrong" and "It is not eos_masked" in wrong.message
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")

@@ -71,7 +71,7 @@ def test_summary_by_hand(path):
     said = preview.summary(preview.preview(path, max_tokens=10))
     assert said[0] == "4 rows; 4 of 29 targets carry loss (13.8%)"
     assert said[1:] == [
-        "cut at the limit: 2 rows, on lines 3, 7",
+        "cut to 10 tokens: 2 rows, on lines 3, 7",
         "without a target, so that they train nothing: 2 rows, on lines 5, 7",
     ]
     assert preview.listed([4]) == "1 row, on line 4" and preview.listed([]) == "no row"

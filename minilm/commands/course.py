@@ -55,7 +55,7 @@ def from_text(options):
     examples = jsonl.read(options.data)
     words = template.fit_tokenizer(examples, options.level or "char")
     examples = (template.fit(example, words) for example in examples)
-    return prepared.from_text(examples, words, options.max_tokens), words
+    return prepared.from_text(examples, words, template.limit(words, options.max_tokens)), words
 
 
 def add_quiz(command):

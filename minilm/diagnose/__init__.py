@@ -45,8 +45,9 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
         return unshifted(shift)
     tokens = locate.tokens_of(ids, targets)
     documents = locate.documents(tokens, parts)
-    alone = [lone(make_batch, *each, prompt_weight) for each in zip(examples, parts, strict=True)]
-    roles, weights = locate.roles_and_weights(tokens, documents, [a.after for a in alone], prompt_weight)
+    alone = each_alone(make_batch, examples, parts, prompt_weight)
+    ends = [len(a.after) for a in alone]
+    roles, weights = locate.roles_and_weights(tokens, documents, ends, prompt_weight)
     call = caller(step, more)
     case = Case(call, ids, targets, mask, roles[:, 1:], weights[:, 1:], documents, np.nan, None)
     if not mask.any() and not weights.any():
@@ -61,22 +62,30 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
 
 
 class Alone(NamedTuple):
-    """An example in a batch of its own: what stands before it, how many tokens after it, its mask."""
+    """An example in a batch of its own: the tokens before it and after it, pads aside, and its mask."""
 
     before: list
-    after: int
+    after: list
     mask_is_right: bool
 
 
-def lone(make_batch, example, parts, prompt_weight):
-    """Make a batch of one example, where neither pads nor neighbours hide what belongs to it."""
-    ids, targets, mask, _ = arrays_of(make_batch, [example])
-    tokens = locate.tokens_of(ids, targets)
-    (doc,) = locate.documents(tokens, [parts])
-    after = locate.count_after(tokens, doc)
-    roles, weights = locate.roles_and_weights(tokens, [doc], [after], prompt_weight)
-    right = naming.matches(mask, weights[:, 1:], np.isin(roles[:, 1:], naming.KNOWN_PARTS))
-    return Alone([int(i) for i in tokens[doc.row, : doc.spans[0][0]]], after, right)
+def each_alone(make_batch, examples, parts, prompt_weight):
+    """Every example in a batch of its own, where no neighbour hides what belongs to it."""
+    made = [arrays_of(make_batch, [example]) for example in examples]
+    rows = [locate.tokens_of(ids, targets) for ids, targets, _, _ in made]
+    docs = [locate.documents(tokens, [part])[0] for tokens, part in zip(rows, parts, strict=True)]
+    sides = [
+        (tokens[doc.row, : doc.spans[0][0]].tolist(), tokens[doc.row, doc.spans[-1][1] :].tolist())
+        for tokens, doc in zip(rows, docs, strict=True)
+    ]
+    befores = [side[::-1] for side in locate.without_pads([before[::-1] for before, _ in sides])]
+    afters = locate.without_pads([after for _, after in sides])
+    found = []
+    for (_, _, mask, _), tokens, doc, *around in zip(made, rows, docs, befores, afters, strict=True):
+        roles, weights = locate.roles_and_weights(tokens, [doc], [len(around[1])], prompt_weight)
+        right = naming.matches(mask, weights[:, 1:], np.isin(roles[:, 1:], naming.KNOWN_PARTS))
+        found.append(Alone(*around, right))
+    return found
 
 
 def arrays_of(make_batch, examples):

@@ -31,7 +31,7 @@ def caller(step, more):
     def call(ids, targets, mask):
         try:
             with np.errstate(all="ignore"):
-                out = step(ids.copy(), targets.copy(), mask.copy(), *more)
+                out = step(ids.copy(), targets.copy(), mask.copy(), *(widened(a, ids.shape[1]) for a in more))
         except Exception as error:
             raise DiagnoseError(f"the step function raised {type(error).__name__}: {error}") from error
         loss, dlogits = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
@@ -45,6 +45,13 @@ def caller(step, more):
         return number(loss), dlogits
 
     return call
+
+
+def widened(extra, T):
+    """What make_batch gave beyond the three, with columns of 0 for pads that a probe appends."""
+    if not isinstance(extra, np.ndarray) or extra.ndim != 2 or extra.shape[1] >= T:
+        return extra
+    return np.pad(extra, ((0, 0), (0, T - extra.shape[1])))
 
 
 def number(loss):

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import faults
-from . import naming, probes
+from . import naming, probes, reading
 from .locate import DiagnoseError
-from .naming import Finding
+from .naming import UNTESTED, Finding
 
 OTHERS = {  # what the zoo has no name for
     "mask_differs": "The mask is another than meant, and none of the known mistakes.",
@@ -51,22 +51,32 @@ def examine(case, alone):
     report = Report([], ["shift of the targets"], [])
     if case.call(case.ids, case.targets, case.mask)[0] != case.loss:
         raise DiagnoseError("the step gives another loss at a second call: switch dropout off")
-    note(report, "the mask as made", refined(naming.of_the_mask(case.mask, case), case, alone))
-    note(report, "stop token", stops(alone))
-    note(report, "double <bos>", doubled(alone))
-    used, lit = weights_in_use(case)
-    misused = naming.of_the_use(case, used, lit)
-    note(report, "the mask as used", misused)
+    enter(report, "the mask as made", lambda: refined(naming.of_the_mask(case.mask, case), case, alone))
+    enter(report, "stop token", lambda: stops(alone))
+    enter(report, "double <bos>", lambda: doubled(alone))
+    case = probes.with_mask_in_targets(case)
     if case.dlogits is None:
         report.not_tested.append("the gradient, since the step returns no dlogits")
-    reading = order_of_reading(case) if misused is None else "untested"
-    note(report, "what a target reads", reading, "the responses are too short or the mask is misused")
-    attention = prompt_edit(case)
-    note(report, "whether answers read the prompt", attention, "the prompts are too short or carry all loss")
-    note(report, "packed neighbours", neighbour(case), "no row holds two documents")
-    if attention is None or isinstance(attention, str):
+    if reading.is_inert(case):
+        report.not_tested.append(
+            "all else: other inputs leave the loss as it is. Is the model not trained yet?"
+        )
+        return report
+    misused = enter(report, "the mask as used", lambda: use(case))
+    if misused is None:
+        enter(report, "what a target reads", lambda: order_of_reading(case), "the responses are too short")
+    else:
+        report.not_tested.append("what a target reads, and the denominator, since the mask is misused")
+    attention = enter(
+        report,
+        "whether answers read the prompt",
+        lambda: prompt_edit(case),
+        "the prompts are too short, or carry all loss",
+    )
+    enter(report, "packed neighbours", lambda: neighbour(case), "no row holds two documents")
+    if misused is None and not isinstance(attention, Finding):
         the_mean(case, report)
-    note(report, "an empty mask", emptied(case))
+    enter(report, "an empty mask", lambda: emptied(case))
     return report
 
 
@@ -82,45 +92,52 @@ def refined(finding, case, alone):
     return finding
 
 
-def note(report, test, outcome, reason=""):
-    """Enter an outcome: a Finding, None for nothing found, or "untested"."""
-    if outcome == "untested":
-        report.not_tested.append(f"{test}, {reason}")
-        return
-    report.tested.append(test)
-    if outcome is not None:
+def enter(report, test, probe, reason=""):
+    """Run a probe and enter its outcome: a Finding, None for nothing found, or UNTESTED; returns it."""
+    try:
+        outcome = probe()
+    except DiagnoseError as error:
+        outcome, reason = UNTESTED, str(error)
+    if isinstance(outcome, Finding):
         report.findings.append(outcome)
+    if outcome == UNTESTED:
+        report.not_tested.append(f"{test}, {reason}")
+    else:
+        report.tested.append(test)
+    return outcome
 
 
 def stops(alone):
     """Whether a token follows every response: without one nothing teaches the model to stop."""
-    without = [k for k, a in enumerate(alone) if a.after == 0]
+    without = [k for k, a in enumerate(alone) if not a.after]
     if without:
         return Finding("eos_cut", f"no token follows the response in examples {naming.some(without)}")
     return None
 
 
 def doubled(alone):
-    """Whether the same two tokens stand before every prompt."""
-    before = alone[0].before
-    if len(before) > 1 and before[-1] == before[-2] and all(a.before == before for a in alone):
-        return Finding("double_bos", f"every row begins with the ids {before}")
+    """Whether every row begins with one token twice."""
+    starts = {tuple(a.before[:2]) for a in alone}
+    if len(starts) == 1:
+        (start,) = starts
+        if len(start) == 2 and start[0] == start[1]:
+            return Finding("double_bos", f"every row begins with the ids {list(start)}")
     return None
 
 
-def weights_in_use(case):
-    """What the step weighs every target by, and the rows of dlogits that are not zero."""
+def use(case):
+    """What the step weighs every target by, against the mask that it was given."""
     if case.dlogits is not None:
-        return probes.gradient_weights(case)
+        return naming.of_the_use(case, *probes.gradient_weights(case))
     lit = probes.loss_lights(case)
-    return lit * 1.0, lit
+    return naming.of_the_use(case, lit * 1.0, lit)
 
 
 def order_of_reading(case):
     """The shift inside the step, seen from outside: a target must see the token before it, no later one."""
-    seen = [result for doc in case.documents if (result := probes.reads(case, doc)) is not None]
+    seen = [result for doc in case.documents if (result := reading.reads(case, doc)) is not None]
     if not seen:
-        return "untested"
+        return UNTESTED
     if all(future for _, future in seen):
         return Finding("future_read", "another token after the target changes its loss")
     if not any(last for last, _ in seen):
@@ -130,34 +147,38 @@ def order_of_reading(case):
 
 def prompt_edit(case):
     """Other prompts, the same answers: their loss must change."""
-    read = probes.prompt_is_read(case)
+    read = reading.prompt_is_read(case)
     if read is None:
-        return "untested"
-    return (
-        None if read else Finding("attention_mask_confused", "other prompts leave the answers' loss as it is")
-    )
+        return UNTESTED
+    if read:
+        return None
+    if reading.past_is_read(case) is False:
+        raise DiagnoseError(
+            "the model reads no past yet, neither prompts nor answers: is it not trained yet?"
+        )
+    return Finding("attention_mask_confused", "other prompts leave the answers' loss as it is")
 
 
 def neighbour(case):
     """Another document before it in the row: a packed document's loss must not change."""
-    read = probes.neighbour_is_read(case)
+    read = reading.neighbour_is_read(case)
     if read is None:
-        return "untested"
+        return UNTESTED
     return Finding("packing_contamination", "another neighbour changes a document's loss") if read else None
 
 
 def the_mean(case, report):
     """The denominator: a target's share of the loss, rows apart and together, more pads."""
-    measured = probes.shares(case)
-    finding = naming.of_the_mean(case, measured)
     apart = probes.split(case)
-    if finding and apart and finding.fault == "mean_of_means":
-        said = (
-            f"{finding.evidence}; the batch's loss is {apart[0]:.5f}, its rows' weighted mean {apart[1]:.5f}"
-        )
-        finding = finding._replace(evidence=said)
-    told = any(np.isfinite(s) for _, s, _ in measured)
-    note(report, "the denominator", finding if told else "untested", "no target's exchange moves the loss")
+
+    def mean():
+        finding = naming.of_the_mean(case, probes.shares(case))
+        if isinstance(finding, Finding) and finding.fault == "mean_of_means" and apart:
+            both = f"the batch's loss is {apart[0]:.5f}, its rows' weighted mean {apart[1]:.5f}"
+            return finding._replace(evidence=f"{finding.evidence}; {both}")
+        return finding
+
+    enter(report, "the denominator", mean, "which from the loss alone is a sum or a constant")
     if apart is None or not np.ptp(case.mask.sum(axis=1)):
         report.not_tested.append("mean of row means, the rows have equally many response tokens")
     report.not_tested.append("accumulation and workers, which one step does not show")

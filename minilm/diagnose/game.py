@@ -7,6 +7,7 @@
 A case holds its answer only as a digest: to read it takes a diagnosis, or at least some effort.
 """
 
+import difflib
 import hashlib
 import textwrap
 from typing import NamedTuple
@@ -72,9 +73,10 @@ def seal(title, name):
 
 def judge(case, answer):
     """An exercises.Verdict on an answer: right or wrong, what it was, and by what it is known."""
-    if answer not in names():
-        listed = ", ".join(names())
-        return verdict(case, "wrong", f"{answer!r} is no fault of the zoo. Choose one of: {listed}.")
+    if not isinstance(answer, str) or answer not in names():
+        near = difflib.get_close_matches(str(answer).lower().replace(" ", "_"), names(), n=1)
+        choice = f"Do you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(names())}."
+        return verdict(case, "wrong", f"{answer!r:.80} is no fault of the zoo. {choice}")
     right = next(name for name in names() if seal(case.title, name) == case.digest)
     if answer == right:
         return verdict(case, "passed", f"It is {right}. {signs.SIGNS[right]}")

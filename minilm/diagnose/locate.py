@@ -165,8 +165,18 @@ def fill(roles, weights, previous, begin, prompt_weight):
     roles[end:begin], weights[end:begin] = PROMPT, prompt_weight
 
 
-def count_after(tokens, doc):
-    """How many tokens follow the response of a Document that is alone in its row, pads aside."""
-    after = list(tokens[doc.row, doc.spans[-1][1] :])
-    only_pads = len(after) > 3 and len(set(after[1:])) == 1
-    return min(len(after), 1) if only_pads else len(after)
+def without_pads(sides):
+    """What stands on one side of each example, alone in its row, outermost tokens last, without pads.
+
+    Pads are a run of one token at the outer ends that differs in length, or is longer than two. Where
+    nothing but such a run is there, one token of it is kept: pad or stop, nobody can tell.
+    """
+    outer = {side[-1] for side in sides if side}
+    if len(outer) != 1:
+        return sides
+    (pad,) = outer
+    runs = [next((k for k, t in enumerate(reversed(side)) if t != pad), len(side)) for side in sides]
+    if len(set(runs)) == 1 and runs[0] <= 2:
+        return sides
+    inner = [side[: len(side) - run] for side, run in zip(sides, runs, strict=True)]
+    return inner if any(inner) or not all(sides) else [[pad] for _ in sides]

@@ -7,6 +7,7 @@ import numpy as np
 from . import locate, probes
 from .locate import LEAD, PAD, PROMPT, RESPONSE, STOP, TAIL, TOOL
 
+UNTESTED = "untested"  # an outcome beside a Finding and None
 KNOWN_PARTS = (PROMPT, TOOL, RESPONSE, STOP)
 
 
@@ -108,22 +109,26 @@ def of_the_use(case, weights, lit):
                 f"{first(masked_but_lit)}, and do not change with their targets",
             )
         return None
-    nothing = (given & ~used)[given].all() and not used.any()
     pads = case.roles == PAD
-    if nothing:
-        return Finding("targets_unused", "no target changes the loss: does the step use its own?")
+    if not used.any():
+        second = "" if case.dlogits is None else ", or is the second value the logits, not their gradient?"
+        return Finding("targets_unused", f"other targets change nothing: does the step use its own{second}")
     if used.all() and (pads | (case.roles == LEAD)).any() and pads_count(case):
         return Finding("mask_after_reduction", f"all {used.size} targets carry weight, pads too")
     if used[~pads].all():
         return Finding(
-            "mask_not_applied", f"the step is given a mask and gives weight to {first(used & ~given)}"
+            "mask_not_applied", f"the step is given a mask and has weight at {first(used & ~given)}"
         )
     for name, step in (("mask_one_late", 1), ("mask_one_early", -1)):
-        if (moved(given * 1.0, step) > 0)[:, 1:-1].tolist() == used[:, 1:-1].tolist():
-            return Finding(name, f"the step uses the mask moved by one: {first(used & ~given)} has weight")
-    return Finding(
-        "mask_differs", f"the step gives weight to {first(used & ~given)}, or none where it should"
-    )
+        wrong = (moved(given * 1.0, step) > 0) & (case.targets >= 0)
+        if (wrong == used)[:, 1:-1].all():
+            return Finding(name, f"the step uses the mask moved by one: {unlike(used, given)}")
+    return Finding("mask_differs", f"the step uses another mask: {unlike(used, given)}")
+
+
+def unlike(used, given):
+    """Where two masks differ, as text."""
+    return f"weight at {first(used & ~given)} that is masked, none at {first(given & ~used)} that is not"
 
 
 def pads_count(case):
@@ -136,7 +141,7 @@ def of_the_mean(case, measured):
     """The denominator, from `probes.shares`; also whether gradient and loss agree on it."""
     told = [entry for entry in measured if np.isfinite(entry[1])]
     if not told:
-        return None
+        return UNTESTED
     seen = np.array([s for _, s, _ in told])
     weight = np.array([case.mask[place] for place, _, _ in told])
     row_sum = np.array([case.mask[place[0]].sum() for place, _, _ in told])
@@ -180,19 +185,24 @@ def slope_ratio(wp, wp_other, w, V, observed, smoothing):
 
 
 def counted(case, said):
-    """The denominator does not follow the mask: a constant, a count of all places, or 1 (a sum)."""
-    if case.dlogits is not None:
-        weights, _ = probes.gradient_weights(case)
-        if close(weights[case.mask > 0], case.mask[case.mask > 0]):
-            return None  # a plain sum, which some want
-        scale = (case.mask / np.where(weights > 0, weights, np.inf)).max()
-        return Finding("denominator_counts_all", f"{said}; the loss divides by {scale:.1f}")
-    longer = probes.padded(case)
-    if longer and abs(longer[0] * longer[1] - case.loss) < 1e-3 * abs(case.loss):
-        return Finding(
-            "denominator_counts_all", f"{said}; {longer[1]:.2g} times the pads divide the loss by as much"
-        )
-    return None
+    """The denominator does not follow the mask: a count of places, another constant, or 1 (a sum).
+
+    "untested" where it cannot be told from outside which.
+    """
+    if case.dlogits is None:
+        longer = probes.padded(case)
+        if longer and abs(longer[0] * longer[1] - case.loss) < 1e-3 * abs(case.loss):
+            more = f"{longer[1]:.2g} times the pads divide the loss by as much"
+            return Finding("denominator_counts_all", f"{said}; {more}")
+        return UNTESTED
+    weights, _ = probes.gradient_weights(case)
+    lit = (case.mask > 0) & (weights > 0)
+    divisor = float(np.median(case.mask[lit] / weights[lit]))
+    if close(divisor, 1.0) or close(divisor, case.mask.sum()):  # a sum, or the count handed over
+        return None
+    counts = (case.mask.size, (case.roles != PAD).sum())
+    name = "denominator_counts_all" if any(close(divisor, n) for n in counts) else "denominator_differs"
+    return Finding(name, f"{said}; the loss divides by {divisor:.1f}, whatever the mask")
 
 
 def close(a, b):

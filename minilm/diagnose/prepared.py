@@ -18,7 +18,7 @@ NAMES = {"ids": ("ids", "input_ids"), "labels": ("labels", "targets"), "mask": (
 
 
 def npz(path):
-    """Rows of an .npz file that holds ids (B, T) and labels (B, T), or a mask (B, T), or both.
+    """Rows of an .npz file that holds ids (B, T), labels (B, T) and, where there is one, a mask (B, T).
 
     Raises DiagnoseError, naming the array, for what cannot be rows; OSError for no file.
     """
@@ -34,8 +34,11 @@ def npz(path):
             ) from None
     found = {key: pick(arrays, names) for key, names in NAMES.items()}
     there = ", ".join(arrays) or "nothing"
-    if found["ids"] is None or (found["labels"] is None and found["mask"] is None):
-        raise DiagnoseError(f"{path} holds {there}: it needs ids, and labels or mask")
+    if found["ids"] is None or found["labels"] is None:
+        raise DiagnoseError(
+            f"{path} holds {there}: it needs ids and labels (or targets). A mask alone does not say whether "
+            "it stands at the token that is read or at the one that is predicted"
+        )
     return list(from_arrays(**found))
 
 
@@ -49,11 +52,11 @@ def from_arrays(ids, labels=None, mask=None):
 
     Labels are ids where there is loss and -100 elsewhere, either at their own place, where the loss
     does the shift (transformers), or one place ahead, already shifted: the numbers tell which. A
-    mask (0 / 1 or weights) stands where its label does; without labels, at the predicted token.
+    mask (0 / 1 or weights) stands where its label does.
     Raises DiagnoseError for arrays of another kind or shape, and for labels that are neither.
     """
     ids = integers("ids", ids)
-    labels = ids if labels is None else integers("labels", labels, ids.shape)
+    labels = integers("labels", labels, ids.shape)
     kept = labels != IGNORED
     weights = kept * (1.0 if mask is None else numbers(mask, ids.shape))
     if (ids < 0).any() or (labels[kept] < 0).any():

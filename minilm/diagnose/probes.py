@@ -13,7 +13,29 @@ NOISE = 3e-7  # relative: below it, a float32 loss did not change
 
 def moved(case, loss, other):
     """Whether a loss changed by more than rounding."""
-    return abs(loss - other) > NOISE * max(1.0, abs(case.loss))
+    return abs(loss - other) > NOISE * max(abs(loss), abs(other), abs(case.loss))
+
+
+def with_mask_in_targets(case):
+    """The case, for a step that reads its mask from the targets: every probe then writes -100 there.
+
+    Known by targets that are -100 wherever the mask is 0, and by a loss that another mask leaves as
+    it is.
+    """
+    masked = (case.mask == 0) & np.isin(case.roles, (locate.PROMPT, locate.TOOL))
+    places = np.argwhere(case.mask > 0)
+    if not masked.any() or (case.targets[masked] >= 0).any() or len(places) < 2:
+        return case
+    for place in places[:2]:
+        other = case.mask.copy()
+        other[tuple(place)] = 0
+        if moved(case, case.call(case.ids, case.targets, other)[0], case.loss):
+            return case
+
+    def call(ids, targets, mask):
+        return case.call(ids, np.where(mask > 0, targets, -100), mask)
+
+    return case._replace(call=call)
 
 
 def exchanged(case, turn=1):
@@ -109,60 +131,6 @@ def entries(case, place, turn, observed):
     y, before = case.targets[place], case.dlogits[place]
     after = case.call(case.ids, targets, case.mask)[1][place]
     return float(after[y]), float(before[other]), float(after[y] - before[y]), len(before), observed
-
-
-def edited(case, places):
-    """Inputs with another id of the batch at each of the places."""
-    ids, pool = case.ids.copy(), np.unique(case.ids)
-    for place in places:
-        ids[place] = pool[(np.searchsorted(pool, ids[place]) + 1) % len(pool)]
-    return ids
-
-
-def reads(case, doc):
-    """Whether the loss at a response target sees the token before it, and whether the one after it.
-
-    Returns (sees the last read token, sees the future), or None where there is no such place.
-    """
-    for at in range(*doc.spans[-1][:2]):
-        t = at - 1
-        if 0 <= t < case.ids.shape[1] - 1 and case.targets[doc.row, t] >= 0:
-            mask = np.zeros_like(case.mask)
-            mask[doc.row, t] = 1.0
-            now, *then = (
-                case.call(edited(case, places), case.targets, mask)[0]
-                for places in ([], [(doc.row, t)], [(doc.row, t + 1)])
-            )
-            return tuple(moved(case, loss, now) for loss in then)
-    return None
-
-
-def prompt_is_read(case):
-    """Whether the answers' loss changes with the prompts, all but their last token; None if too short.
-
-    One document after the other: small changes of several could cancel.
-    """
-    mask = case.mask * np.isin(case.roles, (locate.RESPONSE, locate.STOP))
-    edits = [[(doc.row, t) for t in range(doc.spans[0][0], doc.spans[0][1] - 1)] for doc in case.documents]
-    edits = [places for places in edits if places and mask[places[0][0]].any()]
-    if not edits:
-        return None
-    now = case.call(case.ids, case.targets, mask)[0]
-    return any(moved(case, case.call(edited(case, e), case.targets, mask)[0], now) for e in edits)
-
-
-def neighbour_is_read(case):
-    """Whether a packed document's loss changes with the one before it; None where none is packed."""
-    for doc in case.documents:
-        before = [d for d in case.documents if d.row == doc.row and d.spans[0][0] < doc.spans[0][0]]
-        start, end, _ = doc.spans[-1]
-        if before:
-            mask = np.zeros_like(case.mask)
-            mask[doc.row, start - 1 : end - 1] = 1.0
-            places = [(doc.row, t) for d in before for a, b, _ in d.spans for t in range(a, b)]
-            now, then = (case.call(edited(case, p), case.targets, mask)[0] for p in ([], places))
-            return moved(case, now, then)
-    return None
 
 
 def padded(case):

@@ -6,6 +6,7 @@ from .. import preview
 from . import audit
 from .examine import sentence
 
+POSSIBLE = ("mask_one_late", "mask_one_early")  # known by tokens that agree, which can have other reasons
 SHOWN = 60  # tokens of an example row
 
 
@@ -27,11 +28,17 @@ def describe(found, words=None, eos_id=None, colour=False):
     ]
     suspects = audit.suspicions(found, eos_id, show)
     for name, evidence in suspects:
-        lines += [f"{name}: {sentence(name)}", f"  evidence: {evidence}"]
-    if not suspects:
-        lines.append("Nothing looks wrong.")
-    lines.append("Not tested: the step that uses this data, its shift, its denominator, its attention.")
-    return "\n".join(lines)
+        lines += [f"{'possibly ' * (name in POSSIBLE)}{name}: {sentence(name)}", f"  evidence: {evidence}"]
+    return "\n".join([*lines, *rest(suspects, found, words, eos_id)])
+
+
+def rest(suspects, found, words, eos_id):
+    """What was not found, and what could not be."""
+    if eos_id is None and audit.stop_token(found) is None and found.ends:
+        yield "Whether stopping is taught cannot be told: no token ends most rows. If one does, say --eos-id."
+    yield f"Nothing {'else ' * bool(suspects)}looks wrong."
+    own = "the mask, which for rows of text is minilm's own; " if words else ""
+    yield f"Not tested: {own}the step that uses this data, its shift, its denominator, its attention."
 
 
 def table(found, eos_id):
