@@ -51,15 +51,19 @@ def caption(result):
     said = []
     for view, counts in result["counts"].items():
         hits, n, accused, healthy = right(counts)
-        missed = [f for f in counts if f in faults.FAULTS and counts[f].get(f, 0) < sum(counts[f].values())]
-        beside = f" (not always: {', '.join(missed)})" if missed else ""
+        missed = [
+            f"{fault} {row.get(fault, 0)} of {sum(row.values())}"
+            for fault, row in counts.items()
+            if fault in faults.FAULTS and row.get(fault, 0) < sum(row.values())
+        ]
+        beside = f" ({', '.join(missed)})" if missed else ""
         said.append(
             f"from {view}, {hits} of {n} are named rightly{beside}, false alarms {accused} of {healthy}"
         )
     return (
         f"Each of {len(faults.FAULTS)} faults planted in {len(result['pipelines'])} random pipelines of "
         f"minilm's own: {'; '.join(said)}. These are the faults that the diagnosis was written for; others "
-        "it can only call different, or miss."
+        "it can only call different, or miss, and other people's pipelines are not counted here."
     )
 
 

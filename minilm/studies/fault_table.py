@@ -15,7 +15,7 @@ def draw(result, order, columns):
     axes.set_axis_off()
     axes.set(xlim=(0, 100), ylim=(len(order) - 0.4, -1.75))
     places = {key: FIRST + WIDTH * k for k, key in enumerate(columns)}
-    heads = [(0.5, "loss applied to", "left"), (TEXT, "writes", "left")]
+    heads = [(0.5, "trained with", "left"), (TEXT, "writes", "left")]
     heads += [(places[key], heading, "center") for key, (heading, _) in columns.items()]
     for x, heading, side in heads:
         axes.text(x, -0.65, heading, ha=side, va="bottom", fontsize=FONT, weight="bold")

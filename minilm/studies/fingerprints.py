@@ -145,15 +145,35 @@ def caption(result):
     right, first = cases["correct mask"], cases[order[0]]
     lower = order[: order.index("correct mask")]
     worse = [case for case in lower if is_worse(cases[case], right)]
-    lowest = runs.mean(first["accuracy"]) == min(runs.mean(case["accuracy"]) for case in cases.values())
+    accuracies = [runs.mean(case["accuracy"]) for case in cases.values()]
+    ties = accuracies.count(min(accuracies)) - 1
+    lowest = f", the lowest{f' with {ties} others' * (ties > 0)}" * (
+        runs.mean(first["accuracy"]) == min(accuracies)
+    )
     return (
         f"Trained for {result['settings']['steps']} steps with a fault planted, judged without it, "
         f"{runs.over_seeds(result['seeds'])}. The lowest training loss, {runs.spread(first['train_loss'])}, "
         f"belongs to '{order[0]}', with answer accuracy {runs.spread(first['accuracy'])}"
-        f"{', the lowest of all' if lowest else ''} (correct mask: loss {runs.spread(right['train_loss'])}, "
+        f"{lowest} (correct mask: loss {runs.spread(right['train_loss'])}, "
         f"accuracy {runs.spread(right['accuracy'])}). Of the {len(lower)} rows with a lower training loss, "
         f"{len(worse)} answer or stop clearly worse: losses over different targets do not compare."
-        f"{denominator_sentence(cases)}"
+        f"{endless_sentence(cases)}{denominator_sentence(cases)}"
+    )
+
+
+def endless_sentence(cases):
+    """Which rows answer more questions rightly than the correct mask, and do not stop."""
+    right = cases["correct mask"]
+    ahead = {name: runs.difference(case["accuracy"], right["accuracy"]) for name, case in cases.items()}
+    names = [
+        f"'{name}' ({runs.mean(cases[name]['accuracy']):.2f})"
+        for name, gap in ahead.items()
+        if gap.mean > 0 and report.is_clear(gap) and runs.mean(cases[name]["stops"]) < 0.5
+    ]
+    return (
+        f" Right more often than with the correct mask, but without an end: {', '.join(names)}."
+        if names
+        else ""
     )
 
 
@@ -165,7 +185,7 @@ def denominator_sentence(cases):
     right, wrong = cases["correct mask"], cases[name]
     share = runs.mean(wrong["train_loss"]) / runs.mean(right["train_loss"])
     ahead = runs.who_is_ahead(wrong["accuracy"], right["accuracy"], f"'{name}'", "the correct mask")
-    return f" Dividing by all places makes {share:.2f} of the loss; under Adam, in accuracy, {ahead}."
+    return f" Dividing by all places shrinks the loss to {share:.2f} of it; under Adam, in accuracy, {ahead}."
 
 
 def is_worse(case, right):
