@@ -82,3 +82,9 @@ def test_a_sentence_that_says_too_much_is_found(home, capsys, sentence):
     edit(home / "README.md", "## How to read it", f"{sentence}\n\n## How to read it")
     (problem,) = new_problems(home, capsys)
     assert problem.startswith("README.md: ") and problem.endswith("claims more than was measured")
+
+
+def test_another_caption_under_a_figure_is_found(home, capsys):
+    edit(home / "README.md", "judged without it, mean", "judged with it, mean")
+    (problem,) = new_problems(home, capsys)
+    assert problem == "README.md: the caption under figures/fingerprints.png is another than in its JSON"

@@ -13,9 +13,9 @@ import numpy as np
 from .. import chat, data, model, packing, recording
 from . import locate, naming
 from .case import Case, caller
-from .examine import Report, examine
 from .locate import DiagnoseError
 from .naming import Finding
+from .series import Report, examine
 
 __all__ = ["DiagnoseError", "Finding", "Report", "own", "pipeline"]
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from .. import preview
 from . import audit
-from .examine import sentence
+from .series import sentence
 
 POSSIBLE = ("mask_one_late", "mask_one_early")  # known by tokens that agree, which can have other reasons
 SHOWN = 60  # tokens of an example row
