@@ -38,7 +38,7 @@ from minilm import (
 )
 from minilm.diagnose import audit, prepared, text
 
-ROUNDS, MANY = 100, 3000
+ROUNDS, MANY = 100, 1000
 WORDS = tokenizer.build("char", ["abcdef?\n"])
 CHAT_WORDS = tokenizer.build("char", ["abc"], markers=True)
 CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)

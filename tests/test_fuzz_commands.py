@@ -24,7 +24,7 @@ from minilm import checkpoint, export, model, runs, safetensors, tokenizer
 from minilm.__main__ import main
 from minilm.diagnose import prepared
 
-ROUNDS, MANY = 25, 400
+ROUNDS, MANY = 25, 150
 
 
 @functools.cache
