@@ -19,17 +19,19 @@ def read(path):
 
     Raises ValueError naming file and line for what is no such row, and for a file without rows.
     """
-    examples = [example for _, example in iterate(path)]
+    examples = [row for _, row in iterate(path)]
     if not examples:
         raise ValueError(f"{path} holds no rows: the data set is empty")
     return examples
 
 
-def iterate(path):
+def iterate(path, parse=None):
     """Yield (line number from 1, Example or Conversation), holding one line at a time.
 
-    Blank lines are skipped. Raises ValueError naming file and line for what is no such row.
+    `parse`, bytes -> anything, makes something else of a line. Blank lines are skipped.
+    Raises ValueError naming file and line for what is no such row.
     """
+    parse = parse or example
     with open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # byte order mark
@@ -41,13 +43,19 @@ def iterate(path):
                 yield number, row
 
 
-def parse(line):
-    """One line's bytes -> Example or Conversation. Raises ValueError or RecursionError."""
+def loads(line):
+    """One line's bytes -> a dict. Raises ValueError or RecursionError."""
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE} bytes: one row stands on one line, and ends there")
     row = json.loads(line.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     if not isinstance(row, dict):
         raise ValueError(f'the row is {type(row).__name__}, not an object with "prompt" or "messages"')
+    return row
+
+
+def example(line):
+    """One line's bytes -> Example or Conversation. Raises ValueError or RecursionError."""
+    row = loads(line)
     if "messages" in row:
         if "prompt" in row or "completion" in row:
             raise ValueError('the row has both "messages" and "prompt" or "completion": keep one form')

@@ -242,6 +242,16 @@ def test_a_probe_that_fails_takes_nothing_else_with_it():
     report = diagnose.pipeline(make_batch, rolled_in_the_step(model(0)), examples)
     assert report.findings and "stop token" in report.tested
 
+    first = make_batch(examples)[2]
+
+    def refuses_other_masks(ids, targets, weights):
+        if not np.array_equal(weights, first):
+            raise ValueError("another mask")
+        return model(0).loss(ids, targets, weights)
+
+    report = diagnose.pipeline(make_batch, refuses_other_masks, examples)
+    assert report.findings == [] and "the step function raised ValueError: another mask" in str(report)
+
 
 def broken_mask(change):
     """A make_batch whose weights are changed after the fact."""

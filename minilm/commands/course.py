@@ -23,11 +23,14 @@ def add_diagnose(command):
         "python -m minilm diagnose --data rows.jsonl",
     )
     sub.add_argument(
-        "arrays", nargs="?", metavar="NPZ", help="arrays ids, labels (-100: no loss) and, or, mask"
+        "arrays",
+        nargs="?",
+        metavar="NPZ",
+        help="arrays ids, labels (-100: no loss) and, if there is one, mask",
     )
     sub.add_argument("--data", metavar="JSONL", help="rows of text, or of input_ids and labels")
     sub.add_argument("--level", choices=("char", "byte"), help="tokens of text rows (default char)")
-    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut text rows to N tokens")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut text rows (conversations: default 256)")
     sub.add_argument("--eos-id", type=int, metavar="ID", help="the end-of-sequence id (default: guessed)")
     sub.add_argument("--vocab-size", type=int, metavar="V", help="refuse ids that are not below V")
 

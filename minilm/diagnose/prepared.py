@@ -4,12 +4,12 @@ Every source ends in the same form: (tokens, weights), both (n,), weights[k] the
 predicting tokens[k] from what stands before it.
 """
 
-import json
 import warnings
 
 import numpy as np
 
 from .. import data
+from .. import jsonl as lines
 from .. import npz as files
 from .locate import DiagnoseError
 
@@ -112,41 +112,29 @@ def numbers(mask, shape):
 def jsonl(path):
     """Rows of a JSONL file of {"input_ids": [...], "labels": [...]} objects, one by one.
 
-    Raises DiagnoseError naming file and line.
+    Raises ValueError naming file and line.
     """
-    for number, row in objects(path):
-        try:
-            ids, labels = row["input_ids"], row["labels"]
-            if len(ids) != len(labels):
-                raise ValueError
-            (found,) = from_arrays(np.array([ids]), np.array([labels]))
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            said = (
-                str(error)
-                if isinstance(error, DiagnoseError)
-                else "it needs equally long lists input_ids, labels"
-            )
-            raise DiagnoseError(f"{path}, line {number}: {said}") from None
-        yield found
+    return (row for _, row in lines.iterate(path, tokenized))
 
 
-def objects(path):
-    """(line number, object) of each line that is not blank. Raises DiagnoseError for other JSON."""
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError):
-                    row = None
-                if not isinstance(row, dict):
-                    raise DiagnoseError(f"{path}, line {number}: not a JSON object")
-                yield number, row
+def tokenized(line):
+    """One line's bytes -> (tokens, weights). Raises ValueError for another object."""
+    row = lines.loads(line)
+    try:
+        ids, labels = row["input_ids"], row["labels"]
+        if len(ids) != len(labels):
+            raise ValueError
+        (found,) = from_arrays(np.array([ids]), np.array([labels]))
+    except DiagnoseError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise DiagnoseError("it needs equally long lists input_ids, labels") from None
+    return found
 
 
 def is_tokenized(path):
     """Whether a JSONL file's first row holds input_ids, rather than text."""
-    return "input_ids" in next((row for _, row in objects(path)), {})
+    return "input_ids" in next((row for _, row in lines.iterate(path, lines.loads)), {})
 
 
 def from_text(examples, words, max_tokens=None):

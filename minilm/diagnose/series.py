@@ -1,5 +1,6 @@
 """The series of probes, in the order in which one fault can hide another, and the report of it."""
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
@@ -54,10 +55,13 @@ def examine(case, alone):
     enter(report, "the mask as made", lambda: refined(naming.of_the_mask(case.mask, case), case, alone))
     enter(report, "stop token", lambda: stops(alone))
     enter(report, "double <bos>", lambda: doubled(alone))
-    case = probes.with_mask_in_targets(case)
+    inert = False
+    with contextlib.suppress(DiagnoseError):  # a step that refuses what they ask: the probes below say so
+        case = probes.with_mask_in_targets(case)
+        inert = reading.is_inert(case)
     if case.dlogits is None:
         report.not_tested.append("the gradient, since the step returns no dlogits")
-    if reading.is_inert(case):
+    if inert:
         report.not_tested.append(
             "all else: other inputs leave the loss as it is. Is the model not trained yet?"
         )
@@ -169,7 +173,9 @@ def neighbour(case):
 
 def the_mean(case, report):
     """The denominator: a target's share of the loss, rows apart and together, more pads."""
-    apart = probes.split(case)
+    apart = None
+    with contextlib.suppress(DiagnoseError):
+        apart = probes.split(case)
 
     def mean():
         finding = naming.of_the_mean(case, probes.shares(case))
