@@ -94,10 +94,10 @@ def without_system_and_tool(roles):
 # loss_mask is 1 on answers, the prompt weight on the rest, both times the messages' weights.
 POLICIES = {
     "response": lambda b: b.loss_mask,
-    "last": lambda b: b.loss_mask * last_turn(b.roles, b.turns),
+    "last": lambda b: b.loss_mask * last_turn(b.roles, b.turns, b.documents),
     "full": lambda b: prompt_weighted(b.roles, 1.0) * b.weights,
     "no-eos": lambda b: b.loss_mask * without_eos(b.roles),
-    "last-eos": lambda b: b.loss_mask * eos_of_last_turn(b.roles, b.turns),
+    "last-eos": lambda b: b.loss_mask * eos_of_last_turn(b.roles, b.turns, b.documents),
     "headers": lambda b: np.maximum(b.loss_mask, headers(b.roles, b.turns) * b.weights),
     "no-system": lambda b: b.loss_mask * without_system_and_tool(b.roles),
 }

@@ -109,3 +109,11 @@ def test_training_uses_the_mask_that_the_preview_shows(policy, tmp_path):
     n = [len(re.findall("<[a-z]+>|.", text)) for _, _, text in shown]  # tokens of each run
     told = "".join(f"{weight:g} " * k for (_, weight, _), k in zip(shown, n, strict=True))
     assert "0 " + used == told
+
+
+@pytest.mark.parametrize("policy", masks.POLICIES)
+def test_policies_of_packed_rows_are_those_of_the_rows_alone(policy):
+    rows = [data.encode(talk, WORDS) for talk in (LONG, SHORT)]
+    alone = [masks.POLICIES[policy](data.collate([row]))[0].tolist() for row in rows]
+    packed = masks.POLICIES[policy](data.collate([packing.join(rows)]))[0].tolist()
+    assert packed == [*alone[0], 0, *alone[1]]  # 0: the boundary
