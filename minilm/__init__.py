@@ -9,10 +9,8 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "tokenizer data corpora layers losses model params gradcheck gradcases optim train generate "
-    "npz safetensors gpt2 checkpoint export runs anatomy processes experiments plots run_figure report "
-    "studies bench exercises trace lessons faults chat template jsonl masks packing accumulation "
-    "preview diagnose claims"
+    "tokenizer chat template data masks layers losses model tree gradcheck gradcases optim train packing "
+    "accumulation generate corpora faults figures exercises trace diagnose files bench lessons claims"
 ).split()
 
 
@@ -34,8 +32,9 @@ def swap(name, replacement):
     Everything in minilm looks functions up in their module when it calls them, so the whole
     model uses the replacement until the block ends. Raises ValueError for an unknown name.
     """
-    module_name, _, attribute = name.partition(".")
-    module = importlib.import_module(f"minilm.{module_name}") if module_name in MODULES else None
+    module_name, _, attribute = name.rpartition(".")
+    is_known = module_name.partition(".")[0] in MODULES
+    module = importlib.import_module(f"minilm.{module_name}") if is_known else None
     if not callable(getattr(module, attribute, None)):
         raise ValueError(f"there is no function {name!r}: give it as module.function")
     original = getattr(module, attribute)

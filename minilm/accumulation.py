@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from . import data, model
-from . import params as tree
+from . import data, model, tree
 
 
 def micro_batches(batch, size):

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, generate, model, optim, packing, train
-from . import params as tree
+from . import data, generate, model, optim, packing, train, tree
 
 
 class Size(NamedTuple):

@@ -10,7 +10,9 @@ import json
 import re
 from pathlib import Path
 
-from . import corpora, experiments, report, studies
+from . import corpora
+from . import figures as studies
+from .figures import report, tasks
 
 NUMBER = re.compile(
     r"(?<![\w.])\d+\.\d+(?![\w.]|-\w)|(?<![\w.])\.\d+\b|\b\d+(?:\.\d+)? ?%|\b\d(?:\.\d+)?e-\d+\b"
@@ -35,7 +37,7 @@ def check(home="."):
     Raises OSError where README, lessons or figures are missing.
     """
     home = Path(home)
-    results = {path.stem: experiments.read_json(path) for path in sorted((home / "figures").glob("*.json"))}
+    results = {path.stem: tasks.read_json(path) for path in sorted((home / "figures").glob("*.json"))}
     said = [*captions(results), *readme(home, results), *lessons(home)]
     return said + forbidden(home, results)
 

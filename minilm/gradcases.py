@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from . import data, gradcheck, layers, losses, model, swap
-from . import params as tree
+from . import data, gradcheck, layers, losses, model, swap, tree
 
 LAYERS = (
     "embedding linear layer_norm gelu scores causal_softmax mix attention token_nll weighted_mean"

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import losses, model
-from . import params as tree
+from . import losses, model, tree
 
 STEP = {"complex": 1e-20, "central": 1e-5}
 TOLERANCE = {"complex": 1e-10, "central": 1e-6}

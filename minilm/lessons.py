@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import checkpoint
+from . import files
 
 SETUP = """\
 import importlib.util
@@ -80,7 +80,7 @@ def write(path, notebook):
     """Write a notebook as nbformat does, whole or not at all."""
     nbformat.validate(notebook)
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    with checkpoint.replacing(path) as file:
+    with files.checkpoint.replacing(path) as file:
         file.write(text.encode("utf-8"))
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import layers, losses
-from . import params as tree
+from . import layers, losses, tree
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, losses, masks, model, optim
-from . import params as tree
+from . import data, losses, masks, model, optim, tree
 
 CHOICES = {
     "schedule": ("linear", "cosine"),

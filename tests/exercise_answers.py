@@ -9,8 +9,7 @@ import math
 
 import numpy as np
 
-from minilm import layers, model
-from minilm import params as tree
+from minilm import layers, model, tree
 
 WRONG = []  # (exercise, function, regular expression of the diagnosis)
 RIGHT = []  # (exercise, function)

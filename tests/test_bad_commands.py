@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from bad_inputs import GOOD, fails
 
-from minilm import checkpoint
+from minilm import files
 from minilm.__main__ import main
 
 COMMANDS = {
@@ -117,4 +117,4 @@ def test_diverging_train_names_the_step_and_keeps_the_last_good_checkpoint(tmp_p
     _, err = capsys.readouterr()
     assert "step 2: the" in err and err.count("\n") == 1
     assert "model.npz keeps the state of step 0" in err
-    checkpoint.load(tmp_path / "run" / "model.npz")
+    files.checkpoint.load(tmp_path / "run" / "model.npz")

@@ -11,7 +11,7 @@ import pytest
 import run_cases
 from bad_inputs import GOOD, fails, refused
 
-from minilm import checkpoint, jsonl, runs
+from minilm import files
 
 
 def chat_row(message):
@@ -81,7 +81,7 @@ def test_file_names_its_line(name, tmp_path, capsys):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"rows.jsonl.*{message}"):
-        jsonl.read(path)
+        files.rows.read(path)
     fails(["--data", str(path), "--out", str(tmp_path / "out")], capsys, message)
     fails(["mask", "--data", str(path), "--html", str(tmp_path / "out")], capsys, message)
     assert not (tmp_path / "out").exists()
@@ -169,7 +169,7 @@ RUNS = {
 @pytest.fixture
 def run(tmp_path):
     """The folder of a short run, and rows beside it."""
-    runs.run(tmp_path / "run", run_cases.TASK._replace(settings=run_cases.SETTINGS))
+    files.run.run(tmp_path / "run", run_cases.TASK._replace(settings=run_cases.SETTINGS))
     (tmp_path / "rows.jsonl").write_text(run_cases.JSONL, encoding="utf-8")
     return tmp_path
 
@@ -187,9 +187,9 @@ BYTES = [change for name, (change, _) in CHECKPOINTS.items() if name[:2] in ("35
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_checkpoint_says_what_is_wrong(name, run, capsys):
     change, message = CHECKPOINTS[name]
-    path = run / "run" / runs.MODEL
+    path = run / "run" / files.run.MODEL
     damage(path, change)
-    for read in (checkpoint.load, checkpoint.read):
+    for read in (files.checkpoint.load, files.checkpoint.read):
         refused(lambda read=read: read(path), message)
     fails(["generate", run / "run", "a"], capsys, message)
     fails(["export", run / "run", run / "hf"], capsys, message)
@@ -201,8 +201,8 @@ def test_checkpoint_says_what_is_wrong(name, run, capsys):
 @pytest.mark.parametrize("name", RUNS)
 def test_run_says_what_is_wrong(name, run, capsys):
     change, message = RUNS[name]
-    damage(run / "run" / runs.MODEL, change)
-    refused(lambda: runs.load(run / "run"), message)
+    damage(run / "run" / files.run.MODEL, change)
+    refused(lambda: files.run.load(run / "run"), message)
     fails(["plot", run / "run"], capsys, message)
     fails(["train", "--data", run / "rows.jsonl", "--out", run / "run", "--resume"], capsys, message)
-    checkpoint.load(run / "run" / runs.MODEL)  # the model itself is whole
+    files.checkpoint.load(run / "run" / files.run.MODEL)  # the model itself is whole

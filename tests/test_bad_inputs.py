@@ -28,8 +28,8 @@ from bad_inputs import refused
 from minilm import (
     accumulation,
     chat,
-    checkpoint,
     data,
+    files,
     generate,
     losses,
     masks,
@@ -38,8 +38,8 @@ from minilm import (
     template,
     tokenizer,
     train,
+    tree,
 )
-from minilm import params as tree
 
 WORDS = tokenizer.build("char", ["abcdef?\n"])
 CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
@@ -199,7 +199,7 @@ CALLS = {
     "temperature": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, -1.0), "temperature is -1.0"),
     "top_k": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, 1.0, 0), "top_k must be 1 or more"),
     "no rng": (lambda: generate.generate(PARAMS, CONFIG, [3], 3, 1.0), "drawing tokens needs rng"),
-    "no checkpoint": (lambda: checkpoint.load("nowhere.npz"), "nowhere.npz is no file"),
+    "no checkpoint": (lambda: files.checkpoint.load("nowhere.npz"), "nowhere.npz is no file"),
     "3 float ids in a row": (
         lambda: data.collate([by_hand([3.0, 4.0])]),
         "row 0: tokens must be integers, an array as long",

@@ -5,7 +5,8 @@ import pytest
 from bad_inputs import refused
 
 from minilm import diagnose, model, tokenizer
-from minilm.diagnose import audit, game, prepared
+from minilm.diagnose import audit, prepared
+from minilm.exercises import quiz
 
 WORDS = tokenizer.build("char", ["abcdef?\n"])
 CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
@@ -121,7 +122,7 @@ CALLS = {
         lambda: audit.audit(prepared.from_arrays(IDS + 9, IDS + 9), vocab_size=9),
         "row 0 .from 0.: id 9 is outside the vocabulary of 9",
     ),
-    "game no such case": (lambda: game.case("Z"), "there is no case 'Z': there are A, B, C"),
+    "game no such case": (lambda: quiz.case("Z"), "there is no case 'Z': there are A, B, C"),
     "diagnose dlogits at times": (
         diagnosed(step=turning((1.0, np.ones((2, 7, 9))), 1.0)),
         "returns dlogits in some calls only",

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minilm import chat, data, jsonl, template, tokenizer
+from minilm import chat, data, files, template, tokenizer
 
 SYSTEM, USER, ASSISTANT, TOOL = (3, 4, 5, 6)  # ids of the markers
 
@@ -89,14 +89,14 @@ def test_both_forms_in_one_file(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode("utf-8"))
     expected = [("p", "c\r\nd"), conversation(("user", "é\u2028"), ("assistant", "b\n")), FOUR]
-    assert jsonl.read(path) == expected
-    assert list(jsonl.iterate(path)) == list(zip((1, 2, 3), expected, strict=True))
+    assert files.rows.read(path) == expected
+    assert list(files.rows.iterate(path)) == list(zip((1, 2, 3), expected, strict=True))
 
 
 def test_the_iterator_yields_what_stands_before_a_bad_line(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"prompt": "a", "completion": "b"}\n\n{"prompt"', encoding="utf-8")
-    rows = jsonl.iterate(path)
+    rows = files.rows.iterate(path)
     assert next(rows) == (1, ("a", "b"))
     with pytest.raises(ValueError, match=r"rows.jsonl, line 3: not JSON"):
         next(rows)

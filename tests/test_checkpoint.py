@@ -12,8 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from minilm import checkpoint, model, optim, tokenizer
-from minilm import params as tree
+from minilm import files, model, optim, tokenizer, tree
 from minilm.__main__ import main
 
 
@@ -23,14 +22,14 @@ def saved(request, tmp_path):
     config = model.Config(len(words.vocab), 5, 1, 2, 4)
     params = model.init(config, np.random.default_rng(0))
     path = tmp_path / "model.weights"  # np.savez alone would write model.weights.npz
-    checkpoint.save(path, params, config, words)
+    files.checkpoint.save(path, params, config, words)
     return path, params, config, words
 
 
 def test_round_trip(saved):
     path, params, config, words = saved
     assert [p.name for p in path.parent.iterdir()] == ["model.weights"]
-    loaded, config_, words_ = checkpoint.load(path)
+    loaded, config_, words_ = files.checkpoint.load(path)
     assert (config_, words_) == (config, words)
     for (name, a), (name_, b) in zip(tree.named(params), tree.named(loaded), strict=True):
         assert name == name_ and a.dtype == b.dtype
@@ -47,8 +46,8 @@ def run(tmp_path):
     optimizer["step"] = 7
     optimizer["m"] += 0.25
     path = tmp_path / "model.npz"
-    checkpoint.save(path, params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
-    return path, checkpoint.Checkpoint(params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
+    files.checkpoint.save(path, params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
+    return path, files.checkpoint.Checkpoint(params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
 
 
 def same(a, b):
@@ -60,9 +59,9 @@ def same(a, b):
 
 def test_a_run_comes_back_with_its_optimiser(run):
     path, whole = run
-    found = checkpoint.read(path)
+    found = files.checkpoint.read(path)
     assert same(found, whole) and type(found.optimizer["step"]) is int
-    assert checkpoint.load(path)[1:] == (whole.config, whole.tokenizer)
+    assert files.checkpoint.load(path)[1:] == (whole.config, whole.tokenizer)
 
 
 @pytest.mark.parametrize("stride", [131, pytest.param(13, marks=pytest.mark.slow)])
@@ -76,7 +75,7 @@ def test_every_flipped_bit_is_refused_or_harmless(run, stride):
         path.write_bytes(np.packbits(bits).tobytes())
         bits[place] ^= 1
         try:
-            found = checkpoint.read(path)
+            found = files.checkpoint.read(path)
         except ValueError as error:
             assert str(path) in str(error) and "\n" not in str(error)
             n_refused += 1
@@ -91,7 +90,7 @@ def test_a_file_cut_short_anywhere_is_refused(run):
     for length in range(0, len(whole), 23):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
-            checkpoint.read(path)
+            files.checkpoint.read(path)
 
 
 @pytest.mark.parametrize("part", [0, 1, 100, 0.5, 0.99])
@@ -100,7 +99,7 @@ def test_truncated_files_are_refused(saved, part):
     whole = path.read_bytes()
     path.write_bytes(whole[: part if isinstance(part, int) and part != 1 else int(part * len(whole)) - 1])
     with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
-        checkpoint.load(path)
+        files.checkpoint.load(path)
 
 
 def rewrite(path, change):
@@ -126,7 +125,7 @@ def rewrite(path, change):
 def test_tensors_that_do_not_fit_are_refused(saved, change, message):
     rewrite(saved[0], change)
     with pytest.raises(ValueError, match=message):
-        checkpoint.load(saved[0])
+        files.checkpoint.load(saved[0])
 
 
 M, STEP = "optimizer.m", "optimizer.step"
@@ -152,7 +151,7 @@ M, STEP = "optimizer.m", "optimizer.step"
 def test_a_run_that_does_not_fit_is_refused(run, change, message):
     rewrite(run[0], change)
     with pytest.raises(ValueError, match=message):
-        checkpoint.read(run[0])
+        files.checkpoint.read(run[0])
 
 
 class Bomb:
@@ -164,7 +163,7 @@ class Bomb:
 def test_a_pickle_is_refused_and_not_run(run, name):
     rewrite(run[0], lambda a: a.update({name: np.array([Bomb()], dtype=object)}))
     with pytest.raises(ValueError, match="not a whole minilm checkpoint"):
-        checkpoint.read(run[0])
+        files.checkpoint.read(run[0])
 
 
 FOREIGN = {
@@ -185,7 +184,7 @@ def test_a_foreign_file_is_one_sentence_and_code_2(tmp_path, capsys, name):
     with open(path, "wb") as file:
         FOREIGN[name](file)
     with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
-        checkpoint.load(path)
+        files.checkpoint.load(path)
     for argv in (["generate", str(tmp_path), "a"], ["plot", str(tmp_path)]):
         assert main(argv) == 2
         out, err = capsys.readouterr()
@@ -195,7 +194,7 @@ def test_a_foreign_file_is_one_sentence_and_code_2(tmp_path, capsys, name):
 def test_a_failed_save_leaves_the_old_file_and_no_other(saved):
     path = saved[0]
     before = path.read_bytes()
-    with pytest.raises(RuntimeError), checkpoint.replacing(path) as file:
+    with pytest.raises(RuntimeError), files.checkpoint.replacing(path) as file:
         file.write(b"half")
         raise RuntimeError
     assert path.read_bytes() == before
@@ -206,10 +205,10 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(saved):
 def test_kill_during_save_leaves_a_whole_file(tmp_path):
     path = tmp_path / "model.npz"
     script = (
-        "import sys, numpy as np; from minilm import checkpoint, model, tokenizer\n"
+        "import sys, numpy as np; from minilm import files, model, tokenizer\n"
         "words = tokenizer.build('byte'); config = model.Config(259, 64, 2, 2, 64)\n"
         "params = model.init(config, np.random.default_rng(0))\n"
-        "while True: checkpoint.save(sys.argv[1], params, config, words); print('saved', flush=True)\n"
+        "while True: files.checkpoint.save(sys.argv[1], params, config, words); print('saved', flush=True)\n"
     )
     for i in range(8):
         process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
@@ -218,4 +217,4 @@ def test_kill_during_save_leaves_a_whole_file(tmp_path):
         process.kill()
         process.wait()
         process.stdout.close()
-        checkpoint.load(path)
+        files.checkpoint.load(path)

@@ -120,12 +120,13 @@ def test_figures_that_cannot_be_are_one_sentence(tmp_path):
 def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch, capsys):
     from concurrent.futures.process import BrokenProcessPool
 
-    from minilm import __main__, experiments
+    from minilm import __main__
+    from minilm.figures import tasks
 
     def killed(*args):
         raise BrokenProcessPool("died")
 
-    monkeypatch.setattr(experiments, "compare", killed)
+    monkeypatch.setattr(tasks, "compare", killed)
     assert __main__.main(["--steps", "1", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("minilm: a worker was killed")
 

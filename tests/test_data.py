@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minilm import data, jsonl, tokenizer
+from minilm import data, files, tokenizer
 
 WORDS = tokenizer.build("word", ["User: What is 2+2? Assistant: 4"])
 SEED = data.Example("User: What is 2+2? Assistant:", "4")
@@ -110,7 +110,7 @@ def test_jsonl_with_mark_crlf_blank_lines_and_further_fields(tmp_path):
     path = tmp_path / "rows.jsonl"
     text = "\r\n\r\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
     path.write_bytes(b"\xef\xbb\xbf" + text.encode("utf-8"))
-    assert jsonl.read(path) == [("é\u2028", "line\nbreak"), (" p ", " c ")]
+    assert files.rows.read(path) == [("é\u2028", "line\nbreak"), (" p ", " c ")]
 
 
 def test_split_by_prompt_is_fixed_and_ignores_case_and_ends():

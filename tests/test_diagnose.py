@@ -8,7 +8,8 @@ import pytest
 
 from minilm import data, diagnose, faults, tokenizer
 from minilm.__main__ import main
-from minilm.diagnose import audit, game, locate, measure, prepared, series, signs, text
+from minilm.diagnose import audit, locate, measure, prepared, series, signs, text
+from minilm.exercises import quiz
 
 BLIND = {"gradient_scaled", "smoothing_ignores_mask"}  # faults of the gradient alone
 
@@ -493,17 +494,17 @@ def test_diagnose_on_files(tmp_path, capsys):
 
 
 def test_cases_are_sealed_and_judged():
-    first, second = game.deal(3, 2)
+    first, second = quiz.deal(3, 2)
     assert first.title == "1 of 2" and len(first.options) == 5
-    assert {game.judge(first, name).ok for name in game.names()} == {True, False}
-    (right,) = (name for name in game.names() if game.judge(first, name).ok)
-    assert right in first.options and signs.SIGNS[right] in game.judge(first, right).message
+    assert {quiz.judge(first, name).ok for name in quiz.names()} == {True, False}
+    (right,) = (name for name in quiz.names() if quiz.judge(first, name).ok)
+    assert right in first.options and signs.SIGNS[right] in quiz.judge(first, right).message
     assert (
-        game.judge(first, "no such").status == "wrong"
-        and "Choose one of" in game.judge(first, "no such").message
+        quiz.judge(first, "no such").status == "wrong"
+        and "Choose one of" in quiz.judge(first, "no such").message
     )
     assert right not in first.text and "fault" not in first.digest
-    again, _ = game.deal(3, 2)
+    again, _ = quiz.deal(3, 2)
     assert again == first != second
 
 
@@ -511,18 +512,18 @@ def test_a_learners_answer_is_graded_with_an_explanation(monkeypatch):
     def unwritten():
         raise NotImplementedError
 
-    case = game.case("A")
-    assert game.check(case, unwritten).status == "to do"
-    assert "returns None" in game.check(case, lambda: None).message
-    assert "raises" in game.check(case, lambda: 1 / 0).message
-    assert "Do you mean 'mean_of_means'?" in game.check(case, lambda: "Mean of means").message
-    assert "Choose one of" in game.check(case, lambda: np.array([1, 2])).message
-    wrong = game.check(case, lambda: "eos_masked")
+    case = quiz.case("A")
+    assert quiz.check(case, unwritten).status == "to do"
+    assert "returns None" in quiz.check(case, lambda: None).message
+    assert "raises" in quiz.check(case, lambda: 1 / 0).message
+    assert "Do you mean 'mean_of_means'?" in quiz.check(case, lambda: "Mean of means").message
+    assert "Choose one of" in quiz.check(case, lambda: np.array([1, 2])).message
+    wrong = quiz.check(case, lambda: "eos_masked")
     assert wrong.status == "wrong" and "It is not eos_masked" in wrong.message
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     with pytest.raises(AssertionError):
         wrong.grade()
-    assert set(signs.SIGNS) == set(game.names())
+    assert set(signs.SIGNS) == set(quiz.names())
 
 
 @pytest.mark.slow

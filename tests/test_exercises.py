@@ -14,8 +14,7 @@ import exercise_answers as answers
 import numpy as np
 import pytest
 
-from minilm import data, exercises, gradcheck, model, swap, tokenizer, train
-from minilm import params as tree
+from minilm import data, exercises, gradcheck, model, swap, tokenizer, train, tree
 from minilm.exercises import diagnosis
 
 SECONDS = 0.3

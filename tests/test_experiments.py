@@ -10,32 +10,33 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import anatomy, data, experiments, plots, processes, report, template
+from minilm import data, template
+from minilm.figures import identities, plots, processes, report, tasks
 
 
 @pytest.fixture(scope="module")
 def task():
-    zoo = experiments.zoo_task(steps=3)
+    zoo = tasks.zoo_task(steps=3)
     return zoo._replace(rows=zoo.rows[:200], held_out=zoo.held_out[:40])
 
 
 @pytest.fixture(scope="module")
 def result(task):
-    return experiments.compare(task, range(3))
+    return tasks.compare(task, range(3))
 
 
 def test_decomposition_holds_for_several_models():
     for seed in range(3):
-        d = anatomy.decomposition(seed)
+        d = identities.decomposition(seed)
         assert d["log_p_xy"] == pytest.approx(d["log_p_x"] + d["log_p_y_given_x"], abs=1e-12)
         assert d["sum_error"] < 1e-14 and d["masked_vs_numeric"] < 1e-8
         assert d["masked_change"] == 0.0 and d["full_change"] > 0.1
     with minilm.swap("data.response_mask", lambda roles: np.ones(roles.shape)):  # a mask that masks nothing
-        assert anatomy.decomposition()["masked_change"] > 0.1
+        assert identities.decomposition()["masked_change"] > 0.1
 
 
 def test_anatomy_zero_at_masked_logits_only():
-    norms = anatomy.anatomy()
+    norms = identities.anatomy()
     assert norms["dlogits"]["0"][:5] == [0.0] * 5
     assert all(norms["dlogits"][w][5] == norms["dlogits"]["1"][5] > 0.1 for w in ("0", "0.1"))
     np.testing.assert_allclose(norms["dlogits"]["0.1"][:5], 0.1 * np.array(norms["dlogits"]["1"][:5]))
@@ -44,12 +45,12 @@ def test_anatomy_zero_at_masked_logits_only():
 
 def test_worker_processes_give_the_same_numbers(task, result):
     done = []
-    two = experiments.compare(task, range(3), workers=2, report=lambda *a: done.append(a))
+    two = tasks.compare(task, range(3), workers=2, report=lambda *a: done.append(a))
     assert done == [(i + 1, 9) for i in range(9)]
-    assert experiments.compare(task, range(3), workers=1) == two
+    assert tasks.compare(task, range(3), workers=1) == two
     code = (
-        "import pickle, sys; from minilm import experiments; task = pickle.load(sys.stdin.buffer)\n"
-        "sys.stdout.buffer.write(pickle.dumps(experiments.compare(task, range(3))))"
+        "import pickle, sys; from minilm.figures import tasks; task = pickle.load(sys.stdin.buffer)\n"
+        "sys.stdout.buffer.write(pickle.dumps(tasks.compare(task, range(3))))"
     )
     here = subprocess.run(
         [sys.executable, "-c", code],
@@ -80,15 +81,15 @@ def test_summary_by_hand():
     result = {
         "runs": {"0": [history(0.5, 1.0), history(0.7, 1.0)], "1": [history(0.6, 1.5), history(0.3, 2.5)]}
     }
-    rows, gaps = experiments.summary(result)
+    rows, gaps = tasks.summary(result)
     assert rows[0][:2] == ("0", 100) and rows[0][2] == pytest.approx((0.6, 0.02**0.5))
     step, match, response = gaps[0]
     assert step == 100 and match[:2] == pytest.approx((0.15, 0.125**0.5)) and match[2:] == (1, 0, 2)
     assert response[:2] == pytest.approx((-1.0, 0.5**0.5)) and response.wins() == "better in 2 of 2"
     same = {"runs": {"0": [history(0.5, 1.0)], "1": [history(0.5, 2.0)]}}
-    rows, gaps = experiments.summary(same)
+    rows, gaps = tasks.summary(same)
     assert gaps[0][1].wins() == "better in 0 of 1, tied in 1"
-    assert experiments.plus_minus(*rows[0][2]) == "0.500"  # one seed has no spread
+    assert tasks.plus_minus(*rows[0][2]) == "0.500"  # one seed has no spread
 
 
 @pytest.mark.parametrize(
@@ -104,24 +105,24 @@ def test_summary_by_hand():
     ],
 )
 def test_verdict_is_only_as_sure_as_the_seeds(mean, std, seeds, said):
-    verdict = report.verdict((300, None, experiments.Gap(mean, std, 0, 0, seeds)), 49)
+    verdict = report.verdict((300, None, tasks.Gap(mean, std, 0, 0, seeds)), 49)
     assert said in verdict and "49 held-out rows" in verdict
 
 
 def test_verdict_is_wrong_in_one_of_twenty_when_nothing_differs():
     rng = np.random.default_rng(0)
     for seeds in (3, 5, 10):
-        draws = [experiments.gap(d, d < 0) for d in rng.normal(size=(2000, seeds))]
+        draws = [tasks.gap(d, d < 0) for d in rng.normal(size=(2000, seeds))]
         wrong = sum("is ahead of" in report.verdict((1, None, g), 9) for g in draws) / 2000
         assert 0.035 < wrong < 0.065
 
 
 def test_json_survives_and_figures_need_nothing_else(result, tmp_path):
     path = tmp_path / "sub" / "result.json"
-    experiments.write_json(path, result)
-    read = experiments.read_json(path)
+    tasks.write_json(path, result)
+    read = tasks.read_json(path)
     assert read["runs"] == result["runs"] and read["versions"]["numpy"] == np.__version__
-    for figure in (plots.curves(read), plots.anatomy(anatomy.anatomy())):
+    for figure in (plots.curves(read), plots.anatomy(identities.anatomy())):
         plots.save(figure, tmp_path / "figure.png", "a description")
         content = (tmp_path / "figure.png").read_bytes()
         assert content.startswith(b"\x89PNG") and b"a description" in content
@@ -132,7 +133,7 @@ def test_bands_are_one_standard_deviation(result):
     panels = plots.curves(result).axes
     for k, axes in enumerate(panels):
         for weight, area in zip(("0", "0.1", "1"), axes.collections, strict=True):
-            numbers = experiments.values(result["runs"][weight], -1)[:, k]
+            numbers = tasks.values(result["runs"][weight], -1)[:, k]
             edges = area.get_paths()[0].vertices
             last = edges[edges[:, 0] == 3][:, 1]
             height = 2 * numbers.std(ddof=1)
@@ -149,7 +150,7 @@ def test_repeated_prompts_do_not_leak(tmp_path):
     path = tmp_path / "rows.jsonl"
     rows = [f'{{"prompt": "Question {i % 30}?", "completion": "answer {i}"}}\n' for i in range(90)]
     path.write_text("".join(rows), encoding="utf-8")
-    task = experiments.jsonl_task(path)
+    task = tasks.jsonl_task(path)
     sides = [{tuple(row.tokens[row.roles == 2]) for row in part} for part in (task.rows, task.held_out)]
     assert len(sides[0]) + len(sides[1]) == 30 and not sides[0] & sides[1]
     assert len(task.rows) + len(task.held_out) == 90
@@ -171,7 +172,7 @@ def test_conversations_are_split_by_their_opening(tmp_path):
     rows = [messages(i, f"answer {i}") for i in range(30)]
     rows += ['{"prompt": "Question 3?", "completion": "a"}', messages(3, "b" * 300)]
     path.write_text("\n".join(rows), encoding="utf-8")
-    task = experiments.jsonl_task(path)
+    task = tasks.jsonl_task(path)
     assert task.tokenizer.has_markers and task.config.n_positions == 256  # the long row is cut
 
     def openings(rows):
@@ -184,7 +185,7 @@ def test_conversations_are_split_by_their_opening(tmp_path):
     assert all(text.startswith("<bos><") and text.endswith("?<assistant>") for text in texts)
     assert {tuple(template.prompt_ids(p, task.tokenizer)) for p in task.prompts} <= held_out
     assert "reach 256 tokens without an <eos>" in report.overview(task)
-    assert len(experiments.jsonl_task(path, max_tokens=60).rows[0].tokens) <= 60
+    assert len(tasks.jsonl_task(path, max_tokens=60).rows[0].tokens) <= 60
 
 
 def test_import_costs_nothing_beyond_numpy_and_the_model_nothing_heavy():
@@ -201,8 +202,8 @@ def test_import_costs_nothing_beyond_numpy_and_the_model_nothing_heavy():
 
 @pytest.mark.slow
 def test_main_result_in_every_direction_that_the_readme_states():
-    result = experiments.compare(experiments.zoo_task(), range(4), workers=2)
-    rows, gaps = experiments.summary(result)
+    result = tasks.compare(tasks.zoo_task(), range(4), workers=2)
+    rows, gaps = tasks.summary(result)
     for step, match, response in gaps:
         assert match.mean > 0.05 and response.mean < -0.05, step
         assert match.better >= 3 and response.better >= 3, step

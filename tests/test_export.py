@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minilm import checkpoint, export, model, safetensors, tokenizer
-from minilm import params as tree
+from minilm import files, model, tokenizer, tree
 from minilm.__main__ import main
 
 FILES = [
@@ -24,7 +23,7 @@ def run(request, tmp_path):
     words = tokenizer.build(request.param, ["é b", "c\n"])
     config = model.Config(len(words.vocab), 5, 1, 2, 4)
     params = model.init(config, np.random.default_rng(0))
-    checkpoint.save(tmp_path / "run" / "model.npz", params, config, words)
+    files.checkpoint.save(tmp_path / "run" / "model.npz", params, config, words)
     return tmp_path, params, config, words
 
 
@@ -48,13 +47,13 @@ def test_export_writes_what_transformers_opens(run, capsys):
     said = read(hf / "tokenizer_config.json")
     assert [said[f"{name}_token"] for name in ("bos", "eos", "pad")] == ["<bos>", "<eos>", "<pad>"]
     assert said["model_max_length"] == 5 and not said["clean_up_tokenization_spaces"]
-    tensors = safetensors.from_bytes((hf / "model.safetensors").read_bytes())
+    tensors = files.safetensors.from_bytes((hf / "model.safetensors").read_bytes())
     np.testing.assert_array_equal(tensors["transformer.wte.weight"], params["wte"]["weight"])
 
 
 def test_the_tokenizer_s_definition(run):
     *_, words = run
-    content = export.tokenizer_json(words)
+    content = files.export.tokenizer_json(words)
     added = [(token["id"], token["content"], token["special"]) for token in content["added_tokens"]]
     assert added == [(0, "<bos>", True), (1, "<eos>", True), (2, "<pad>", True)]
     vocab = content["model"]["vocab"]
@@ -73,12 +72,14 @@ def test_the_tokenizer_s_definition(run):
 def test_any_number_of_special_tokens_may_lead(level):
     plain = tokenizer.build(level, ["a <b> z"])  # at word level "<b>" is a word like any other
     more = tokenizer.Tokenizer(level, (*plain.vocab[:3], *tokenizer.MARKERS, *plain.vocab[3:]))
-    assert [token["content"] for token in export.tokenizer_json(plain)["added_tokens"]] == [*plain.vocab[:3]]
-    content = export.tokenizer_json(more)
+    assert [token["content"] for token in files.export.tokenizer_json(plain)["added_tokens"]] == [
+        *plain.vocab[:3]
+    ]
+    content = files.export.tokenizer_json(more)
     assert [token["content"] for token in content["added_tokens"]] == [*more.vocab[:7]]
     assert content["model"]["vocab"]["a"] == more.vocab.index(97 if level == "byte" else "a")
-    assert export.from_tokenizer_json(json.loads(json.dumps(content))) == more
-    assert export.tokenizer_config(more, 5)["additional_special_tokens"] == [*tokenizer.MARKERS]
+    assert files.export.from_tokenizer_json(json.loads(json.dumps(content))) == more
+    assert files.export.tokenizer_config(more, 5)["additional_special_tokens"] == [*tokenizer.MARKERS]
 
 
 def test_import_brings_the_checkpoint_back(run, capsys):
@@ -86,7 +87,7 @@ def test_import_brings_the_checkpoint_back(run, capsys):
     assert main(["export", str(home / "run"), str(home / "hf")]) == 0
     assert main(["import", str(home / "hf"), str(home / "back")]) == 0
     assert f"1 layers, {words.level} level" in capsys.readouterr().out
-    params_, *others = checkpoint.load(home / "back" / "model.npz")
+    params_, *others = files.checkpoint.load(home / "back" / "model.npz")
     assert others == [config, words]
     np.testing.assert_array_equal(tree.flatten(params_), tree.flatten(params))
     assert main(["import", str(home / "hf"), str(home / "back")]) == 2
@@ -116,11 +117,13 @@ def test_a_failed_export_leaves_nothing(run, monkeypatch):
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(safetensors, "to_bytes", full_disk)
+    monkeypatch.setattr(files.safetensors, "to_bytes", full_disk)
     assert main(["export", str(home / "run"), str(home / "hf")]) == 2
     assert [p.name for p in home.iterdir()] == ["run"]
     with pytest.raises(ValueError, match="the tokenizer has 3 pieces and the model"):
-        export.write_folder(home / "hf", params, config, tokenizer.Tokenizer("word", tokenizer.SPECIALS))
+        files.export.write_folder(
+            home / "hf", params, config, tokenizer.Tokenizer("word", tokenizer.SPECIALS)
+        )
 
 
 def lowercase(content):

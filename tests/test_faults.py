@@ -16,8 +16,8 @@ from minilm import (
     recording,
     tokenizer,
     train,
+    tree,
 )
-from minilm import params as tree
 
 WORDS = tokenizer.build("char", ["abcdefgh"])
 EXAMPLES = [data.Example(*e) for e in (("abc", "de"), ("ab", "cdef"), ("abcde", "fgh"))]

@@ -17,26 +17,9 @@ import pytest
 import run_cases
 from fuzzing import pick
 
-from minilm import (
-    chat,
-    checkpoint,
-    data,
-    diagnose,
-    experiments,
-    export,
-    generate,
-    gpt2,
-    jsonl,
-    lessons,
-    losses,
-    model,
-    runs,
-    safetensors,
-    template,
-    tokenizer,
-    train,
-)
+from minilm import chat, data, diagnose, files, generate, lessons, losses, model, template, tokenizer, train
 from minilm.diagnose import audit, prepared, text
+from minilm.figures import tasks
 
 ROUNDS, MANY = 100, 1000
 WORDS = tokenizer.build("char", ["abcdef?\n"])
@@ -63,8 +46,8 @@ PREPARED = {
     "labels": np.arange(12).reshape(3, 4),
     "mask": np.ones((3, 4)),
 }
-HF_TENSORS, HF_CONFIG = gpt2.to_gpt2(PARAMS, CONFIG)
-TOKENIZER_JSON = export.tokenizer_json(WORDS)
+HF_TENSORS, HF_CONFIG = files.gpt2.to_gpt2(PARAMS, CONFIG)
+TOKENIZER_JSON = files.export.tokenizer_json(WORDS)
 NOTEBOOK = {
     "cells": [
         {"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# One\n", "two"]},
@@ -87,8 +70,8 @@ NOTEBOOK = {
 def run_files():
     """What a run of run_cases leaves: the checkpoint's bytes and the history's entries."""
     with tempfile.TemporaryDirectory() as folder:
-        runs.run(folder, run_cases.TASK)
-        return (Path(folder) / runs.MODEL).read_bytes(), runs.read_history(folder)
+        files.run.run(folder, run_cases.TASK)
+        return (Path(folder) / files.run.MODEL).read_bytes(), files.run.read_history(folder)
 
 
 def lines(rng, rows):
@@ -135,10 +118,10 @@ def damaged_safetensors(rng, content):
 def damaged_export(rng, folder):
     """An export folder with one of its files damaged."""
     folder.mkdir(exist_ok=True)
-    weights = safetensors.to_bytes(HF_TENSORS)
-    files = {"config.json": HF_CONFIG, "tokenizer.json": TOKENIZER_JSON, "model.safetensors": weights}
-    broken = pick(rng, list(files))
-    for name, content in files.items():
+    weights = files.safetensors.to_bytes(HF_TENSORS)
+    contents = {"config.json": HF_CONFIG, "tokenizer.json": TOKENIZER_JSON, "model.safetensors": weights}
+    broken = pick(rng, list(contents))
+    for name, content in contents.items():
         if name == "model.safetensors":
             content = damaged_safetensors(rng, content) if name == broken else content
         else:
@@ -156,45 +139,50 @@ def file(folder, content):
 
 def read_jsonl(rng, folder):
     path = file(folder, lines(rng, TEXT_ROWS))
-    return pick(rng, [lambda: jsonl.read(path), lambda: list(jsonl.iterate(path))])
+    return pick(rng, [lambda: files.rows.read(path), lambda: list(files.rows.iterate(path))])
 
 
 def read_checkpoint(rng, folder):
     path = file(folder, damaged_checkpoint(rng, run_files()[0]))
-    return pick(rng, [lambda: checkpoint.load(path), lambda: checkpoint.read(path)])
+    return pick(rng, [lambda: files.checkpoint.load(path), lambda: files.checkpoint.read(path)])
 
 
 def read_run(rng, folder):
-    (folder / runs.MODEL).write_bytes(damaged_checkpoint(rng, run_files()[0]))
-    return lambda: runs.load(folder)
+    (folder / files.run.MODEL).write_bytes(damaged_checkpoint(rng, run_files()[0]))
+    return lambda: files.run.load(folder)
 
 
 def read_history(rng, folder):
-    (folder / runs.HISTORY).write_bytes(lines(rng, run_files()[1]))
-    return lambda: runs.read_history(folder)
+    (folder / files.run.HISTORY).write_bytes(lines(rng, run_files()[1]))
+    return lambda: files.run.read_history(folder)
 
 
 def read_safetensors(rng, folder):
-    content = safetensors.to_bytes({"a": np.ones((2, 3), np.float32), "b": np.arange(4)}, {"format": "pt"})
+    content = files.safetensors.to_bytes(
+        {"a": np.ones((2, 3), np.float32), "b": np.arange(4)}, {"format": "pt"}
+    )
     content = damaged_safetensors(rng, content)
-    return lambda: safetensors.from_bytes(content)
+    return lambda: files.safetensors.from_bytes(content)
 
 
 def read_export(rng, folder):
     damaged_export(rng, folder)
-    return pick(rng, [lambda: export.read_folder(folder), lambda: gpt2.read_folder(folder)])
+    return pick(rng, [lambda: files.export.read_folder(folder), lambda: files.gpt2.read_folder(folder)])
 
 
 def from_gpt2(rng, folder):
     tensors, name = dict(HF_TENSORS), pick(rng, list(HF_TENSORS))
     tensors[name] = fuzzing.thing(rng, tensors[name])
     config = fuzzing.tree(rng, HF_CONFIG)
-    return pick(rng, [lambda: gpt2.from_gpt2(tensors, HF_CONFIG), lambda: gpt2.from_gpt2(HF_TENSORS, config)])
+    return pick(
+        rng,
+        [lambda: files.gpt2.from_gpt2(tensors, HF_CONFIG), lambda: files.gpt2.from_gpt2(HF_TENSORS, config)],
+    )
 
 
 def from_tokenizer_json(rng, folder):
     content = fuzzing.tree(rng, TOKENIZER_JSON)
-    return lambda: export.from_tokenizer_json(content)
+    return lambda: files.export.from_tokenizer_json(content)
 
 
 def some_prepared(rng):
@@ -339,7 +327,7 @@ def loss(rng, folder):
 def results(rng, folder):
     content = b"[" * int(rng.integers(1, 10**5)) if rng.random() < 0.1 else fuzzing.text(rng, run_files()[1])
     path = file(folder, content)
-    return lambda: experiments.read_json(path)
+    return lambda: tasks.read_json(path)
 
 
 def notebooks(rng, folder):

@@ -20,7 +20,7 @@ import run_cases
 import test_fuzz
 from fuzzing import pick
 
-from minilm import checkpoint, export, model, runs, safetensors, tokenizer
+from minilm import files, model, tokenizer
 from minilm.__main__ import main
 from minilm.diagnose import prepared
 
@@ -41,7 +41,7 @@ def damaged_run(rng, folder):
     """A run's folder with its checkpoint or its history damaged, mostly what it says of the run."""
     run = folder / "run"
     run.mkdir()
-    model_file, history = (trained()[name] for name in (runs.MODEL, runs.HISTORY))
+    model_file, history = (trained()[name] for name in (files.run.MODEL, files.run.HISTORY))
     how = rng.integers(4)
     if how == 0:
         history = test_fuzz.lines(rng, [json.loads(entry) for entry in history.splitlines()])
@@ -52,8 +52,8 @@ def damaged_run(rng, folder):
         meta = json.loads(str(arrays["meta"]))
         meta["run"] = fuzzing.tree(rng, meta["run"])
         model_file = fuzzing.npz({**arrays, "meta": json.dumps(meta)})
-    (run / runs.MODEL).write_bytes(model_file)
-    (run / runs.HISTORY).write_bytes(history)
+    (run / files.run.MODEL).write_bytes(model_file)
+    (run / files.run.HISTORY).write_bytes(history)
     return run
 
 
@@ -195,15 +195,18 @@ BOMBS = {
         prepared.npz,
         lambda: zipped({"ids.npy": [header_only((2**16, 2**13)), *[bytes(2**20)] * 2**9], "mask.npy": b""}),
     ),
-    "checkpoint shape": (checkpoint.read, lambda: zipped({"meta.npy": header_only((2**30,), "<f8")})),
-    "checkpoint channels": (checkpoint.read, lambda: announced_checkpoint(n_embd=2**20)),
-    "checkpoint layers": (checkpoint.read, lambda: announced_checkpoint(n_layer=2**40)),
-    "checkpoint positions": (checkpoint.read, lambda: announced_checkpoint(n_positions=2**40)),
+    "checkpoint shape": (files.checkpoint.read, lambda: zipped({"meta.npy": header_only((2**30,), "<f8")})),
+    "checkpoint channels": (files.checkpoint.read, lambda: announced_checkpoint(n_embd=2**20)),
+    "checkpoint layers": (files.checkpoint.read, lambda: announced_checkpoint(n_layer=2**40)),
+    "checkpoint positions": (files.checkpoint.read, lambda: announced_checkpoint(n_positions=2**40)),
     "tensor": (
-        lambda path: safetensors.from_bytes(path.read_bytes()),
+        lambda path: files.safetensors.from_bytes(path.read_bytes()),
         lambda: announced_tensor([2**20, 2**10]),
     ),
-    "header": (lambda path: safetensors.from_bytes(path.read_bytes()), lambda: (2**62).to_bytes(8, "little")),
+    "header": (
+        lambda path: files.safetensors.from_bytes(path.read_bytes()),
+        lambda: (2**62).to_bytes(8, "little"),
+    ),
 }
 
 
@@ -224,7 +227,7 @@ def test_a_small_file_makes_no_large_array(name, tmp_path):
 def test_an_export_announces_no_large_model(tmp_path):
     words = tokenizer.build("char", ["ab"])
     config = model.Config(len(words.vocab), 4, 1, 2, 4)
-    export.write_folder(tmp_path / "hf", model.init(config, np.random.default_rng(0)), config, words)
+    files.export.write_folder(tmp_path / "hf", model.init(config, np.random.default_rng(0)), config, words)
     path = tmp_path / "hf" / "config.json"
     said = json.loads(path.read_text(encoding="utf-8")) | {
         "n_layer": 2**40,
@@ -235,7 +238,7 @@ def test_an_export_announces_no_large_model(tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"wte\.weight has shape"):
-            export.read_folder(tmp_path / "hf")
+            files.export.read_folder(tmp_path / "hf")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

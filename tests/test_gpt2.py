@@ -5,15 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from minilm import checkpoint, gpt2, model, safetensors
-from minilm import params as tree
+from minilm import files, model, tree
 
 
 @pytest.fixture
 def saved(case):
     """A model of scale 1 as GPT-2 has it: (params, config, tensors, config_dict)."""
     params, _, config = case
-    return params, config, *checkpoint.to_gpt2(params, config)
+    return params, config, *files.checkpoint.to_gpt2(params, config)
 
 
 def same(params, other):
@@ -40,9 +39,9 @@ def test_names_and_layout_are_gpt2_s(saved):
 def test_round_trip_through_the_file_format(saved, dtype):
     params, config, *_ = saved
     params = tree.map_arrays(lambda a: a.astype(dtype), params)
-    tensors, config_dict = gpt2.to_gpt2(params, config)
-    read = safetensors.from_bytes(safetensors.to_bytes(tensors))
-    back, config_ = checkpoint.from_gpt2(read, config_dict)
+    tensors, config_dict = files.gpt2.to_gpt2(params, config)
+    read = files.safetensors.from_bytes(files.safetensors.to_bytes(tensors))
+    back, config_ = files.checkpoint.from_gpt2(read, config_dict)
     assert config_ == config
     same(back, params)
     model.check_params(back, config)
@@ -57,12 +56,12 @@ def test_a_tied_head_is_a_copy_and_its_gradients_add_up(saved, case):
     config_dict = {key: value for key, value in config_dict.items() if key != "tie_word_embeddings"}
 
     def loss_at(tensors):
-        params, _ = gpt2.from_gpt2(tensors, config_dict)
+        params, _ = files.gpt2.from_gpt2(tensors, config_dict)
         return model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
 
-    params, _ = gpt2.from_gpt2(tied, config_dict)
+    params, _ = files.gpt2.from_gpt2(tied, config_dict)
     del tied["lm_head.weight"]  # as transformers saves it; old files hold both
-    same(gpt2.from_gpt2(tied, config_dict)[0], params)
+    same(files.gpt2.from_gpt2(tied, config_dict)[0], params)
     _, grads = loss_at(tied)
     gradient = grads["wte"]["weight"] + grads["lm_head"]["weight"].T
     direction = np.random.default_rng(1).normal(size=gradient.shape)
@@ -81,7 +80,7 @@ def test_old_files_are_read_too(saved):
     old["wpe.weight"] = old["wpe.weight"].astype(np.float16)
     for name in ("activation_function", "n_inner", "scale_attn_weights"):
         del config_dict[name]
-    back, _ = gpt2.from_gpt2(old, config_dict)
+    back, _ = files.gpt2.from_gpt2(old, config_dict)
     assert back["wpe"]["weight"].dtype == np.float64  # one type for all, the embedding's
     np.testing.assert_array_equal(
         back["h"]["1"]["attn"]["c_attn"]["bias"], params["h"]["1"]["attn"]["c_attn"]["bias"]
@@ -109,16 +108,16 @@ def test_what_minilm_cannot_compute_is_refused(saved, name):
     *_, tensors, config_dict = saved
     value, message = CONFIGS[name]
     with pytest.raises(ValueError, match=message):
-        gpt2.from_gpt2(tensors, {**config_dict, name: value})
+        files.gpt2.from_gpt2(tensors, {**config_dict, name: value})
 
 
 def test_a_config_that_lacks_a_size_is_refused(saved):
     *_, tensors, config_dict = saved
     del config_dict["n_head"]
     with pytest.raises(ValueError, match=r"config\.json does not say n_head"):
-        gpt2.from_gpt2(tensors, config_dict)
+        files.gpt2.from_gpt2(tensors, config_dict)
     with pytest.raises(ValueError, match=r"config\.json holds list"):
-        gpt2.from_gpt2(tensors, [])
+        files.gpt2.from_gpt2(tensors, [])
 
 
 CHANGES = {
@@ -151,30 +150,30 @@ def test_tensors_that_do_not_fit_are_refused(saved, name):
     change, message = CHANGES[name]
     change(tensors)
     with pytest.raises(ValueError, match=message):
-        gpt2.from_gpt2(tensors, config_dict)
+        files.gpt2.from_gpt2(tensors, config_dict)
 
 
 def test_parameters_that_do_not_fit_the_config_are_not_written(saved):
     params, config, *_ = saved
     with pytest.raises(ValueError, match=r"wpe\.weight is missing"):
-        gpt2.to_gpt2({key: value for key, value in params.items() if key != "wpe"}, config)
+        files.gpt2.to_gpt2({key: value for key, value in params.items() if key != "wpe"}, config)
 
 
 def test_a_folder_is_read_and_a_broken_one_named(saved, tmp_path):
     params, config, tensors, config_dict = saved
     with pytest.raises(ValueError, match=r"config\.json is no file: give the folder of one GPT-2"):
-        gpt2.read_folder(tmp_path)
+        files.gpt2.read_folder(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(config_dict), encoding="utf-8")
     with pytest.raises(ValueError, match=r"model\.safetensors is no file"):
-        gpt2.read_folder(tmp_path)
-    content = safetensors.to_bytes(tensors)
+        files.gpt2.read_folder(tmp_path)
+    content = files.safetensors.to_bytes(tensors)
     (tmp_path / "model.safetensors").write_bytes(content)
-    back, config_ = gpt2.read_folder(tmp_path)
+    back, config_ = files.gpt2.read_folder(tmp_path)
     assert config_ == config
     same(back, params)
     (tmp_path / "model.safetensors").write_bytes(content[:-1])
     with pytest.raises(ValueError, match=r"model\.safetensors: tensor lm_head.weight lies at bytes"):
-        gpt2.read_folder(tmp_path)
+        files.gpt2.read_folder(tmp_path)
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match=r"config\.json: "):
-        gpt2.read_folder(tmp_path)
+        files.gpt2.read_folder(tmp_path)

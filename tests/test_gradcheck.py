@@ -157,7 +157,7 @@ def test_zeros_against_zeros_is_vacuous(case):
 def test_one_direction_finds_a_bug_and_accepts_float32(case, rng):
     params, batch, config = case
     assert not gradcheck.check_direction(params, batch, config, rng).problem
-    single = minilm.params.map_arrays(np.float32, params)
+    single = minilm.tree.map_arrays(np.float32, params)
     assert not gradcheck.check_direction(single, batch, config, rng).problem
     with minilm.swap("layers.scores_backward", BUGS["wrong dK"][1]):
         result = gradcheck.check_direction(params, batch, config, rng)
@@ -167,7 +167,7 @@ def test_one_direction_finds_a_bug_and_accepts_float32(case, rng):
 def test_small_weights_would_hide_what_scale_1_shows(case):
     # Why random_params has scale 1: at scale 0.02 attention hardly moves the loss.
     params, batch, config = case
-    small = minilm.params.map_arrays(lambda a: 0.02 * a, params)
+    small = minilm.tree.map_arrays(lambda a: 0.02 * a, params)
     with minilm.swap("layers.scores_backward", BUGS["wrong dK"][1]):
         errors = [max(r.error for r in gradcheck.check_model(p, batch, config)) for p in (params, small)]
     assert errors[0] > 10 * errors[1]

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm import data, gradcases, gradcheck, losses, model, recording, tokenizer
-from minilm import params as tree
+from minilm import data, gradcases, gradcheck, losses, model, recording, tokenizer, tree
 
 MASKS = {
     "full": np.ones((3, 5)),

@@ -17,8 +17,8 @@ from minilm import (
     packing,
     tokenizer,
     train,
+    tree,
 )
-from minilm import params as tree
 
 WORDS = tokenizer.build("char", ["abcdefgh"], markers=True)
 EXAMPLES = [

@@ -15,8 +15,7 @@ import pytest
 from run_cases import CONFIG, JSONL, LONG, ROWS, SETTINGS, TASK, content, ctrl_c, run_until, unstopped
 
 import minilm
-from minilm import checkpoint, model, runs, train
-from minilm import params as tree
+from minilm import files, model, train, tree
 from minilm.__main__ import main
 
 HOME = Path(__file__).parents[1]
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("ordinary_ctrl_c")
 
 
 def test_a_second_ctrl_c_interrupts_at_once_and_the_handler_is_given_back():
-    with pytest.raises(KeyboardInterrupt), runs.ctrl_c() as asked:
+    with pytest.raises(KeyboardInterrupt), files.run.ctrl_c() as asked:
         assert not asked
         ctrl_c()
         assert asked
@@ -48,18 +47,18 @@ def test_a_gradient_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
 
     with minilm.swap("layers.gelu_backward", poisoned) as original:
         with pytest.raises(train.NonFiniteError) as caught:
-            runs.run(tmp_path, TASK, resume=True)
+            files.run.run(tmp_path, TASK, resume=True)
     assert str(caught.value).startswith("step 9: the gradient of wte.weight is not finite")
-    assert f"{tmp_path / runs.MODEL} keeps the state of step 7" in str(caught.value)
+    assert f"{tmp_path / files.run.MODEL} keeps the state of step 7" in str(caught.value)
     assert content(tmp_path) == before
 
 
 def test_parameters_that_overflow_are_not_saved(tmp_path):
     settings = dataclasses.replace(SETTINGS, lr=1e300, warmup=0, eval_every=1)
     with pytest.raises(train.NonFiniteError, match=r"step 1: wte.weight is not finite.* state of step 0"):
-        runs.run(tmp_path, TASK._replace(settings=settings))
-    assert [entry["step"] for entry in runs.read_history(tmp_path)] == [0]
-    assert runs.load(tmp_path).optimizer["step"] == 0
+        files.run.run(tmp_path, TASK._replace(settings=settings))
+    assert [entry["step"] for entry in files.run.read_history(tmp_path)] == [0]
+    assert files.run.load(tmp_path).optimizer["step"] == 0
 
 
 class FullDisk:
@@ -85,7 +84,7 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("room", [0, 1, 3000, 9000])
-@pytest.mark.parametrize("name", [runs.MODEL, runs.HISTORY])
+@pytest.mark.parametrize("name", [files.run.MODEL, files.run.HISTORY])
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, name, room):
     run_until(tmp_path, 7, ctrl_c)
     before = (tmp_path / name).read_bytes()
@@ -94,16 +93,16 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, name, room):
         return FullDisk(open(path, mode), room) if Path(path).name.startswith(name) else open(path, mode)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint if name == runs.MODEL else runs, "open", full, raising=False)
-        if name == runs.HISTORY and room > 1:
+        patch.setattr(files.checkpoint if name == files.run.MODEL else files.run, "open", full, raising=False)
+        if name == files.run.HISTORY and room > 1:
             room = 20  # within a line
         with pytest.raises(OSError, match="No space left") as caught:
-            runs.run(tmp_path, TASK, resume=True)
+            files.run.run(tmp_path, TASK, resume=True)
     assert caught.value.filename == str(tmp_path / name)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [runs.HISTORY, runs.MODEL]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [files.run.HISTORY, files.run.MODEL]
     assert (tmp_path / name).read_bytes().startswith(before)
-    assert runs.load(tmp_path).optimizer["step"] == 7
-    runs.run(tmp_path, TASK, resume=True)
+    assert files.run.load(tmp_path).optimizer["step"] == 7
+    files.run.run(tmp_path, TASK, resume=True)
     assert content(tmp_path) == unstopped()
 
 
@@ -116,10 +115,10 @@ def test_an_unwritable_disk_at_the_last_moment(tmp_path, monkeypatch, capsys, ca
     def fails(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(checkpoint.os, call, fails)
+    monkeypatch.setattr(files.checkpoint.os, call, fails)
     assert main([*argv, "--steps", "2"]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err == f"minilm: {tmp_path / 'run' / runs.MODEL}: Input/output error\n"
+    assert out == "" and err == f"minilm: {tmp_path / 'run' / files.run.MODEL}: Input/output error\n"
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -156,37 +155,37 @@ def test_ctrl_c_in_a_process_of_its_own_and_the_command_that_it_names(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err.count("\n") == 1
-    step = runs.load(tmp_path / "run").optimizer["step"]
+    step = files.run.load(tmp_path / "run").optimizer["step"]
     assert 20 <= step < 400
     said, _, command = err.rstrip().partition(", go on with: python ")
-    assert said == f"minilm: stopped; {Path('run', runs.MODEL)} holds step {step} of 400"
+    assert said == f"minilm: stopped; {Path('run', files.run.MODEL)} holds step {step} of 400"
 
     import resource
 
     def small_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
 
-    before = (tmp_path / "run" / runs.MODEL).read_bytes()
+    before = (tmp_path / "run" / files.run.MODEL).read_bytes()
     process = start(*shlex.split(command), cwd=tmp_path, preexec=small_disk)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 2 and err == f"minilm: {Path('run', runs.MODEL)}: File too large\n"
-    assert (tmp_path / "run" / runs.MODEL).read_bytes() == before
-    assert sorted(os.listdir(tmp_path / "run")) == [runs.HISTORY, runs.MODEL]
+    assert process.returncode == 2 and err == f"minilm: {Path('run', files.run.MODEL)}: File too large\n"
+    assert (tmp_path / "run" / files.run.MODEL).read_bytes() == before
+    assert sorted(os.listdir(tmp_path / "run")) == [files.run.HISTORY, files.run.MODEL]
 
     process = start(*shlex.split(command), cwd=tmp_path)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0 and err == "" and out.endswith("holds the model after 400 steps\n")
     assert out.startswith(f"step {(step // 20 + 1) * 20:>4} ")
-    assert [entry["step"] for entry in runs.read_history(tmp_path / "run")] == list(range(0, 401, 20))
+    assert [entry["step"] for entry in files.run.read_history(tmp_path / "run")] == list(range(0, 401, 20))
 
 
 SCRIPT = """
 import os, sys
 import run_cases
-from minilm import runs
+from minilm import files
 def report(entry, params):
     print(entry["step"], flush=True)
-runs.run(sys.argv[1], run_cases.LONG, os.path.exists(sys.argv[1]), report)
+files.run.run(sys.argv[1], run_cases.LONG, os.path.exists(sys.argv[1]), report)
 """
 KILLS = [5, pytest.param(int(os.environ.get("MINILM_KILLS", "50")), marks=pytest.mark.slow)]
 
@@ -206,15 +205,15 @@ def test_kill_at_any_moment_leaves_a_whole_run(tmp_path, kills):
             time.sleep(rng.uniform(0, 0.03))
         process.kill()
         process.communicate()
-        step = runs.load(folder).optimizer["step"]
+        step = files.run.load(folder).optimizer["step"]
         assert step > before or kill % 3 == 2 or before == 0
         if step:  # the history has the checkpoint's line, and at most one more
-            history = runs.read_history(folder)
+            history = files.run.read_history(folder)
             assert history[-1]["step"] in (step, step + 2)
             assert [entry["step"] for entry in history] == [*range(0, history[-1]["step"] + 1, 2)]
         before = step
     assert step > kills
-    found = runs.load(folder)
+    found = files.run.load(folder)
     begin = train.begin(model.init(CONFIG, np.random.default_rng(0)))
     replayed = train.each_step(begin, CONFIG, ROWS, ROWS, LONG.settings)
     for expected in history[: step // 2 + 1]:

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from minilm import safetensors
+from minilm import files
 
 HEADER = (
     b'{"__metadata__":{"format":"pt"},"b":{"dtype":"BF16","shape":[2],"data_offsets":[24,28]},'
@@ -22,7 +22,7 @@ def whole(header=HEADER, data=DATA):
 
 
 def test_a_file_written_by_hand():
-    tensors = safetensors.from_bytes(whole())
+    tensors = files.safetensors.from_bytes(whole())
     assert list(tensors) == ["a", "b", "half", "none"]
     np.testing.assert_array_equal(tensors["a"], np.array([[0, 1, 2], [3, 4, 5]], np.float32), strict=True)
     np.testing.assert_array_equal(tensors["b"], np.array([1.5, -2], np.float32), strict=True)
@@ -33,7 +33,7 @@ def test_a_file_written_by_hand():
 
 def test_the_writer_writes_what_the_format_asks_for():
     transposed = np.array([[0, 3], [1, 4], [2, 5]], ">f4").T  # neither C-contiguous nor little-endian
-    content = safetensors.to_bytes({"a": transposed, "d": np.array([1.0])}, {"format": "pt"})
+    content = files.safetensors.to_bytes({"a": transposed, "d": np.array([1.0])}, {"format": "pt"})
     n = int.from_bytes(content[:8], "little")
     assert n % 8 == 0 and content[8 + n :] == struct.pack("<6fd", *range(6), 1.0)
     assert json.loads(content[8 : 8 + n]) == {
@@ -42,13 +42,13 @@ def test_the_writer_writes_what_the_format_asks_for():
         "d": {"dtype": "F64", "shape": [1], "data_offsets": [24, 32]},
     }
     with pytest.raises(ValueError, match="tensor c holds complex128, which cannot be written"):
-        safetensors.to_bytes({"c": np.zeros(2, complex)})
+        files.safetensors.to_bytes({"c": np.zeros(2, complex)})
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "i4", "i2", "i1", "u1", "?"])
 def test_round_trip(dtype):
     array = np.random.default_rng(0).integers(0, 2, (3, 1, 4)).astype(dtype)
-    (back,) = safetensors.from_bytes(safetensors.to_bytes({"é": array})).values()
+    (back,) = files.safetensors.from_bytes(files.safetensors.to_bytes({"é": array})).values()
     np.testing.assert_array_equal(back, array, strict=True)
 
 
@@ -96,7 +96,7 @@ WRONG = {
 def test_a_malformed_file_is_one_sentence(name):
     content, message = WRONG[name]
     with pytest.raises(ValueError, match=message) as error:
-        safetensors.from_bytes(content)
+        files.safetensors.from_bytes(content)
     assert "\n" not in str(error.value)
 
 
@@ -104,4 +104,4 @@ def test_a_file_cut_anywhere_is_refused():
     content = whole()
     for n in range(len(content)):
         with pytest.raises(ValueError):
-            safetensors.from_bytes(content[:n])
+            files.safetensors.from_bytes(content[:n])

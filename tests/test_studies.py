@@ -11,23 +11,9 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import (
-    corpora,
-    data,
-    experiments,
-    faults,
-    gradcases,
-    model,
-    optim,
-    plots,
-    processes,
-    studies,
-    tokenizer,
-    train,
-)
-from minilm import params as tree
+from minilm import corpora, data, faults, figures, gradcases, model, optim, tokenizer, train, tree
 from minilm.diagnose import measure
-from minilm.studies import fingerprints, parts, runs, worlds
+from minilm.figures import fingerprints, parts, plots, processes, runs, tasks, worlds
 
 TRAINED = ("why", "fingerprints", "forgetting", "few_shot", "prompt_weight")
 
@@ -35,7 +21,7 @@ TRAINED = ("why", "fingerprints", "forgetting", "few_shot", "prompt_weight")
 @functools.cache
 def tiny(name):
     """A study's result after 2 steps with 2 seeds, as JSON gives it back."""
-    result = studies.study(name).compute(range(2), steps=2, quick=True)
+    result = figures.study(name).compute(range(2), steps=2, quick=True)
     text = json.dumps(result)
     assert json.loads(text) == result, "JSON changes it"  # no tuples, no numbers as keys, no NumPy
     return json.loads(text)
@@ -65,13 +51,13 @@ def test_results_are_complete_finite_and_small(name):
 def test_captions_state_means_and_spreads_of_the_stored_numbers(name):
     result = tiny(name)
     stored = {f"{np.mean(x):.3f} +- {np.std(x, ddof=1):.3f}" for x in seed_lists(result) if len(x) == 2}
-    said = re.findall(r"-?\d+\.\d+ \+- \d+\.\d+", studies.study(name).caption(result))
+    said = re.findall(r"-?\d+\.\d+ \+- \d+\.\d+", figures.study(name).caption(result))
     assert len(said) >= 2 and set(said) <= stored
 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_figures_are_drawn_from_json_alone(name, tmp_path):
-    study = studies.study(name)
+    study = figures.study(name)
     plots.save(study.draw(tiny(name)), tmp_path / "figure.png", study.ALT)
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
     result = study.compute(range(1), steps=1, quick=True)  # one seed has no spread
@@ -81,7 +67,7 @@ def test_figures_are_drawn_from_json_alone(name, tmp_path):
 
 def test_an_unknown_figure_is_answered_with_the_names():
     with pytest.raises(ValueError, match="no figure 'whi'; there are anatomy, masked_vs_full, why, "):
-        studies.study("whi")
+        figures.study("whi")
 
 
 def test_jobs_run_alike_here_and_in_processes():
@@ -347,7 +333,7 @@ def test_the_fault_table_s_caption_follows_its_numbers():
 
 
 def test_the_best_weight_is_named_by_its_mean():
-    from minilm.studies import prompt_weight
+    from minilm.figures import prompt_weight
 
     points = [[0.5, 0.6, 0.5], [0.8, 0.9, 0.8], [0.1, 0.2, 0.1]]
     result = {"weights": [0.0, 0.1, 1.0], "exact_match": {"short": points, "long": points[::-1]}}
@@ -367,7 +353,7 @@ def test_labels_keep_apart_in_order_and_below_the_top():
 
 
 def test_dilution_is_only_claimed_if_all_probes_agree():
-    from minilm.studies import why
+    from minilm.figures import why
 
     def result(cosine=0.01, separate=0.9, tuned=0.81):
         def seeds(number):
@@ -393,17 +379,17 @@ def test_dilution_is_only_claimed_if_all_probes_agree():
 
 
 @pytest.mark.slow  # for a fresh clone: the command rewrites figures/ with this machine's numbers
-@pytest.mark.parametrize("name", studies.NAMES)
+@pytest.mark.parametrize("name", figures.NAMES)
 def test_the_stored_figures_say_what_their_numbers_say(name):
     path = Path(__file__).parents[1] / "figures" / f"{name}.json"
-    stored, study = experiments.read_json(path), studies.study(name)
+    stored, study = tasks.read_json(path), figures.study(name)
     assert stored["caption"] == study.caption(stored) and stored["alt"] == study.ALT
     assert len(stored["seeds"]) == (1 if name == "anatomy" else 10)
     assert path.with_suffix(".png").stat().st_size < 200_000
 
 
 def test_confusion_counts_and_says_what_was_missed(monkeypatch):
-    confusion = studies.study("confusion")
+    confusion = figures.study("confusion")
 
     def named(fault, seed, gradient, shown_by):
         if fault == "gradient_scaled" and not gradient:

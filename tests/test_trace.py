@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import anatomy, data, model, tokenizer, trace
-from minilm import params as tree
+from minilm import data, model, tokenizer, trace, tree
+from minilm.figures import identities
 from minilm.trace import panels, view
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -18,7 +18,7 @@ WEIGHTS = (0.0, 0.3, 1.0)
 
 @pytest.fixture
 def example():
-    words, row, config, params = anatomy.seed_example()
+    words, row, config, params = identities.seed_example()
     return params, row, config, words
 
 

@@ -7,18 +7,18 @@ import re
 import numpy as np
 import pytest
 
-from minilm import anatomy, data, gradcases, model, tokenizer, trace
-from minilm import params as tree
+from minilm import data, gradcases, model, tokenizer, trace, tree
+from minilm.figures import identities
 from minilm.trace import css, panels, view
 
 WEIGHTS = (0.0, 0.3, 1.0)
 VOID = {"meta", "input", "hr", "br", "link", "img"}
-INPUTS, TARGETS = ("<bos>", *anatomy.TOKENS[:-1]), anatomy.TOKENS
+INPUTS, TARGETS = ("<bos>", *identities.TOKENS[:-1]), identities.TOKENS
 
 
 @pytest.fixture
 def made():
-    words, row, config, params = anatomy.seed_example()
+    words, row, config, params = identities.seed_example()
     return trace.trace(params, row, config, words, WEIGHTS)
 
 
@@ -170,7 +170,7 @@ def test_text_form_is_plain_and_complete(made):
 
 
 def test_two_traces_on_one_page_do_not_interfere(made):
-    words, row, config, params = anatomy.seed_example(1)
+    words, row, config, params = identities.seed_example(1)
     fragments = [
         made._repr_html_(),
         made._repr_html_(),

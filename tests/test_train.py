@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import chat, data, gradcases, model, optim, tokenizer, train
-from minilm import params as tree
+from minilm import chat, data, gradcases, model, optim, tokenizer, train, tree
 
 WORDS = tokenizer.build("char", ["abcdefgh"])
 EXAMPLES = [data.Example(p, r) for p, r in (("gb", "c"), ("abc", "defg"), ("h", "ah"), ("dd", "e"))]

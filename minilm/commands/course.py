@@ -1,6 +1,6 @@
 """The course and the clinic: notebooks, the quiz, and the diagnosis of prepared data."""
 
-from .. import jsonl, template, tokenizer
+from .. import files, template, tokenizer
 from ..diagnose import DiagnoseError, audit, prepared, text
 from . import terminal
 
@@ -55,7 +55,7 @@ def from_text(options):
     """Rows of text in minilm's own encoding, and their tokenizer."""
     if options.max_tokens is not None and options.max_tokens < 2:
         raise DiagnoseError(f"--max-tokens is {options.max_tokens}: it must be 2 or more")
-    examples = jsonl.read(options.data)
+    examples = files.rows.read(options.data)
     words = template.fit_tokenizer(examples, options.level or "char")
     examples = (template.fit(example, words) for example in examples)
     return prepared.from_text(examples, words, template.limit(words, options.max_tokens)), words
@@ -73,11 +73,11 @@ def add_quiz(command):
 
 def quiz(options):
     """Ten sealed cases; answers come from the keyboard, or from a pipe."""
-    from ..diagnose import game  # which trains, and loads what that needs
+    from ..exercises import quiz  # which trains, and loads what that needs
 
     print("Ten runs, each with one fault of the zoo, or none. Say which.")
     try:
-        score = game.quiz(options.seed, input, print)
+        score = quiz.quiz(options.seed, input, print)
     except EOFError:
         raise DiagnoseError("the answers ended before the tenth case") from None
     print(f"\nYou named {score} of 10.")

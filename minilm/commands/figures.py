@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
-from .. import anatomy, claims, experiments, report, studies
+from .. import claims
+from .. import figures as studies
+from ..figures import identities, report, tasks
 from . import terminal
 
 
@@ -26,19 +28,19 @@ def main_job(options):
     if not options.data and (options.level or options.max_tokens is not None):
         raise ValueError("--level and --max-tokens are about your own rows: give them with --data")
     if options.data:
-        task = experiments.jsonl_task(options.data, options.level or "char", steps, options.max_tokens)
+        task = tasks.jsonl_task(options.data, options.level or "char", steps, options.max_tokens)
     else:
-        task = experiments.zoo_task(steps)
+        task = tasks.zoo_task(steps)
     name = "data" if options.data else "masked_vs_full"
     folder = options.out or ("figures/quick" if options.quick else "figures")
     terminal.check_writable(folder)
     print(report.overview(task) if options.data else report.mask_and_decomposition())
     with terminal.Progress("training") as progress:
-        result = experiments.compare(task, range(n_seeds), options.workers, progress.report)
+        result = tasks.compare(task, range(n_seeds), options.workers, progress.report)
     print(report.comparison(result))
     print("\n" + report.samples(result) + "\n")
     if not options.data:
-        write_figure(folder, "anatomy", studies.study("anatomy"), anatomy.anatomy())
+        write_figure(folder, "anatomy", studies.study("anatomy"), identities.anatomy())
     write_figure(folder, name, studies.study("masked_vs_full"), result)
 
 
@@ -84,12 +86,12 @@ def figures(options):
 
 def write_figure(folder, name, study, result):
     """NAME.json and, drawn from what was read back from it, NAME.png; prints the caption."""
-    from .. import plots  # matplotlib, only where something is drawn
+    from ..figures import plots  # matplotlib, only where something is drawn
 
     path = Path(folder) / f"{name}.json"
     caption = study.caption(result)
-    experiments.write_json(path, {"figure": name, "caption": caption, "alt": study.ALT, **result})
-    plots.save(study.draw(experiments.read_json(path)), path.with_suffix(".png"), study.ALT)
+    tasks.write_json(path, {"figure": name, "caption": caption, "alt": study.ALT, **result})
+    plots.save(study.draw(tasks.read_json(path)), path.with_suffix(".png"), study.ALT)
     print(f"{path.with_suffix('.png')} and {path.name}: {caption}\n", flush=True)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import bench as benchmark
-from .. import data, gradcases, masks, model, preview, tokenizer
+from .. import data, files, gradcases, masks, model, tokenizer
 from .. import trace as stepper
 from . import terminal
 
@@ -66,7 +66,7 @@ def preview_rows(options):
         if value is not None and value < least:
             raise ValueError(f"--{name} is {value}: it must be {least} or more")
     first = range(3 if options.html is None else 100)
-    seen = preview.preview(
+    seen = files.preview.preview(
         options.rows,
         options.level or "char",
         options.policy or "response",
@@ -77,10 +77,12 @@ def preview_rows(options):
         eos=not options.no_eos,
     )
     if options.html is None:
-        print(preview.text(seen, terminal.has_colour()))
+        print(files.preview.text(seen, terminal.has_colour()))
     else:
-        terminal.write_page(options.html, preview.page(seen))
-        print("\n".join([*preview.summary(seen), f"{options.html} holds the rows: open it in a browser"]))
+        terminal.write_page(options.html, files.preview.page(seen))
+        print(
+            "\n".join([*files.preview.summary(seen), f"{options.html} holds the rows: open it in a browser"])
+        )
 
 
 def add_trace(command):

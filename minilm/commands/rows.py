@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checkpoint, experiments, masks, report, runs, template
-from .. import export as exporter
+from .. import files, masks, template
+from ..figures import report, tasks
 from . import terminal
 
 TRAIN_DEFAULTS = {
@@ -69,12 +69,12 @@ def add_train(command):
 
 def train(options):
     """Train one model on a JSONL file in a run's folder, or go on with it; Ctrl-C saves and stops."""
-    begun = runs.load(options.out) if options.resume else None
+    begun = files.run.load(options.out) if options.resume else None
     kept = {**begun.run["options"], **begun.run["terms"]} if begun else {}
     chosen = {name: kept.get(name, value) for name, value in TRAIN_DEFAULTS.items()}  # flags left out
     chosen |= {name: getattr(options, name) for name in chosen if getattr(options, name, None) is not None}
     level, steps, cut = (chosen[name] for name in ("level", "steps", "max_tokens"))
-    task = experiments.jsonl_task(options.data, level, steps, cut, lr=chosen["lr"])
+    task = tasks.jsonl_task(options.data, level, steps, cut, lr=chosen["lr"])
     changes = {name: chosen[name] for name in ("prompt_weight", "policy", "seed")}
     task = task._replace(settings=dataclasses.replace(task.settings, **changes))
     first = begun.optimizer["step"] if begun else 0
@@ -91,8 +91,8 @@ def train(options):
             progress.report(entry["step"] - first, steps - first)
 
     with terminal.Progress("training") as progress:
-        state = runs.run(options.out, task, options.resume, at_evaluation, chosen)
-    path = Path(options.out) / runs.MODEL
+        state = files.run.run(options.out, task, options.resume, at_evaluation, chosen)
+    path = Path(options.out) / files.run.MODEL
     print(report.cut_note(task), end="")
     if state.step < steps:
         again = shlex.join(["--data", options.data, "--out", options.out, "--resume"])
@@ -114,17 +114,17 @@ def add_plot(command):
 
 def plot(options):
     """Draw a run's history."""
-    from .. import plots, run_figure  # matplotlib, only where something is drawn
+    from ..figures import history, plots  # matplotlib, only where something is drawn
 
-    begun = runs.load(options.dir)
+    begun = files.run.load(options.dir)
     result = {
         "settings": begun.run["terms"],
-        "history": runs.read_history(options.dir),
+        "history": files.run.read_history(options.dir),
         "uniform": math.log(begun.config.vocab_size),
     }
     path = Path(options.dir) / "history.png"
-    caption = run_figure.caption(result)
-    plots.save(run_figure.draw(result), path, f"{run_figure.ALT} {caption}")
+    caption = history.caption(result)
+    plots.save(history.draw(result), path, f"{history.ALT} {caption}")
     print(f"{path}: {caption}")
 
 
@@ -145,11 +145,11 @@ def add_generate(command):
 
 def generate(options):
     """Print what a trained model answers."""
-    params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
+    params, config, words = files.checkpoint.load(Path(options.dir) / "model.npz")
     how = {"temperature": options.temperature, "top_k": options.top_k}
     how["rng"] = np.random.default_rng(options.seed)
     prompt = template.question(options.prompt, words)
-    text = experiments.answer(params, config, words, prompt, options.max_new_tokens, **how)
+    text = tasks.answer(params, config, words, prompt, options.max_new_tokens, **how)
     print(text)
     if not text.endswith("<eos>"):
         print("(cut off: no <eos> came before the limit or the model's last position)", file=sys.stderr)
@@ -176,8 +176,8 @@ def add_export(command):
 
 def export(options):
     """Write a checkpoint as a folder for transformers."""
-    params, config, words = checkpoint.load(Path(options.dir) / "model.npz")
-    exporter.write_folder(options.out, params, config, words)
+    params, config, words = files.checkpoint.load(Path(options.dir) / "model.npz")
+    files.export.write_folder(options.out, params, config, words)
     print(f"{options.out} holds the model: AutoModelForCausalLM.from_pretrained({options.out!r}) opens it")
 
 
@@ -186,6 +186,6 @@ def import_folder(options):
     path = Path(options.out) / "model.npz"
     if path.exists():
         raise ValueError(f"{path} exists: name another folder, or move it away first")
-    params, config, words = exporter.read_folder(options.dir)
-    checkpoint.save(path, params, config, words)
+    params, config, words = files.export.read_folder(options.dir)
+    files.checkpoint.save(path, params, config, words)
     print(f"{path} holds the model: {config.n_layer} layers, {words.level} level")

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .. import checkpoint
+from .. import files
 
 
 class Progress:
@@ -59,7 +59,7 @@ def check_page(path):
 
 def write_page(path, text):
     """Write a page; the file changes only when all of it is written."""
-    with checkpoint.replacing(path) as file:
+    with files.checkpoint.replacing(path) as file:
         file.write(text.encode("utf-8", errors="backslashreplace"))
 
 

@@ -8,9 +8,7 @@ import warnings
 
 import numpy as np
 
-from .. import data
-from .. import jsonl as lines
-from .. import npz as files
+from .. import data, files
 from .locate import DiagnoseError
 
 IGNORED = -100
@@ -25,9 +23,9 @@ def npz(path):
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
         try:
-            arrays = files.arrays(file)
+            arrays = files.npz.arrays(file)
         except Exception as error:  # as in checkpoint.read
-            reason = error if isinstance(error, files.SizeError) else type(error).__name__
+            reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
             raise DiagnoseError(
                 f"{path} is no whole .npz file of plain arrays ({reason}): write it with "
                 "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
@@ -114,12 +112,12 @@ def jsonl(path):
 
     Raises ValueError naming file and line.
     """
-    return (row for _, row in lines.iterate(path, tokenized))
+    return (row for _, row in files.rows.iterate(path, tokenized))
 
 
 def tokenized(line):
     """One line's bytes -> (tokens, weights). Raises ValueError for another object."""
-    row = lines.loads(line)
+    row = files.rows.loads(line)
     try:
         ids, labels = row["input_ids"], row["labels"]
         if len(ids) != len(labels):
@@ -134,7 +132,7 @@ def tokenized(line):
 
 def is_tokenized(path):
     """Whether a JSONL file's first row holds input_ids, rather than text."""
-    return "input_ids" in next((row for _, row in lines.iterate(path, lines.loads)), {})
+    return "input_ids" in next((row for _, row in files.rows.iterate(path, files.rows.loads)), {})
 
 
 def from_text(examples, words, max_tokens=None):

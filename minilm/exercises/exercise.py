@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import params as tree
+from .. import tree
 
 
 def as_tuple(result):

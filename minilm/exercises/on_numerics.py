@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from .. import data, model
-from .. import params as tree
+from .. import data, model, tree
 from .exercise import Exercise, leaves, normal, sizes, uneven_roles
 
 

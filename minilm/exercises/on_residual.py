@@ -1,7 +1,6 @@
 """Exercise on the residual stream: the backward pass of a whole block."""
 
-from .. import layers, model
-from .. import params as tree
+from .. import layers, model, tree
 from .exercise import Exercise, leaves, normal, sizes
 
 LEAVES = tuple(

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import data
-from .. import params as tree
+from .. import data, tree
 
 MAX_CHANNELS, FEW = 16, 8  # an array of more channels shows its first few, and the norm of every row
 MAX_VOCAB = 32  # of a larger vocabulary only the tokens of the example are shown

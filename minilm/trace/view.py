@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from .. import data
-from .. import params as tree
+from .. import data, tree
 from . import backward, forward, panels
 
 TITLE = "One example, step by step"

@@ -20,8 +20,7 @@ import torch.nn.functional as F
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 import torch_gpt
 
-from minilm import bench, model, train
-from minilm import params as tree
+from minilm import bench, model, train, tree
 
 
 def torch_step(size):

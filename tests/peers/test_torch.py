@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm import data, model, optim
-from minilm import params as tree
+from minilm import data, model, optim, tree
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the comparison with PyTorch is skipped")
 

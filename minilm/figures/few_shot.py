@@ -1,7 +1,6 @@
 """Figure 6: when full-sequence loss helps: few rows, and prompts that hold answers to learn from."""
 
-from .. import report
-from . import runs, worlds
+from . import report, runs, worlds
 
 STEPS = 400
 SIZES, QUICK_SIZES = (64, 128, 256, 1024, 4096), (64, 256, 4096)
@@ -55,8 +54,10 @@ def caption(result):
 
 def draw(result):
     """Exact match and answer NLL over the number of rows."""
-    from .. import plots  # matplotlib, only where something is drawn
-    from . import drawing
+    from . import (
+        drawing,
+        plots,  # matplotlib, only where something is drawn
+    )
 
     figure = plots.new_figure(10.5, 4.4)
     ends = []

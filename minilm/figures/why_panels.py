@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from .. import plots
-from . import drawing, runs
+from . import drawing, plots, runs
 from .drawing import FONT, GREY, STYLE
 
 FOLLOWS = {  # the loss whose colour an optimiser's point has; the others belong to neither

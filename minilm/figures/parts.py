@@ -8,8 +8,7 @@ import math
 
 import numpy as np
 
-from .. import data, losses, model, optim, train
-from .. import params as tree
+from .. import data, losses, model, optim, train, tree
 
 
 def part_gradients(params, batch, config):

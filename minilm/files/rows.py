@@ -8,8 +8,8 @@ Roles are system, user, assistant and tool; a message may have a number "weight"
 
 import json
 
-from . import chat, data
-from .tokenizer import utf8
+from .. import chat, data
+from ..tokenizer import utf8
 
 MAX_LINE = 2**24  # bytes of one row: what is read at once
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import data, experiments, losses, model, processes, report
+from .. import data, losses, model
+from . import processes, report
+from . import tasks as experiments
 
 DIGITS = 6  # after the point of a stored number: far below what seeds differ by
 QUICK_STEPS = 100

@@ -8,7 +8,8 @@ import re
 
 import numpy as np
 
-from .. import corpora, data, experiments, model, tokenizer, train
+from .. import corpora, data, model, tokenizer, train
+from . import tasks as experiments
 
 STORY_STATES = 48
 BRANCHES = 4  # equally likely successors of a story's word: ln 4 nats per token

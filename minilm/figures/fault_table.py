@@ -1,7 +1,6 @@
 """How figure 4 is drawn: a table, one line a fault."""
 
-from .. import plots
-from . import runs
+from . import plots, runs
 from .drawing import FONT, STYLE
 
 FIRST, WIDTH, TEXT = 24.0, 8.1, 86.5  # first column's middle, column width, where samples begin; of 100

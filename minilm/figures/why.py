@@ -6,8 +6,8 @@ optimisers that treat the parts differently; and a learning rate retuned for eac
 
 import numpy as np
 
-from .. import report, train
-from . import parts, runs, worlds
+from .. import train
+from . import parts, report, runs, worlds
 
 STEPS = 300
 RATIOS, QUICK_RATIOS = (4, 6, 8, 12, 20), (4, 8, 20)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import data, model, report, train
-from . import runs, worlds
+from .. import data, model, train
+from . import report, runs, worlds
 
 STEPS = 300
 BASE_STEPS = 5 / 3  # times as many
@@ -87,8 +87,10 @@ def caption(result):
 
 def draw(result):
     """Three measures over fine-tuning steps; step 0 is the base model."""
-    from .. import plots  # matplotlib, only where something is drawn
-    from . import drawing
+    from . import (
+        drawing,
+        plots,  # matplotlib, only where something is drawn
+    )
 
     figure = plots.new_figure(12, 4.4)
     titles = ("held-out exact match", "prompts: -log P(x)", "base text: -log P")

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, jsonl, masks, template
+from .. import data, masks, template
+from . import rows as jsonl
 
 LISTED = 20  # line numbers in a summary
 COLOURS = {"+": "30;42", "-": "2", "~": "30;43"}  # black on green, dim, black on yellow

@@ -9,8 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from . import data, gradcheck, losses, model, recording, tokenizer
-from . import params as tree
+from .. import data, gradcheck, losses, model, recording, tokenizer, tree
 
 TOKENS = ("User:", "What", "is", "2+2?", "Assistant:", "4")
 

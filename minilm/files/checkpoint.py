@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import model, npz, optim
-from . import params as tree
+from .. import model, optim, tree
+from ..tokenizer import Tokenizer
+from . import npz
 from .gpt2 import from_gpt2 as from_gpt2  # named here too: a GPT-2 is one more form of a checkpoint
 from .gpt2 import to_gpt2 as to_gpt2
-from .tokenizer import Tokenizer
 
 OPTIMIZER = "optimizer."  # what the names of the optimiser's arrays begin with
 

@@ -1,7 +1,7 @@
 """Figure 2: the main comparison, masked against weight 0.1 against full, over training steps."""
 
-from .. import experiments, plots
-from . import runs
+from . import plots, runs
+from . import tasks as experiments
 
 ALT = plots.ALT["curves"]
 caption = plots.curves_caption

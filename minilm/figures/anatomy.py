@@ -1,6 +1,7 @@
 """Figure 1: where gradient is and is not, on one example. A random model: no training, no spread."""
 
-from .. import anatomy, plots
+from . import identities as anatomy
+from . import plots
 
 ALT = plots.ALT["anatomy"]
 caption = plots.anatomy_caption

@@ -67,8 +67,10 @@ def best(result, line):
 
 def draw(result):
     """Three measures over the weights, which stand at equal distances since 0 has no logarithm."""
-    from .. import plots  # matplotlib, only where something is drawn
-    from . import drawing
+    from . import (
+        drawing,
+        plots,  # matplotlib, only where something is drawn
+    )
 
     figure = plots.new_figure(12, 5.4)
     styles = {

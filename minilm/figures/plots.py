@@ -12,7 +12,8 @@ from matplotlib import image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from . import checkpoint, experiments
+from .. import files
+from . import tasks as experiments
 
 STYLE = {
     "0": {"color": "#0072B2", "linestyle": "-", "label": "masked"},
@@ -211,5 +212,5 @@ def save(figure, path, alt):
     buffer = io.BytesIO()
     texts = {"Description": alt, "Software": None}
     image.imsave(buffer, pixels.astype(np.uint8), format="png", dpi=110, metadata=texts)
-    with checkpoint.replacing(path) as file:
+    with files.checkpoint.replacing(path) as file:
         file.write(buffer.getvalue())

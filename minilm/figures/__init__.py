@@ -9,7 +9,7 @@ import importlib
 import textwrap
 from pathlib import Path
 
-from .. import experiments
+from . import tasks as experiments
 
 FIGURES = Path(__file__).parents[2] / "figures"  # in the repository; an installed package has none
 
@@ -29,7 +29,7 @@ def study(name):
     """The module of one figure. Raises ValueError, listing all, for an unknown name."""
     if name not in NAMES:
         raise ValueError(f"there is no figure {name!r}; there are {', '.join(NAMES)}")
-    return importlib.import_module(f"minilm.studies.{name}")
+    return importlib.import_module(f"minilm.figures.{name}")
 
 
 def result(name):

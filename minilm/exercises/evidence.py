@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import accumulation, corpora, data, experiments, faults, model, recording, train
-from .. import params as tree
+from .. import accumulation, corpora, data, faults, model, recording, train, tree
+from ..figures import tasks
 
 STEPS, EVERY = 150, 50
 PAIR = (  # uneven, so that rows, pads and denominators tell
@@ -52,9 +52,7 @@ def curves(name, zoo, config, params, seed):
         lines.append(f"{entry['step']:>5}{loss:>12}{numbers}")
     prompt = zoo.held_out[0].prompt
     for start in ("", prompt):
-        wrote = experiments.answer(
-            kept[-1][1], config, zoo.tokenizer, start, max_new_tokens=24 if not start else 6
-        )
+        wrote = tasks.answer(kept[-1][1], config, zoo.tokenizer, start, max_new_tokens=24 if not start else 6)
         lines.append(f"  after <bos> {start}".rstrip() + f"\n      it writes: {wrote}")
     return "\n".join(lines)
 

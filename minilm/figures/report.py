@@ -2,7 +2,9 @@
 
 import math
 
-from . import anatomy, data, experiments
+from .. import data
+from . import identities as anatomy
+from . import tasks as experiments
 
 NAMES = {"0": "masked", "0.1": "weight 0.1", "1": "full"}
 # 97.5 % quantiles of Student's t for 3, 4, ... 10 seeds: with few of them, twice is not enough.

@@ -18,8 +18,8 @@ import json
 import shutil
 from pathlib import Path
 
+from ..tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer
 from . import gpt2, safetensors
-from .tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer
 
 SPECIAL_IDS = {"bos_token_id": BOS_ID, "eos_token_id": EOS_ID, "pad_token_id": PAD_ID}
 CODE_POINT = "[\\s\\S]"  # newlines included

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import data, faults, generate, model, recording, report, tokenizer, train
-from . import runs, worlds
+from .. import data, faults, generate, model, recording, tokenizer, train
+from . import report, runs, worlds
 
 STEPS = 300
 CAP = 8  # tokens of a greedy answer

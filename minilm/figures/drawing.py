@@ -1,7 +1,7 @@
 """How the studies draw: plain axes, lines with bands and their names at the right end."""
 
-from .. import plots
-from ..plots import FONT, STYLE
+from . import plots
+from .plots import FONT, STYLE
 
 GREY, PURPLE = "0.35", "#CC79A7"
 

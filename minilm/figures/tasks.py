@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import chat, checkpoint, corpora, data, generate, jsonl, model, processes, template, tokenizer, train
-from . import params as tree
+from .. import chat, corpora, data, files, generate, model, template, tokenizer, train, tree
+from . import processes
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
 MAX_TOKENS = 1024  # of a row in --data
@@ -52,7 +52,7 @@ def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.
     cut as template.limit says. In a file with both forms of rows, all are conversations.
     Raises ValueError for rows that cannot be used, or a single prompt.
     """
-    examples = jsonl.read(path)
+    examples = files.rows.read(path)
     words = template.fit_tokenizer(examples, level)
     examples = [template.fit(example, words) for example in examples]
     try:
@@ -194,7 +194,7 @@ def versions():
 def write_json(path, result):
     """Write a result dict with its versions; the file changes only when all of it is written."""
     text = json.dumps({**result, "versions": versions()}, indent=1) + "\n"
-    with checkpoint.replacing(path) as file:
+    with files.checkpoint.replacing(path) as file:
         file.write(text.encode("utf-8"))
 
 

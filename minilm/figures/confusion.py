@@ -2,8 +2,9 @@
 
 from collections import Counter
 
-from .. import faults, processes
+from .. import faults
 from ..diagnose import measure
+from . import processes
 
 N_PIPELINES, QUICK_PIPELINES = 2, 1  # per seed: 10 seeds are 20 pipelines
 VIEWS = {"loss and dlogits": True, "the loss alone": False}
@@ -69,7 +70,7 @@ def caption(result):
 
 def draw(result):
     """Two tables of counts with one order of names."""
-    from .. import plots  # matplotlib, only where something is drawn
+    from . import plots  # matplotlib, only where something is drawn
 
     first = next(iter(result["counts"].values()))
     columns = [name for name in first if name in faults.FAULTS] + [measure.HEALTHY]

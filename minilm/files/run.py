@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import checkpoint, model, train
-from . import params as tree
+from .. import model, train, tree
+from . import checkpoint
 
 MODEL, HISTORY = "model.npz", "history.jsonl"
 KEYS = ("step", "train_loss", "prompt_nll", "response_nll", "exact_match")

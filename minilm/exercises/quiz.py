@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import exercises, faults
-from . import evidence, signs
+from ..diagnose import signs
+from . import evidence
 
 HEALTHY = "healthy"
 LESSON = dict(zip("ABC", (0, 4, 14), strict=True))  # places in the zoo

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import model, safetensors
-from . import params as tree
+from .. import model, tree
+from . import safetensors
 
 SIZES = ("vocab_size", "n_positions", "n_layer", "n_head", "n_embd")
 COMPUTED = {  # what minilm computes; where a file says nothing, GPT-2 means the same
