@@ -4,13 +4,10 @@ import argparse
 import os
 import sys
 
-from . import commands
+from . import __version__, commands
 
 DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
-MAIN_HELP = """\
-Without a command: print which tokens carry loss, check the decomposition log P(x, y) =
-log P(x) + log P(y|x) on real gradients, train with masked, 0.1-weighted and full loss over
-several seeds, and write the figures. Example: python -m minilm --seeds 10 --out figures"""
+EPILOG = "Without a command, `compare` runs. Each command has --help with an example."
 
 
 def main(argv=None):
@@ -48,56 +45,20 @@ def one_line(error):
 
 
 def parse(argv):
-    """The options; an unknown or abbreviated flag is named (argparse would blame what follows)."""
-    top, commands_of = parser()
-    now, is_value = top, False
-    for word in argv:
-        if word == "--":  # what follows is no flag
-            break
-        if is_value:  # of the flag before it, though it be named like a command
-            is_value = False
-            continue
-        flag = word.partition("=")[0]
-        action = now._option_string_actions.get(word)
-        is_value = action is not None and action.nargs is None
-        if flag.startswith("--") and " " not in flag and flag not in now._option_string_actions:
-            now.error(f"unknown flag {flag}: flags are written out in full, --help lists them")
-        if now is top and word in commands_of:
-            now = commands_of[word]
-    options = top.parse_args(argv)
-    if now is not top and options.data and not any(action.dest == "data" for action in now._actions):
-        top.error("--data stands before a command: write it after mask, train or diagnose, or give none")
-    return options
-
-
-def parser():
-    """The parser and those of its commands."""
-    top = argparse.ArgumentParser("minilm", description=DESCRIPTION, epilog=MAIN_HELP, allow_abbrev=False)
-    top.set_defaults(run=commands.figures.main_job)
-    top.add_argument("--data", metavar="JSONL", help="compare the losses on your own rows instead")
-    top.add_argument("--seeds", type=int, help="how many seeds (default 10; 3 with --data)")
-    top.add_argument("--steps", type=int, help="training steps of a run (default 300)")
-    top.add_argument("--out", metavar="DIR", help="where figures go (default figures, quick: figures/quick)")
-    top.add_argument("--quick", action="store_true", help="2 seeds of 100 steps: a first look")
-    top.add_argument(
-        "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"
-    )
-    top.add_argument("--level", choices=("char", "byte"), help="tokens of --data (default char)")
-    top.add_argument(
-        "--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens (conversations: default 256)"
-    )
+    """The options of one command; flags without a command are those of `compare`."""
+    top = argparse.ArgumentParser("minilm", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
+    top.add_argument("--version", action="version", version=__version__)
     subparsers = top.add_subparsers(metavar="command", title="commands")
-
-    def command(name, run, summary, example):
+    for name in commands.NAMES:
+        module = commands.load(name)
+        example = f"Example: {module.EXAMPLE}"
         sub = subparsers.add_parser(
-            name, help=summary, description=summary, epilog=f"Example: {example}", allow_abbrev=False
+            name, help=module.SUMMARY, description=module.SUMMARY, epilog=example, allow_abbrev=False
         )
-        sub.set_defaults(run=run)
-        return sub
-
-    for group in commands.GROUPS:
-        group.add_options(command)
-    return top, subparsers.choices
+        sub.set_defaults(run=module.run)
+        module.add_options(sub)
+    is_bare = not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"))
+    return top.parse_args(["compare", *argv] if is_bare else argv)
 
 
 if __name__ == "__main__":

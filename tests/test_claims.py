@@ -2,21 +2,20 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
+import claims
 import pytest
-
-from minilm import claims
-from minilm.__main__ import main
 
 HOME = Path(__file__).parents[1]
 
 
-@pytest.mark.slow  # for a fresh clone: the main job rewrites figures/ with this machine's numbers
-def test_every_number_of_the_repository_has_its_source(capsys):
+def test_every_number_of_the_repository_has_its_source():
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "figures"], cwd=HOME, check=False)
+    if changed.returncode == 1:
+        pytest.skip("figures/ was made anew on this machine: its numbers are not those of the texts")
     assert claims.check(HOME) == []
-    assert main(["claims", "--dir", str(HOME)]) == 0
-    assert capsys.readouterr().out == "every number has its source\n"
 
 
 @pytest.fixture
@@ -34,37 +33,35 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def new_problems(home, capsys):
+def new_problems(home):
     """What is said about the copy and was not said about the repository."""
     before = set(claims.check(HOME))
-    assert main(["claims", "--dir", str(home)]) == 1
-    assert capsys.readouterr().out.rstrip() == "\n".join(claims.check(home))
     return [problem for problem in claims.check(home) if problem not in before]
 
 
-def test_a_stale_number_in_the_readme_is_found(home, capsys):
+def test_a_stale_number_in_the_readme_is_found(home):
     edit(home / "README.md", "## How to read it", "It was 0.4242 nats, or 37 %.\n\n## How to read it")
-    first, second = new_problems(home, capsys)
+    first, second = new_problems(home)
     assert first.startswith("README.md: 0.4242 in ") and second.startswith("README.md: 37 % in ")
 
 
-def test_a_caption_that_its_numbers_do_not_make_is_found(home, capsys):
+def test_a_caption_that_its_numbers_do_not_make_is_found(home):
     path = home / "figures" / "few_shot.json"
     result = json.loads(path.read_text(encoding="utf-8"))
     result["exact_match"]["0"][0][0] += 0.3
     path.write_text(json.dumps(result), encoding="utf-8")
-    assert new_problems(home, capsys) == [
+    assert new_problems(home) == [
         "figures/few_shot.json: its caption is not made of its numbers: run `minilm figures few_shot`"
     ]
 
 
-def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home, capsys):
+def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home):
     edit(
         home / "lessons" / "solutions" / "06_loss_mask.ipynb",
         "# 6. The loss mask",
         "# 6. The loss mask, 12.345",
     )
-    (problem,) = new_problems(home, capsys)
+    (problem,) = new_problems(home)
     assert problem.startswith("lessons/06_loss_mask.ipynb: 12.345 in ")
 
 
@@ -78,13 +75,13 @@ def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home, capsys):
         "Masking is always better.",
     ],
 )
-def test_a_sentence_that_says_too_much_is_found(home, capsys, sentence):
+def test_a_sentence_that_says_too_much_is_found(home, sentence):
     edit(home / "README.md", "## How to read it", f"{sentence}\n\n## How to read it")
-    (problem,) = new_problems(home, capsys)
+    (problem,) = new_problems(home)
     assert problem.startswith("README.md: ") and problem.endswith("claims more than was measured")
 
 
-def test_another_caption_under_a_figure_is_found(home, capsys):
+def test_another_caption_under_a_figure_is_found(home):
     edit(home / "README.md", "judged without it, mean", "judged with it, mean")
-    (problem,) = new_problems(home, capsys)
+    (problem,) = new_problems(home)
     assert problem == "README.md: the caption under figures/fingerprints.png is another than in its JSON"

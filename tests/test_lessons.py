@@ -5,10 +5,11 @@ import re
 import shutil
 from pathlib import Path
 
+import build
 import nbformat
 import pytest
 
-from minilm import exercises, lessons
+from minilm import exercises
 
 HOME = Path(__file__).parents[1]
 SOLUTIONS = sorted((HOME / "lessons" / "solutions").glob("*.ipynb"))
@@ -18,18 +19,18 @@ WITHOUT_EXERCISES = ("07", "11")
 
 
 def code_cells(path):
-    return [cell for cell in lessons.read(path).cells if cell.cell_type == "code"]
+    return [cell for cell in build.read(path).cells if cell.cell_type == "code"]
 
 
 def test_eleven_lessons_and_none_is_stale():
     assert len(SOLUTIONS) == len(LEARNERS) == 11
-    assert lessons.stale(HOME / "lessons") == []
+    assert build.stale(HOME / "lessons") == []
 
 
 def test_every_exercise_is_in_one_lesson_with_points():
     found = []
     for path in SOLUTIONS:
-        for cell in lessons.read(path).cells:
+        for cell in build.read(path).cells:
             meta = cell.metadata.get("nbgrader", {})
             if meta.get("grade"):
                 name, function = re.search(r'check\("?(\w+)"?, (\w+)\)', cell.source).groups()
@@ -46,7 +47,7 @@ def test_every_exercise_is_in_one_lesson_with_points():
 
 @pytest.mark.parametrize("path", SOLUTIONS + LEARNERS, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_form(path):
-    notebook = lessons.read(path)
+    notebook = build.read(path)
     nbformat.validate(notebook)
     assert len(notebook.cells) <= 25
     assert "widgets" not in notebook.metadata and path.stat().st_size < 600_000
@@ -63,7 +64,7 @@ def test_form(path):
             assert output.output_type != "error"
             assert len(json.dumps(output)) < 400_000
             assert not (output.output_type == "stream" and output.name == "stderr")
-    assert code_cells(path)[0].source == lessons.SETUP
+    assert code_cells(path)[0].source == build.SETUP
 
 
 @pytest.mark.parametrize("path", LEARNERS, ids=lambda p: p.stem)
@@ -92,42 +93,40 @@ def test_links_between_lessons_lead_somewhere():
 
 def test_nothing_is_made_from_nothing(tmp_path):
     with pytest.raises(ValueError, match="solutions holds no notebooks"):
-        lessons.build(tmp_path)
+        build.build(tmp_path)
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "a.ipynb").write_text("no notebook", encoding="utf-8")
     with pytest.raises(ValueError, match=r"a.ipynb is no notebook"):
-        lessons.build(tmp_path)
+        build.build(tmp_path)
     assert list(tmp_path.glob("*.ipynb")) == []
 
 
 def test_a_changed_solution_makes_the_learners_notebook_stale(tmp_path):
     shutil.copytree(HOME / "lessons", tmp_path / "lessons")
     source = tmp_path / "lessons" / "solutions" / SOLUTIONS[0].name
-    notebook = lessons.read(source)
+    notebook = build.read(source)
     notebook.cells[0].source += " more"
-    lessons.write(source, notebook)
-    assert lessons.stale(tmp_path / "lessons") == [source.name]
-    lessons.build(tmp_path / "lessons", execute=False)
-    assert lessons.stale(tmp_path / "lessons") == []
+    build.write(source, notebook)
+    assert build.stale(tmp_path / "lessons") == [source.name]
+    build.build(tmp_path / "lessons", execute=False)
+    assert build.stale(tmp_path / "lessons") == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_to_the_end_solved_unsolved_and_wrongly_solved(name, tmp_path):
-    solution = lessons.read(HOME / "lessons" / "solutions" / f"{name}.ipynb")
-    solved = lessons.run(solution, HOME / "lessons" / "solutions")
+    solution = build.read(HOME / "lessons" / "solutions" / f"{name}.ipynb")
+    solved = build.run(solution, HOME / "lessons" / "solutions")
     assert json.dumps(solved).count(": passed.") >= 1 or name.startswith(WITHOUT_EXERCISES)
-    unsolved = lessons.run(lessons.without_solutions(solution), HOME / "lessons")
+    unsolved = build.run(build.without_solutions(solution), HOME / "lessons")
     assert json.dumps(unsolved).count("to do") >= 1 or name.startswith(WITHOUT_EXERCISES)
-    wrong = lessons.without_solutions(solution)
+    wrong = build.without_solutions(solution)
     for cell in wrong.cells:
         cell.source = cell.source.replace("raise NotImplementedError()", "return None")
-    assert json.dumps(lessons.run(wrong, HOME)).count("returns None") >= 1 or name.startswith(
-        WITHOUT_EXERCISES
-    )
+    assert json.dumps(build.run(wrong, HOME)).count("returns None") >= 1 or name.startswith(WITHOUT_EXERCISES)
 
 
 @pytest.mark.slow
 def test_runs_where_minilm_is_installed_and_far_from_the_repository(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HOME))
-    lessons.run(lessons.read(LEARNERS[0]), tmp_path)
+    build.run(build.read(LEARNERS[0]), tmp_path)

@@ -1,5 +1,10 @@
-"""What each command does, its options beside it. Each module adds its own to __main__'s parser."""
+"""One module a command, named as it is typed: SUMMARY, EXAMPLE, add_options(parser), run(options)."""
 
-from . import course, figures, looking, rows
+import importlib
 
-GROUPS = (figures, looking, rows, course)
+NAMES = ("compare figures mask trace gradcheck train plot generate export import diagnose quiz bench").split()
+
+
+def load(name):
+    """The module of a command; by importlib, since `import` is a word of the language."""
+    return importlib.import_module(f"minilm.commands.{name}")

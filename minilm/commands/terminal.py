@@ -68,3 +68,14 @@ def seed(text):
     if int(text) < 0:
         raise ValueError
     return int(text)
+
+
+def write_figure(folder, name, study, result):
+    """NAME.json and, drawn from what was read back from it, NAME.png; prints the caption."""
+    from ..figures import plots, tasks  # matplotlib, only where something is drawn
+
+    path = Path(folder) / f"{name}.json"
+    caption = study.caption(result)
+    tasks.write_json(path, {"figure": name, "caption": caption, "alt": study.ALT, **result})
+    plots.save(study.draw(tasks.read_json(path)), path.with_suffix(".png"), study.ALT)
+    print(f"{path.with_suffix('.png')} and {path.name}: {caption}\n", flush=True)

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 import torch_gpt
 
-from minilm import bench, model, train, tree
+from minilm import model, train, tree
+from minilm.commands import bench
 
 
 def torch_step(size):

@@ -3,7 +3,8 @@
 import numpy as np
 
 import minilm
-from minilm import bench, model
+from minilm import model
+from minilm.commands import bench
 
 
 def test_the_floor_has_the_products_of_a_step():

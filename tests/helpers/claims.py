@@ -10,9 +10,8 @@ import json
 import re
 from pathlib import Path
 
-from . import corpora
-from . import figures as studies
-from .figures import report, tasks
+from minilm import corpora, figures
+from minilm.figures import report, tasks
 
 NUMBER = re.compile(
     r"(?<![\w.])\d+\.\d+(?![\w.]|-\w)|(?<![\w.])\.\d+\b|\b\d+(?:\.\d+)? ?%|\b\d(?:\.\d+)?e-\d+\b"
@@ -37,7 +36,11 @@ def check(home="."):
     Raises OSError where README, lessons or figures are missing.
     """
     home = Path(home)
-    results = {path.stem: tasks.read_json(path) for path in sorted((home / "figures").glob("*.json"))}
+    results = {
+        path.stem: tasks.read_json(path)
+        for path in sorted((home / "figures").glob("*.json"))
+        if path.stem in figures.NAMES
+    }
     said = [*captions(results), *readme(home, results), *lessons(home)]
     return said + forbidden(home, results)
 
@@ -45,7 +48,7 @@ def check(home="."):
 def captions(results):
     """Captions that are not those that their numbers make."""
     for name, result in results.items():
-        if result["caption"] != studies.study(name).caption(result):
+        if result["caption"] != figures.study(name).caption(result):
             yield f"figures/{name}.json: its caption is not made of its numbers: run `minilm figures {name}`"
 
 

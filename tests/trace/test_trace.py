@@ -12,7 +12,7 @@ from minilm import data, model, tokenizer, trace, tree
 from minilm.figures import identities
 from minilm.trace import panels, view
 
-HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WEIGHTS = (0.0, 0.3, 1.0)
 
 

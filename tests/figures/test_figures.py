@@ -381,7 +381,7 @@ def test_dilution_is_only_claimed_if_all_probes_agree():
 @pytest.mark.slow  # for a fresh clone: the command rewrites figures/ with this machine's numbers
 @pytest.mark.parametrize("name", figures.NAMES)
 def test_the_stored_figures_say_what_their_numbers_say(name):
-    path = Path(__file__).parents[1] / "figures" / f"{name}.json"
+    path = Path(__file__).parents[2] / "figures" / f"{name}.json"
     stored, study = tasks.read_json(path), figures.study(name)
     assert stored["caption"] == study.caption(stored) and stored["alt"] == study.ALT
     assert len(stored["seeds"]) == (1 if name == "anatomy" else 10)

@@ -1,4 +1,4 @@
-"""Learner notebooks from authored ones: `python -m minilm lessons`.
+"""Learner notebooks from authored ones: `python lessons/build.py`.
 
 lessons/solutions/ is authored; lessons/ is made from it by taking out what stands between
 `### BEGIN SOLUTION` and `### END SOLUTION`, as nbgrader does. Both are run, so that their outputs
@@ -6,6 +6,7 @@ are stored; in the learner's version, cells tagged "predict" come without, to be
 Needs nbformat and nbclient, which come with jupyter.
 """
 
+import argparse
 import copy
 import json
 import re
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import nbformat
 
-from . import files
+from minilm import files
+from minilm.commands import terminal
 
 SETUP = """\
 import importlib.util
@@ -114,3 +116,20 @@ def stale(folder="lessons"):
         if not target.exists() or without_outputs(read(target)) != expected:
             names.append(source.name)
     return names
+
+
+def main():
+    """Make all learner notebooks; `--no-run` makes them without outputs."""
+    parser = argparse.ArgumentParser(
+        description="Make the learners' notebooks from lessons/solutions, run both."
+    )
+    parser.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
+    parser.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
+    options = parser.parse_args()
+    with terminal.Progress("lessons") as progress:
+        paths = build(options.dir, not options.no_run, progress.report)
+    print(f"{len(paths)} notebooks in {options.dir}/, made from {options.dir}/solutions/")
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ import minilm
 from minilm import files, model, train, tree
 from minilm.__main__ import main
 
-HOME = Path(__file__).parents[1]
+HOME = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("ordinary_ctrl_c")
 
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from minilm import commands
 from minilm.commands import terminal
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -99,8 +100,7 @@ def test_figures_by_name(tmp_path):
     assert err == "" and out.count(".json: ") == 2
     names = ["anatomy.json", "anatomy.png", "prompt_weight.json", "prompt_weight.png"]
     assert sorted(os.listdir(tmp_path / "figures" / "quick")) == names
-    before = ["--seeds", "3", "--out", "here"]  # holds on either side of the command's name
-    run(*before, "figures", "few_shot", *short, cwd=tmp_path)
+    run("figures", "few_shot", *short, "--seeds", "3", "--out", "here", cwd=tmp_path)
     stored = json.loads((tmp_path / "here" / "few_shot.json").read_text(encoding="utf-8"))
     assert stored["seeds"] == [0, 1, 2] and stored["settings"]["steps"] == 1
     assert {"figure", "caption", "alt", "config", "versions"} <= set(stored)
@@ -137,13 +137,9 @@ def test_no_display_is_needed(tmp_path):
     assert (tmp_path / "figures" / "anatomy.png").exists()
 
 
-COMMANDS = "mask figures gradcheck train plot generate bench trace lessons diagnose quiz export import claims"
-COMMANDS = COMMANDS.split()
-
-
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", commands.NAMES)
 def test_help_has_an_example(command, tmp_path):
-    out, _ = run(*filter(None, [command]), "--help", cwd=tmp_path)
+    out, _ = run(command, "--help", cwd=tmp_path)
     assert re.search(r"Example:\s+python\s+-m\s+minilm", out)
 
 

@@ -11,7 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, generate, model, optim, packing, train, tree
+from .. import data, generate, model, optim, packing, train, tree
+from . import terminal
+
+SUMMARY = "Time a training step against its bare matrix products, and generation."
+EXAMPLE = "python -m minilm bench --sizes zoo S"
 
 
 class Size(NamedTuple):
@@ -167,3 +171,23 @@ def batching(rounds=3):
 def content(batches):
     """How many targets belong to a row: neither pads nor the first tokens of packed documents."""
     return sum(int((batch.roles > data.BOS).sum()) for batch in batches)
+
+
+def add_options(sub):
+    """The options of this command."""
+    sub.add_argument("--sizes", nargs="+", choices=("zoo", "S", "M"), default=["zoo", "S", "M"])
+    sub.add_argument("--batching", action="store_true", help="compare padding and packing instead")
+
+
+def run(options):
+    """Print the benchmark's lines, each as soon as it is measured."""
+    if options.batching:
+        print(batching())
+        return
+    print(HEAD)
+    with terminal.Progress("measuring") as progress:
+        for done, size in enumerate(options.sizes, start=1):
+            text = line(size)
+            progress.clear()
+            print(text, flush=True)
+            progress.report(done, len(options.sizes))

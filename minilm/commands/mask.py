@@ -1,0 +1,66 @@
+"""`python -m minilm mask`."""
+
+from .. import data, files, masks, tokenizer
+from . import terminal
+
+SUMMARY = "Print which tokens of an example, or of a file's rows, carry loss."
+EXAMPLE = 'python -m minilm mask "User: What is 2+2? Assistant:" "4"'
+
+
+def add_options(sub):
+    """The options of this command."""
+    sub.add_argument("prompt", nargs="?")
+    sub.add_argument("response", nargs="?")
+    sub.add_argument("--data", dest="rows", metavar="JSONL", help="show rows of a file, and sum all up")
+    sub.add_argument("--row", type=int, metavar="N", help="which row, from 0 (default: the first ones)")
+    sub.add_argument("--policy", choices=masks.POLICIES, help="the mask (default response)")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows (conversations: default 256)")
+    sub.add_argument("--html", metavar="FILE", help="write a page for the browser (default: print text)")
+    sub.add_argument(
+        "--level", choices=("word", "char", "byte"), help="default word for an example, char for --data"
+    )
+    sub.add_argument("--prompt-weight", type=float, default=0.0, metavar="W", help="0 masked .. 1 full")
+    sub.add_argument("--no-bos", action="store_true", help="the first prompt token is not predicted")
+    sub.add_argument("--no-eos", action="store_true", help="nothing teaches the model to stop")
+
+
+def run(options):
+    """Print the mask table of one example, or preview the rows of a file."""
+    if options.rows is not None:
+        if options.prompt is not None:
+            raise ValueError("give either a PROMPT and a RESPONSE or --data, not both")
+        return preview_rows(options)
+    if options.response is None:
+        raise ValueError("give a PROMPT and a RESPONSE, or rows with --data")
+    if (options.row, options.policy, options.max_tokens, options.html) != (None,) * 4:
+        raise ValueError("--row, --policy, --max-tokens and --html are about a file: give them with --data")
+    example = data.Example(options.prompt, options.response)
+    words = tokenizer.build(options.level or "word", example)
+    row = data.encode(example, words, bos=not options.no_bos, eos=not options.no_eos)
+    print(data.mask_table(row, words, options.prompt_weight))
+
+
+def preview_rows(options):
+    """Print some of a file's rows with their marks, or write them as a page, and sum all rows up."""
+    terminal.check_page(options.html)
+    for name, value, least in (("row", options.row, 0), ("max-tokens", options.max_tokens, 2)):
+        if value is not None and value < least:
+            raise ValueError(f"--{name} is {value}: it must be {least} or more")
+    first = range(3 if options.html is None else 100)
+    seen = files.preview.preview(
+        options.rows,
+        options.level or "char",
+        options.policy or "response",
+        first if options.row is None else range(options.row, options.row + 1),
+        options.max_tokens,
+        options.prompt_weight,
+        bos=not options.no_bos,
+        eos=not options.no_eos,
+    )
+    if options.html is None:
+        print(files.preview.text(seen, terminal.has_colour()))
+    else:
+        terminal.write_page(options.html, files.preview.page(seen))
+        print(
+            "\n".join([*files.preview.summary(seen), f"{options.html} holds the rows: open it in a browser"])
+        )

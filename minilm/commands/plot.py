@@ -1,0 +1,30 @@
+"""`python -m minilm plot`."""
+
+import math
+from pathlib import Path
+
+from .. import files
+
+SUMMARY = "Draw a run's history: NLL of prompts and answers, exact match."
+EXAMPLE = "python -m minilm plot run"
+
+
+def add_options(sub):
+    """The options of this command."""
+    sub.add_argument("dir", help="what train wrote with --out; history.png goes there")
+
+
+def run(options):
+    """Draw a run's history."""
+    from ..figures import history, plots  # matplotlib, only where something is drawn
+
+    begun = files.run.load(options.dir)
+    result = {
+        "settings": begun.run["terms"],
+        "history": files.run.read_history(options.dir),
+        "uniform": math.log(begun.config.vocab_size),
+    }
+    path = Path(options.dir) / "history.png"
+    caption = history.caption(result)
+    plots.save(history.draw(result), path, f"{history.ALT} {caption}")
+    print(f"{path}: {caption}")
