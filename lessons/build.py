@@ -120,9 +120,7 @@ def stale(folder="lessons"):
 
 def main():
     """Make all learner notebooks; `--no-run` makes them without outputs."""
-    parser = argparse.ArgumentParser(
-        description="Make the learners' notebooks from lessons/solutions, run both."
-    )
+    parser = argparse.ArgumentParser(description="Make the learners' notebooks, run them.")
     parser.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
     parser.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
     options = parser.parse_args()

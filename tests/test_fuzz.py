@@ -11,13 +11,14 @@ import json
 import tempfile
 from pathlib import Path
 
+import build
 import fuzzing
 import numpy as np
 import pytest
 import run_cases
 from fuzzing import pick
 
-from minilm import chat, data, diagnose, files, generate, lessons, losses, model, template, tokenizer, train
+from minilm import chat, data, diagnose, files, generate, losses, model, template, tokenizer, train
 from minilm.diagnose import audit, prepared, text
 from minilm.figures import tasks
 
@@ -332,7 +333,7 @@ def results(rng, folder):
 
 def notebooks(rng, folder):
     path = file(folder, fuzzing.text(rng, NOTEBOOK))
-    return lambda: lessons.without_solutions(lessons.read(path))
+    return lambda: build.without_solutions(build.read(path))
 
 
 def settings(rng, folder):

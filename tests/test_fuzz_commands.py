@@ -102,17 +102,10 @@ def import_folder(rng, folder):
     return ["import", test_fuzz.damaged_export(rng, folder / "hf"), folder / "run"]
 
 
-def lessons(rng, folder):
-    (folder / "solutions").mkdir()
-    notebook = fuzzing.text(rng, test_fuzz.NOTEBOOK)
-    (folder / "solutions" / "1.ipynb").write_bytes(notebook)
-    return ["lessons", "--dir", folder, "--no-run"]
-
-
 COMMANDS = {
     function.__name__: function
     for function in (
-        *(mask, diagnose, diagnose_npz, generate, plot, resume, train, export_run, import_folder, lessons),
+        *(mask, diagnose, diagnose_npz, generate, plot, resume, train, export_run, import_folder),
     )
 }
 
