@@ -125,7 +125,7 @@ def test_an_unwritable_disk_at_the_last_moment(tmp_path, monkeypatch, capsys, ca
 def start(*argv, cwd, preexec=None):
     """A process of its own with Ctrl-C as in a terminal."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(HOME), str(HOME / "tests")])
+    environment["PYTHONPATH"] = os.pathsep.join([str(HOME), str(HOME / "tests" / "helpers")])
 
     def prepare():
         signal.signal(signal.SIGINT, signal.SIG_DFL)
