@@ -17,5 +17,5 @@ def add_options(sub):
 def run(options):
     """Write a checkpoint as a folder for transformers."""
     params, config, words = files.checkpoint.load(Path(options.dir) / "model.npz")
-    files.export.write_folder(options.out, params, config, words)
+    files.huggingface.write_folder(options.out, params, config, words)
     print(f"{options.out} holds the model: AutoModelForCausalLM.from_pretrained({options.out!r}) opens it")

@@ -19,6 +19,6 @@ def run(options):
     path = Path(options.out) / "model.npz"
     if path.exists():
         raise ValueError(f"{path} exists: name another folder, or move it away first")
-    params, config, words = files.export.read_folder(options.dir)
+    params, config, words = files.huggingface.read_folder(options.dir)
     files.checkpoint.save(path, params, config, words)
     print(f"{path} holds the model: {config.n_layer} layers, {words.level} level")

@@ -74,7 +74,7 @@ def run(options):
             progress.report(entry["step"] - first, steps - first)
 
     with terminal.Progress("training") as progress:
-        state = files.run.run(options.out, task, options.resume, at_evaluation, chosen)
+        state = files.run.start_or_resume(options.out, task, options.resume, at_evaluation, chosen)
     path = Path(options.out) / files.run.MODEL
     print(report.cut_note(task), end="")
     if state.step < steps:

@@ -194,7 +194,7 @@ def test_a_foreign_file_is_one_sentence_and_code_2(tmp_path, capsys, name):
 def test_a_failed_save_leaves_the_old_file_and_no_other(saved):
     path = saved[0]
     before = path.read_bytes()
-    with pytest.raises(RuntimeError), files.checkpoint.replacing(path) as file:
+    with pytest.raises(RuntimeError), files.atomic.replace_file(path) as file:
         file.write(b"half")
         raise RuntimeError
     assert path.read_bytes() == before

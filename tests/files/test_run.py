@@ -30,20 +30,20 @@ pytestmark = pytest.mark.usefixtures("ordinary_ctrl_c")
 
 def test_a_run_is_what_train_does(tmp_path):
     seen = []
-    state = files.run.run(tmp_path / "run", TASK, report=lambda entry, params: seen.append(entry))
+    state = files.run.start_or_resume(tmp_path / "run", TASK, report=lambda entry, params: seen.append(entry))
     params, history = train.train(model.init(CONFIG, np.random.default_rng(0)), CONFIG, ROWS, ROWS, SETTINGS)
     np.testing.assert_array_equal(tree.flatten(state.params), tree.flatten(params))
     assert state.params["wte"]["weight"].dtype == np.float32
-    assert history == seen == files.run.read_history(tmp_path / "run")
+    assert history == seen == files.history.read(tmp_path / "run")
     assert content(tmp_path / "run") == unstopped()
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [files.run.HISTORY, files.run.MODEL]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [files.history.NAME, files.run.MODEL]
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 5, 8, 10, 11, 12])  # the warm-up has 4, evaluations come at 5
 def test_ctrl_c_saves_the_step_under_way_and_resuming_gives_the_same_bits(tmp_path, step):
     state = run_until(tmp_path, step, ctrl_c)
     assert state.step == files.run.load(tmp_path).optimizer["step"] == step
-    files.run.run(tmp_path, TASK, resume=True)
+    files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert content(tmp_path) == unstopped()
 
 
@@ -52,7 +52,7 @@ def test_killed_training_resumes_from_the_last_evaluation(tmp_path, step):
     with pytest.raises(SystemError):
         run_until(tmp_path, step, die)
     assert files.run.load(tmp_path).optimizer["step"] == (step - 1) // 5 * 5
-    files.run.run(tmp_path, TASK, resume=True)
+    files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert content(tmp_path) == unstopped()
 
 
@@ -61,10 +61,10 @@ def test_killed_training_resumes_from_the_last_evaluation(tmp_path, step):
 def test_stopped_twice_with_every_optimizer_and_schedule(tmp_path, optimizer, schedule):
     settings = dataclasses.replace(SETTINGS, optimizer=optimizer, schedule=schedule, clip=0.5)
     task = TASK._replace(settings=settings)
-    files.run.run(tmp_path / "a", task)
+    files.run.start_or_resume(tmp_path / "a", task)
     run_until(tmp_path / "b", 2, ctrl_c, task)
     run_until(tmp_path / "b", 7, ctrl_c, task, resume=True)
-    files.run.run(tmp_path / "b", task, resume=True)
+    files.run.start_or_resume(tmp_path / "b", task, resume=True)
     assert content(tmp_path / "a") == content(tmp_path / "b")
 
 
@@ -75,31 +75,31 @@ def test_killed_between_history_and_checkpoint(tmp_path):
         original(path, params, config, words, optimizer, run)
 
     with minilm.swap("files.checkpoint.save", save) as original, pytest.raises(SystemError):
-        files.run.run(tmp_path, TASK)
-    assert [entry["step"] for entry in files.run.read_history(tmp_path)] == [0, 5, 10]
+        files.run.start_or_resume(tmp_path, TASK)
+    assert [entry["step"] for entry in files.history.read(tmp_path)] == [0, 5, 10]
     assert files.run.load(tmp_path).optimizer["step"] == 5
-    with open(tmp_path / files.run.HISTORY, "ab") as file:
+    with open(tmp_path / files.history.NAME, "ab") as file:
         file.write(b'{"step": 12, "train_l')  # and a line half-written
-    assert [entry["step"] for entry in files.run.read_history(tmp_path)] == [0, 5, 10]
-    files.run.run(tmp_path, TASK, resume=True)
+    assert [entry["step"] for entry in files.history.read(tmp_path)] == [0, 5, 10]
+    files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert content(tmp_path) == unstopped()
 
 
 def test_killed_before_the_first_line(tmp_path):
-    with minilm.swap("files.run.append", lambda path, entry: die()), pytest.raises(SystemError):
-        files.run.run(tmp_path, TASK)
-    assert not (tmp_path / files.run.HISTORY).exists()
-    files.run.run(tmp_path, TASK, resume=True)
+    with minilm.swap("files.history.append_entry", lambda folder, entry: die()), pytest.raises(SystemError):
+        files.run.start_or_resume(tmp_path, TASK)
+    assert not (tmp_path / files.history.NAME).exists()
+    files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert content(tmp_path) == unstopped()
 
 
 def test_a_leftover_of_a_killed_save_is_overwritten(tmp_path):
     run_until(tmp_path, 7, ctrl_c)
-    for name in (files.run.MODEL, files.run.HISTORY):
+    for name in (files.run.MODEL, files.history.NAME):
         (tmp_path / f"{name}.part").write_bytes(b"half")
-    files.run.run(tmp_path, TASK, resume=True)
+    files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert content(tmp_path) == unstopped()
-    assert sorted(p.name for p in tmp_path.iterdir()) == [files.run.HISTORY, files.run.MODEL]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [files.history.NAME, files.run.MODEL]
 
 
 def refused(folder, message, call):
@@ -129,15 +129,19 @@ OTHERS = {
 def test_another_run_does_not_go_on_here(tmp_path, name):
     run_until(tmp_path, 7, ctrl_c)
     task, message = OTHERS[name]
-    refused(tmp_path, message, lambda: files.run.run(tmp_path, task, resume=True))
+    refused(tmp_path, message, lambda: files.run.start_or_resume(tmp_path, task, resume=True))
 
 
 def test_a_new_run_overwrites_nothing(tmp_path):
     run_until(tmp_path, 7, ctrl_c)
-    refused(tmp_path, r"already holds a run \(model.npz\)", lambda: files.run.run(tmp_path, TASK))
+    refused(tmp_path, r"already holds a run \(model.npz\)", lambda: files.run.start_or_resume(tmp_path, TASK))
     (tmp_path / files.run.MODEL).unlink()
-    refused(tmp_path, r"already holds a run \(history.jsonl\)", lambda: files.run.run(tmp_path, TASK))
-    refused(tmp_path, "holds no run: there is no", lambda: files.run.run(tmp_path, TASK, resume=True))
+    refused(
+        tmp_path, r"already holds a run \(history.jsonl\)", lambda: files.run.start_or_resume(tmp_path, TASK)
+    )
+    refused(
+        tmp_path, "holds no run: there is no", lambda: files.run.start_or_resume(tmp_path, TASK, resume=True)
+    )
 
 
 def test_a_model_without_a_run_loads_but_does_not_go_on(tmp_path):
@@ -145,14 +149,16 @@ def test_a_model_without_a_run_loads_but_does_not_go_on(tmp_path):
         tmp_path / files.run.MODEL, model.init(CONFIG, np.random.default_rng(0)), CONFIG, WORDS
     )
     assert files.checkpoint.load(tmp_path / files.run.MODEL)[1:] == (CONFIG, WORDS)
-    refused(tmp_path, "holds a model, but no run", lambda: files.run.run(tmp_path, TASK, resume=True))
+    refused(
+        tmp_path, "holds a model, but no run", lambda: files.run.start_or_resume(tmp_path, TASK, resume=True)
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda run: run.pop("terms"), "no run to go on with"),
-        (lambda run: run.update(options=[]), "no run to go on with"),
+        (lambda run: run.pop("terms"), "no run to resume"),
+        (lambda run: run.update(options=[]), "no run to resume"),
         (lambda run: run.update(recent=["1"]), "no finite numbers"),
         (lambda run: run["recent"].pop(), "contradicts itself"),
     ],
@@ -162,7 +168,7 @@ def test_notes_of_a_run_that_make_no_sense_are_refused(tmp_path, change, message
     found = files.run.load(tmp_path)
     change(found.run)
     files.checkpoint.save(tmp_path / files.run.MODEL, *found)
-    refused(tmp_path, message, lambda: files.run.run(tmp_path, TASK, resume=True))
+    refused(tmp_path, message, lambda: files.run.start_or_resume(tmp_path, TASK, resume=True))
 
 
 HISTORIES = {
@@ -185,12 +191,12 @@ HISTORIES = {
 def test_a_history_that_is_none_is_refused(tmp_path, name, capsys):
     run_until(tmp_path, 7, ctrl_c)
     text, message = HISTORIES[name]
-    (tmp_path / files.run.HISTORY).unlink()
+    (tmp_path / files.history.NAME).unlink()
     if text is not None:
         rest = b'"prompt_nll": 1.0, "response_nll": 1.0, "exact_match": 0.0}\n' if text[-2:] == b", " else b""
-        (tmp_path / files.run.HISTORY).write_bytes(text + rest)
-    refused(tmp_path, message, lambda: files.run.run(tmp_path, TASK, resume=True))
-    refused(tmp_path, message, lambda: files.run.read_history(tmp_path))
+        (tmp_path / files.history.NAME).write_bytes(text + rest)
+    refused(tmp_path, message, lambda: files.run.start_or_resume(tmp_path, TASK, resume=True))
+    refused(tmp_path, message, lambda: files.history.read(tmp_path))
     assert main(["plot", str(tmp_path)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("minilm: ") and err.count("\n") == 1
@@ -198,11 +204,13 @@ def test_a_history_that_is_none_is_refused(tmp_path, name, capsys):
 
 def test_a_history_with_a_line_missing_is_refused(tmp_path):
     run_until(tmp_path, 11, ctrl_c)
-    path = tmp_path / files.run.HISTORY
+    path = tmp_path / files.history.NAME
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[2])
     refused(
-        tmp_path, "has no line of step 5, so it is not", lambda: files.run.run(tmp_path, TASK, resume=True)
+        tmp_path,
+        "has no line of step 5, so it is not",
+        lambda: files.run.start_or_resume(tmp_path, TASK, resume=True),
     )
 
 
@@ -225,7 +233,7 @@ def test_resume_takes_the_flags_from_the_run_and_refuses_others(tmp_path, capsys
     argv = ["train", "--data", str(rows), "--out", str(folder)]
     assert main([*argv, *new]) == 0
     whole = content(folder)
-    for name in (files.run.HISTORY, files.run.MODEL):
+    for name in (files.history.NAME, files.run.MODEL):
         (folder / name).unlink()
     with minilm.swap("train.train_step", ending(24, ctrl_c)):
         assert main([*argv, *new]) == 130
@@ -269,7 +277,7 @@ def test_the_figure_draws_the_history_and_says_which_loss(tmp_path, capsys, weig
     png = (tmp_path / "history.png").read_bytes()
     assert png.startswith(b"\x89PNG") and b"Three line charts of one run" in png
 
-    history = files.run.read_history(tmp_path)
+    history = files.history.read(tmp_path)
     assert (
         f"exact match {history[-1]['exact_match']:.3f}, -log P(y|x) {history[-1]['response_nll']:.3f}" in out
     )
@@ -284,10 +292,10 @@ def test_the_figure_draws_the_history_and_says_which_loss(tmp_path, capsys, weig
 
 
 def test_the_history_is_one_json_object_a_line(tmp_path):
-    files.run.run(tmp_path, TASK)
-    lines = (tmp_path / files.run.HISTORY).read_text(encoding="utf-8").splitlines()
+    files.run.start_or_resume(tmp_path, TASK)
+    lines = (tmp_path / files.history.NAME).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["step"] for line in lines] == [0, 5, 10, 12]
-    assert all(tuple(json.loads(line)) == files.run.KEYS for line in lines)
+    assert all(tuple(json.loads(line)) == files.history.KEYS for line in lines)
 
 
 @pytest.mark.parametrize("step", [-1, 13, 10**15])
@@ -297,5 +305,7 @@ def test_a_step_outside_the_run_is_refused(tmp_path, step):
     found.optimizer["step"] = step
     files.checkpoint.save(tmp_path / files.run.MODEL, *found)
     refused(
-        tmp_path, f"contradicts itself: .* step {step}", lambda: files.run.run(tmp_path, TASK, resume=True)
+        tmp_path,
+        f"contradicts itself: .* step {step}",
+        lambda: files.run.start_or_resume(tmp_path, TASK, resume=True),
     )

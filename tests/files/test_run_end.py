@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("ordinary_ctrl_c")
 
 
 def test_a_second_ctrl_c_interrupts_at_once_and_the_handler_is_given_back():
-    with pytest.raises(KeyboardInterrupt), files.run.ctrl_c() as asked:
+    with pytest.raises(KeyboardInterrupt), files.run.catch_ctrl_c() as asked:
         assert not asked
         ctrl_c()
         assert asked
@@ -47,7 +47,7 @@ def test_a_gradient_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
 
     with minilm.swap("layers.gelu_backward", poisoned) as original:
         with pytest.raises(train.NonFiniteError) as caught:
-            files.run.run(tmp_path, TASK, resume=True)
+            files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert str(caught.value).startswith("step 9: the gradient of wte.weight is not finite")
     assert f"{tmp_path / files.run.MODEL} keeps the state of step 7" in str(caught.value)
     assert content(tmp_path) == before
@@ -56,8 +56,8 @@ def test_a_gradient_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
 def test_parameters_that_overflow_are_not_saved(tmp_path):
     settings = dataclasses.replace(SETTINGS, lr=1e300, warmup=0, eval_every=1)
     with pytest.raises(train.NonFiniteError, match=r"step 1: wte.weight is not finite.* state of step 0"):
-        files.run.run(tmp_path, TASK._replace(settings=settings))
-    assert [entry["step"] for entry in files.run.read_history(tmp_path)] == [0]
+        files.run.start_or_resume(tmp_path, TASK._replace(settings=settings))
+    assert [entry["step"] for entry in files.history.read(tmp_path)] == [0]
     assert files.run.load(tmp_path).optimizer["step"] == 0
 
 
@@ -84,7 +84,7 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("room", [0, 1, 3000, 9000])
-@pytest.mark.parametrize("name", [files.run.MODEL, files.run.HISTORY])
+@pytest.mark.parametrize("name", [files.run.MODEL, files.history.NAME])
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, name, room):
     run_until(tmp_path, 7, ctrl_c)
     before = (tmp_path / name).read_bytes()
@@ -93,16 +93,16 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, name, room):
         return FullDisk(open(path, mode), room) if Path(path).name.startswith(name) else open(path, mode)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.checkpoint if name == files.run.MODEL else files.run, "open", full, raising=False)
-        if name == files.run.HISTORY and room > 1:
+        patch.setattr(files.atomic if name == files.run.MODEL else files.history, "open", full, raising=False)
+        if name == files.history.NAME and room > 1:
             room = 20  # within a line
         with pytest.raises(OSError, match="No space left") as caught:
-            files.run.run(tmp_path, TASK, resume=True)
+            files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert caught.value.filename == str(tmp_path / name)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [files.run.HISTORY, files.run.MODEL]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [files.history.NAME, files.run.MODEL]
     assert (tmp_path / name).read_bytes().startswith(before)
     assert files.run.load(tmp_path).optimizer["step"] == 7
-    files.run.run(tmp_path, TASK, resume=True)
+    files.run.start_or_resume(tmp_path, TASK, resume=True)
     assert content(tmp_path) == unstopped()
 
 
@@ -115,7 +115,7 @@ def test_an_unwritable_disk_at_the_last_moment(tmp_path, monkeypatch, capsys, ca
     def fails(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(files.checkpoint.os, call, fails)
+    monkeypatch.setattr(files.atomic.os, call, fails)
     assert main([*argv, "--steps", "2"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err == f"minilm: {tmp_path / 'run' / files.run.MODEL}: Input/output error\n"
@@ -170,13 +170,13 @@ def test_ctrl_c_in_a_process_of_its_own_and_the_command_that_it_names(tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2 and err == f"minilm: {Path('run', files.run.MODEL)}: File too large\n"
     assert (tmp_path / "run" / files.run.MODEL).read_bytes() == before
-    assert sorted(os.listdir(tmp_path / "run")) == [files.run.HISTORY, files.run.MODEL]
+    assert sorted(os.listdir(tmp_path / "run")) == [files.history.NAME, files.run.MODEL]
 
     process = start(*shlex.split(command), cwd=tmp_path)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0 and err == "" and out.endswith("holds the model after 400 steps\n")
     assert out.startswith(f"step {(step // 20 + 1) * 20:>4} ")
-    assert [entry["step"] for entry in files.run.read_history(tmp_path / "run")] == list(range(0, 401, 20))
+    assert [entry["step"] for entry in files.history.read(tmp_path / "run")] == list(range(0, 401, 20))
 
 
 SCRIPT = """
@@ -185,7 +185,7 @@ import run_cases
 from minilm import files
 def report(entry, params):
     print(entry["step"], flush=True)
-files.run.run(sys.argv[1], run_cases.LONG, os.path.exists(sys.argv[1]), report)
+files.run.start_or_resume(sys.argv[1], run_cases.LONG, os.path.exists(sys.argv[1]), report)
 """
 KILLS = [5, pytest.param(int(os.environ.get("MINILM_KILLS", "50")), marks=pytest.mark.slow)]
 
@@ -208,7 +208,7 @@ def test_kill_at_any_moment_leaves_a_whole_run(tmp_path, kills):
         step = files.run.load(folder).optimizer["step"]
         assert step > before or kill % 3 == 2 or before == 0
         if step:  # the history has the checkpoint's line, and at most one more
-            history = files.run.read_history(folder)
+            history = files.history.read(folder)
             assert history[-1]["step"] in (step, step + 2)
             assert [entry["step"] for entry in history] == [*range(0, history[-1]["step"] + 1, 2)]
         before = step

@@ -28,13 +28,13 @@ def content(folder):
     found = files.run.load(folder)
     arrays = {**dict(tree.named(found.params)), **found.optimizer}
     bits = {name: (np.asarray(a).dtype, np.asarray(a).tobytes()) for name, a in arrays.items()}
-    return bits, found.run, (folder / files.run.HISTORY).read_bytes()
+    return bits, found.run, (folder / files.history.NAME).read_bytes()
 
 
 def run_until(folder, step, end, task=TASK, resume=False):
     """Run a task and call `end` as the step with this number begins."""
     with minilm.swap("train.train_step", ending(step, end)):
-        return files.run.run(folder, task, resume)
+        return files.run.start_or_resume(folder, task, resume)
 
 
 def ctrl_c():
@@ -61,5 +61,5 @@ def ending(step, end):
 def unstopped():
     """What a run of TASK leaves that nothing ever stopped."""
     with tempfile.TemporaryDirectory() as folder:
-        files.run.run(folder, TASK)
+        files.run.start_or_resume(folder, TASK)
         return content(Path(folder))

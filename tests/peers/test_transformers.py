@@ -38,7 +38,7 @@ def words(level, markers=()):
 
 def exported(folder, params, config, vocabulary):
     """Write a folder and open it as anybody would."""
-    files.export.write_folder(folder, params, config, vocabulary)
+    files.huggingface.write_folder(folder, params, config, vocabulary)
     peer = transformers.AutoModelForCausalLM.from_pretrained(folder)
     return peer, transformers.AutoTokenizer.from_pretrained(folder)
 
@@ -71,7 +71,7 @@ def test_the_same_ids_and_the_text_back(tmp_path, level, markers):
     peer.save_pretrained(tmp_path / "again")
     for name in ("config.json", "model.safetensors"):
         (tmp_path / "again" / name).write_bytes((tmp_path / "out" / name).read_bytes())
-    assert files.export.read_folder(tmp_path / "again")[2] == vocabulary
+    assert files.huggingface.read_folder(tmp_path / "again")[2] == vocabulary
 
 
 def test_unknown_text_is_an_error_on_both_sides(tmp_path):
@@ -136,7 +136,7 @@ def saved_peer(folder, tied):
         for tensor in peer.parameters():
             tensor.normal_(std=0.5)
     peer.save_pretrained(folder)
-    return peer, *files.gpt2.read_folder(folder)
+    return peer, *files.huggingface.read_model(folder)
 
 
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
@@ -154,7 +154,7 @@ def test_a_saved_peer_is_read_and_agrees_in_every_gradient(tmp_path, tied):
     if tied:  # one tensor there, two here: their gradients add up to its own
         grads["wte"]["weight"] = grads["wte"]["weight"] + grads["lm_head"]["weight"].T
         grads["lm_head"]["weight"] = grads["wte"]["weight"].T
-    ours, _ = files.gpt2.to_gpt2(grads, config)
+    ours, _ = files.huggingface.to_gpt2(grads, config)
     expected = {name: tensor.grad.numpy() for name, tensor in peer.named_parameters()}
     assert set(ours) - set(expected) == ({"lm_head.weight"} if tied else set())
     largest = max(np.abs(grad).max() for grad in expected.values())
@@ -180,7 +180,7 @@ def test_a_saved_peer_is_sampled_and_fine_tuned(tmp_path):
     step.step()
     assert loss == pytest.approx(theirs.item(), rel=1e-6)
     after = peer.state_dict()
-    for name, ours in files.gpt2.to_gpt2(params, config)[0].items():
+    for name, ours in files.huggingface.to_gpt2(params, config)[0].items():
         assert error(ours, after[name].numpy()) < 1e-6, name
 
 
@@ -188,4 +188,4 @@ def test_a_peer_that_minilm_cannot_compute_is_refused(tmp_path):
     config = transformers.GPT2Config(n_positions=9, n_layer=1, n_head=2, n_embd=8, activation_function="relu")
     transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="activation_function is 'relu'"):
-        files.gpt2.read_folder(tmp_path)
+        files.huggingface.read_model(tmp_path)

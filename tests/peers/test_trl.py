@@ -42,7 +42,7 @@ def start(request, tmp_path_factory):
     vocabulary = tokenizer.build(level, [text for example in examples for text in example])
     config = model.Config(len(vocabulary.vocab), 160, 2, 4, 32)
     params = model.init(config, np.random.default_rng(0), std=0.2)
-    files.export.write_folder(home / "hf", params, config, vocabulary)
+    files.huggingface.write_folder(home / "hf", params, config, vocabulary)
     lines = [
         json.dumps({"prompt": "<bos>" + x, "completion": y}) + "\n" for x, y in examples
     ]  # TRL adds <eos>
@@ -69,7 +69,7 @@ def sft(home, name, *flags, workers=1, rows="rows.jsonl"):
 
 def run(home, rows, update, lr, workers=1):
     """The same in minilm. With `workers`, each divides by its own count, and the means are averaged."""
-    params, config, _ = files.export.read_folder(home / "hf")
+    params, config, _ = files.huggingface.read_folder(home / "hf")
     vector, params = tree.flat_view(params)
     state, losses, size = optim.init(vector), [], BATCH // workers
     for step in range(STEPS):
@@ -98,7 +98,7 @@ def agrees(losses, params, seen, folder, loss_tolerance, change_tolerance):
     print(
         f"{folder.name}: losses {theirs}, relative difference {np.abs(losses / theirs - 1).max():.1e}", end=""
     )
-    before, after = (files.export.read_folder(path)[0] for path in (folder.parent / "hf", folder))
+    before, after = (files.huggingface.read_folder(path)[0] for path in (folder.parent / "hf", folder))
     before, after, ours = map(without_key_biases, (before, after, params))
     change = np.abs(ours - after).max() / np.abs(before - after).max()
     print(f", parameters {change:.1e} of the largest change")
@@ -150,7 +150,7 @@ def test_conversations_every_answer_carries_loss(tmp_path):
     """At byte level: TRL tries a template on texts of its own, which no other vocabulary covers."""
     vocabulary = tokenizer.build("byte")
     config = model.Config(len(vocabulary.vocab), 160, 1, 1, 4)
-    files.export.write_folder(
+    files.huggingface.write_folder(
         tmp_path / "hf", model.init(config, np.random.default_rng(0)), config, vocabulary
     )
     (tmp_path / "hf" / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")

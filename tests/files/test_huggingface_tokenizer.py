@@ -53,7 +53,7 @@ def test_export_writes_what_transformers_opens(run, capsys):
 
 def test_the_tokenizer_s_definition(run):
     *_, words = run
-    content = files.export.tokenizer_json(words)
+    content = files.huggingface_tokenizer.to_tokenizer_json(words)
     added = [(token["id"], token["content"], token["special"]) for token in content["added_tokens"]]
     assert added == [(0, "<bos>", True), (1, "<eos>", True), (2, "<pad>", True)]
     vocab = content["model"]["vocab"]
@@ -72,14 +72,16 @@ def test_the_tokenizer_s_definition(run):
 def test_any_number_of_special_tokens_may_lead(level):
     plain = tokenizer.build(level, ["a <b> z"])  # at word level "<b>" is a word like any other
     more = tokenizer.Tokenizer(level, (*plain.vocab[:3], *tokenizer.MARKERS, *plain.vocab[3:]))
-    assert [token["content"] for token in files.export.tokenizer_json(plain)["added_tokens"]] == [
-        *plain.vocab[:3]
-    ]
-    content = files.export.tokenizer_json(more)
+    assert [
+        token["content"] for token in files.huggingface_tokenizer.to_tokenizer_json(plain)["added_tokens"]
+    ] == [*plain.vocab[:3]]
+    content = files.huggingface_tokenizer.to_tokenizer_json(more)
     assert [token["content"] for token in content["added_tokens"]] == [*more.vocab[:7]]
     assert content["model"]["vocab"]["a"] == more.vocab.index(97 if level == "byte" else "a")
-    assert files.export.from_tokenizer_json(json.loads(json.dumps(content))) == more
-    assert files.export.tokenizer_config(more, 5)["additional_special_tokens"] == [*tokenizer.MARKERS]
+    assert files.huggingface_tokenizer.from_tokenizer_json(json.loads(json.dumps(content))) == more
+    assert files.huggingface_tokenizer.to_tokenizer_config(more, 5)["additional_special_tokens"] == [
+        *tokenizer.MARKERS
+    ]
 
 
 def test_import_brings_the_checkpoint_back(run, capsys):
@@ -121,7 +123,7 @@ def test_a_failed_export_leaves_nothing(run, monkeypatch):
     assert main(["export", str(home / "run"), str(home / "hf")]) == 2
     assert [p.name for p in home.iterdir()] == ["run"]
     with pytest.raises(ValueError, match="the tokenizer has 3 pieces and the model"):
-        files.export.write_folder(
+        files.huggingface.write_folder(
             home / "hf", params, config, tokenizer.Tokenizer("word", tokenizer.SPECIALS)
         )
 
@@ -149,8 +151,8 @@ def test_a_tokenizer_that_would_give_other_ids_is_refused(run, change, capsys):
     change(content)
     path.write_text(json.dumps(content), encoding="utf-8")
     assert main(["import", str(home / "hf"), str(home / "back")]) == 2
-    assert "tokenizer.json is not a tokenizer that minilm can be" in capsys.readouterr().err
+    assert "tokenizer.json is not a tokenizer that minilm can use" in capsys.readouterr().err
     path.unlink()
     assert main(["import", str(home / "hf"), str(home / "back")]) == 2
-    assert "gpt2.read_folder reads a model without its tokenizer" in capsys.readouterr().err
+    assert "files.huggingface.read_model reads a model without" in capsys.readouterr().err
     assert not (home / "back").exists()
