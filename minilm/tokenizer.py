@@ -153,5 +153,5 @@ def describe_unknown(text, pieces, number, level):
     noun = "word" if level == "word" else "character"
     hint = "use the byte level, which covers everything, or add it to the vocabulary's texts"
     if pieces[number] == "":
-        hint = "separate words by single spaces, and leave none at the ends"
+        hint = "words are separated by single spaces, with none at the ends"
     return f"unknown {noun} {pieces[number]!r} at character {start} of {text!r}: {hint}"

@@ -157,7 +157,7 @@ def test_ctrl_c_in_a_process_of_its_own_and_the_command_that_it_names(tmp_path):
     assert process.returncode == 130 and err.count("\n") == 1
     step = files.run.load(tmp_path / "run").optimizer["step"]
     assert 20 <= step < 400
-    said, _, command = err.rstrip().partition(", go on with: python ")
+    said, _, command = err.rstrip().partition(", continue with: python ")
     assert said == f"minilm: stopped; {Path('run', files.run.MODEL)} holds step {step} of 400"
 
     import resource
