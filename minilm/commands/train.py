@@ -109,7 +109,7 @@ def describe_training(task, params):
     settings = task.settings
     return (
         f"{len(task.rows)} training rows, {len(task.held_out)} held out; {tree.count(params):,} parameters; "
-        f"mask {settings.policy}, prompt weight {settings.prompt_weight:g}; "
+        f"mask policy {settings.policy}, prompt weight {settings.prompt_weight:g}; "
         f"{settings.steps} steps of {settings.batch_size} rows"
     )
 

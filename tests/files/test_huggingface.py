@@ -40,8 +40,8 @@ def test_round_trip_through_the_file_format(saved, dtype):
     params, config, *_ = saved
     params = tree.map_arrays(lambda a: a.astype(dtype), params)
     tensors, config_dict = files.huggingface.to_gpt2(params, config)
-    read = files.safetensors.from_bytes(files.safetensors.to_bytes(tensors))
-    back, config_ = files.huggingface.from_gpt2(read, config_dict)
+    tensors = files.safetensors.from_bytes(files.safetensors.to_bytes(tensors))
+    back, config_ = files.huggingface.from_gpt2(tensors, config_dict)
     assert config_ == config
     same(back, params)
     model.check_params(back, config)
