@@ -82,7 +82,7 @@ def write(path, notebook):
     """Write a notebook as nbformat does, whole or not at all."""
     nbformat.validate(notebook)
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    with files.checkpoint.replacing(path) as file:
+    with files.atomic.replace_file(path) as file:
         file.write(text.encode("utf-8"))
 
 

@@ -9,7 +9,7 @@ answer of the assistant:
 import reprlib
 from typing import NamedTuple
 
-from .tokenizer import utf8
+from .tokenizer import encode_utf8
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -79,7 +79,7 @@ def problem_of(message):
     if not number or not 0 <= weight <= 1:  # NaN fails, too
         return f"the weight is {reprlib.repr(weight)}: it must be a number between 0 and 1"
     try:
-        utf8(content)
+        encode_utf8(content)
     except ValueError as error:
         return str(error)
     return ""

@@ -59,7 +59,7 @@ def fit_tokenizer(examples, level):
         is_chat = is_chat or isinstance(example, chat.Conversation)
         if level != "byte":
             for _, content, *_ in chat.from_example(example).messages:
-                pieces.update(tokenizer.split(content, level))
+                pieces.update(tokenizer.split_text(content, level))
     return tokenizer.build(level, pieces if is_chat else pieces | {prompt_text("", level)}, is_chat)
 
 

@@ -9,7 +9,7 @@ Roles are system, user, assistant and tool; a message may have a number "weight"
 import json
 
 from .. import chat, data
-from ..tokenizer import utf8
+from ..tokenizer import encode_utf8
 
 MAX_LINE = 2**24  # bytes of one row: what is read at once
 
@@ -64,7 +64,7 @@ def example(line):
         if not isinstance(row.get(key), str) or not row[key]:
             found = f"is {row[key]!r}" if key in row else 'is missing, and there is no "messages"'
             raise ValueError(f"the field {key!r} {found}: it must be a string that is not empty")
-        utf8(row[key])
+        encode_utf8(row[key])
     return data.Example(row["prompt"], row["completion"])
 
 
