@@ -9,8 +9,8 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "tokenizer chat template data masks layers losses model tree gradcheck gradcases optim train packing "
-    "accumulation generate corpora faults figures exercises trace diagnose files commands"
+    "tokenizer chat template data masks layers losses model tree gradcheck optim batches train generate "
+    "corpora faults figures exercises trace diagnose files commands"
 ).split()
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from minilm import generate, gradcases, model
+from minilm import generate, gradcheck, model
 from minilm.tokenizer import EOS_ID
 
 
 @pytest.fixture
 def tiny(rng):
     config = model.Config(vocab_size=11, n_positions=12, n_layer=2, n_head=2, n_embd=6)
-    return gradcases.random_params(config, rng), config
+    return gradcheck.draw_params(config, rng), config
 
 
 def test_cached_logits_equal_the_full_forward(tiny, rng):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm import data, gradcases, gradcheck, losses, model, recording, tokenizer, tree
+from minilm import data, gradcheck, losses, model, recording, tokenizer, tree
 
 MASKS = {
     "full": np.ones((3, 5)),
@@ -53,7 +53,7 @@ def test_padding_changes_neither_loss_nor_gradients(rng):
     words = tokenizer.build("char", ["abcdefgh"])
     rows = [data.encode(data.Example(*e), words) for e in (("ab", "c"), ("abc", "defg"))]
     config = model.Config(len(words.vocab), 9, 2, 2, 4)
-    params = gradcases.random_params(config, rng)
+    params = gradcheck.draw_params(config, rng)
 
     def sums(batch):
         _, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from .. import files, masks
-from ..figures import report, tasks
+from ..figures import processes, report, tasks
 from . import terminal
 
 SUMMARY = "Train on your rows; can be stopped (Ctrl-C) and resumed."
@@ -73,6 +73,7 @@ def run(options):
         if entry["step"]:
             progress.report(entry["step"] - first, steps - first)
 
+    processes.keep_freed_memory()
     with terminal.Progress("training") as progress:
         state = files.run.run(options.out, task, options.resume, at_evaluation, chosen)
     path = Path(options.out) / files.run.MODEL

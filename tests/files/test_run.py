@@ -56,16 +56,11 @@ def test_killed_training_resumes_from_the_last_evaluation(tmp_path, step):
     assert content(tmp_path) == unstopped()
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_stopped_twice_with_every_optimizer_and_schedule(tmp_path, optimizer, schedule):
-    settings = dataclasses.replace(SETTINGS, optimizer=optimizer, schedule=schedule, clip=0.5)
-    task = TASK._replace(settings=settings)
-    files.run.run(tmp_path / "a", task)
-    run_until(tmp_path / "b", 2, ctrl_c, task)
-    run_until(tmp_path / "b", 7, ctrl_c, task, resume=True)
-    files.run.run(tmp_path / "b", task, resume=True)
-    assert content(tmp_path / "a") == content(tmp_path / "b")
+def test_stopped_twice(tmp_path):
+    run_until(tmp_path, 2, ctrl_c)
+    run_until(tmp_path, 7, ctrl_c, resume=True)
+    files.run.run(tmp_path, TASK, resume=True)
+    assert content(tmp_path) == unstopped()
 
 
 def test_killed_between_history_and_checkpoint(tmp_path):
@@ -114,8 +109,8 @@ def refused(folder, message, call):
 OTHERS = {
     "config": (TASK._replace(config=dataclasses.replace(CONFIG, n_embd=4)), "n_embd is 4, .* began with 8"),
     "settings": (
-        TASK._replace(settings=dataclasses.replace(SETTINGS, clip=1.0)),
-        "clip is 1.0, .* began with None",
+        TASK._replace(settings=dataclasses.replace(SETTINGS, lr=0.5)),
+        "lr is 0.5, .* began with 0.02",
     ),
     "one row less": (TASK._replace(rows=ROWS[1:]), "the rows .* are not those"),
     "another order": (TASK._replace(rows=ROWS[::-1]), "the rows .* are not those"),

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from minilm import data, files, generate, gradcases, model, optim, template, tokenizer, train, tree
+from minilm import data, files, generate, gradcheck, model, optim, swap, template, tokenizer, train, tree
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 torch = pytest.importorskip("torch", reason="torch is not installed: transformers' checks are skipped")
@@ -142,7 +142,7 @@ def saved_peer(folder, tied):
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
 def test_a_saved_peer_is_read_and_agrees_in_every_gradient(tmp_path, tied):
     peer, params, config = saved_peer(tmp_path, tied)
-    batch = gradcases.model_case(np.random.default_rng(0))[1]
+    batch = gradcheck.make_model_case(np.random.default_rng(0))[1]
     batch = batch._replace(loss_mask=(batch.loss_mask > 0) * 1.0)
     tokens = torch.tensor(np.concatenate([batch.ids, batch.targets[:, -1:]], axis=1))
     theirs = peer(tokens, labels=labels_of(batch))
@@ -170,9 +170,10 @@ def test_a_saved_peer_is_sampled_and_fine_tuned(tmp_path):
     )
     assert 1 <= len(new) <= 5
     batch = data.collate([data.Row(np.array([0, 3, 4, 5, 1]), np.array([1, 2, 2, 3, 4]))])
-    settings = train.Settings(steps=2, lr=0.1, warmup=1, optimizer="sgd")
+    settings = train.Settings(steps=2, lr=0.1, warmup=1)
     vector, params = tree.flat_view(params)
-    loss = train.train_step(vector, params, optim.init(vector), batch, config, settings)
+    with swap("optim.adamw", optim.sgd):
+        loss = train.train_step(vector, params, optim.init(vector), batch, config, settings)
     step = torch.optim.SGD(peer.parameters(), lr=0.1)
     tokens = torch.tensor([[0, 3, 4, 5, 1]])
     theirs = peer(tokens, labels=labels_of(batch)).loss
