@@ -15,12 +15,14 @@ def add_options(sub):
 
 
 def run(options):
-    """Print every tensor's relative error; exit code 1 if a gradient differs."""
-    bad = 0
-    for name in [options.layer] if options.layer else [*gradcheck.PAIRS, "model"]:
+    """Print the relative error of every tensor; returns exit code 1 if a gradient differs."""
+    n_problems = 0
+    names = [options.layer] if options.layer else [*gradcheck.PAIRS, "model"]
+    for name in names:
         print(name)
         for result in gradcheck.check_named(name, np.random.default_rng(0), options.method):
             print(f"  {result.name:<26} relative error {result.error:.1e}  {result.problem or 'ok'}")
-            bad += bool(result.problem)
-    print(f"{bad} problems" if bad else "every gradient agrees")
-    return 1 if bad else 0
+            if result.problem:
+                n_problems += 1
+    print(f"{n_problems} problems" if n_problems else "every gradient agrees")
+    return 1 if n_problems else 0
