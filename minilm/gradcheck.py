@@ -53,12 +53,13 @@ def numeric_gradient(objective, x, method="complex", ndim=None):
     against activations (B, T, K). Returns an array of x's shape.
     """
     h = STEP[method]
+    ones = [1] * ((ndim or x.ndim) - x.ndim)
     gradient = np.empty(x.size)
     for start in range(0, x.size, CHUNK):
         entries = np.arange(start, min(start + CHUNK, x.size))
         step = np.zeros((len(entries), x.size), dtype=complex if method == "complex" else float)
         step[np.arange(len(entries)), entries] = 1j * h if method == "complex" else h
-        step = step.reshape(len(entries), *[1] * ((ndim or x.ndim) - x.ndim), *x.shape)
+        step = step.reshape(len(entries), *ones, *x.shape)
         if method == "complex":
             values = objective(x + step).imag / h
         else:

@@ -136,12 +136,3 @@ def test_init_is_reproducible_and_as_documented():
             assert (array == 1).all()
         else:
             assert 0.015 < array.std() < 0.025, name
-
-
-def test_flat_view_shares_memory_with_its_tree(case):
-    params, _, _ = case
-    vector, view = tree.flat_view(params)
-    np.testing.assert_array_equal(vector, tree.flatten(params))
-    vector += 1
-    np.testing.assert_array_equal(tree.flatten(view), tree.flatten(params) + 1)
-    assert tree.flatten(tree.from_named(dict(tree.named(view)))).tolist() == vector.tolist()
