@@ -26,7 +26,7 @@ class Row(NamedTuple):
     """One example as a sequence: token ids (n,) and the role of each (n,), an index of ROLES.
 
     turns: which message a token belongs to, counted from 0. weights: a factor on its loss weight.
-    documents: which example of a packed row it belongs to (packing.py). None stands for
+    documents: which example of a packed row it belongs to (batches.py). None stands for
     0, 1 and one example everywhere.
     """
 

@@ -5,14 +5,13 @@ import pytest
 
 import minilm
 from minilm import (
+    batches,
     chat,
     data,
     faults,
-    gradcases,
     gradcheck,
     losses,
     model,
-    packing,
     recording,
     tokenizer,
     train,
@@ -22,7 +21,7 @@ from minilm import (
 WORDS = tokenizer.build("char", ["abcdefgh"])
 EXAMPLES = [data.Example(*e) for e in (("abc", "de"), ("ab", "cdef"), ("abcde", "fgh"))]
 CONFIG = model.Config(len(WORDS.vocab), 12, 1, 2, 4)
-PARAMS = gradcases.random_params(CONFIG, np.random.default_rng(0))
+PARAMS = gradcheck.draw_params(CONFIG, np.random.default_rng(0))
 HEALTHY_MASK = [  # targets: a b c d e <eos>, a b c d e f <eos>, a b c d e f g h <eos>, then pads
     [0, 0, 0, 1, 1, 1, 0, 0, 0],
     [0, 0, 1, 1, 1, 1, 1, 0, 0],
@@ -90,7 +89,7 @@ def mask_of_talk():
 
 
 def pack():
-    return data.collate(packing.pack([data.encode(e, WORDS) for e in EXAMPLES[:2]], 16))
+    return data.collate(batches.pack_rows([data.encode(e, WORDS) for e in EXAMPLES[:2]], 16))
 
 
 def nll_of_second(batch):
@@ -101,7 +100,7 @@ def nll_of_second(batch):
 
 
 PACK_CONFIG = model.Config(len(WORDS.vocab), 16, 1, 2, 4)
-PACK_PARAMS = gradcases.random_params(PACK_CONFIG, np.random.default_rng(1))
+PACK_PARAMS = gradcheck.draw_params(PACK_CONFIG, np.random.default_rng(1))
 
 
 def test_faults_of_turns_light_what_they_are_known_for():
@@ -213,10 +212,10 @@ def test_mean_of_means_depends_on_how_a_batch_is_split():
 def test_a_hidden_prompt_does_not_reach_the_answer():
     # The row that reads the prompt's last token still sees that one, so the edit keeps it.
     edited = [data.Example(p[:-1][::-1] + p[-1], r) for p, r in EXAMPLES]
-    batches = [data.collate([data.encode(e, WORDS) for e in part]) for part in (EXAMPLES, edited)]
+    parts = [data.collate([data.encode(e, WORDS) for e in part]) for part in (EXAMPLES, edited)]
 
     def losses_now():
-        return [model.loss_and_grads(PARAMS, b.ids, b.targets, b.loss_mask, CONFIG)[0] for b in batches]
+        return [model.loss_and_grads(PARAMS, b.ids, b.targets, b.loss_mask, CONFIG)[0] for b in parts]
 
     a, b = losses_now()
     assert abs(a - b) > 1e-3

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from .. import files, masks, tree
-from ..figures import report, tasks
+from ..figures import processes, report, tasks
 from . import terminal
 
 SUMMARY = "Train on your rows; can be stopped (Ctrl-C) and resumed."
@@ -71,6 +71,7 @@ def run(options):
         if entry["step"]:
             progress.report(entry["step"] - first_step, task.settings.steps - first_step)
 
+    processes.keep_freed_memory()
     with terminal.Progress("training") as progress:
         state = files.run.start_or_resume(options.out, task, options.resume, show_entry, chosen)
     print(report.cut_note(task), end="")

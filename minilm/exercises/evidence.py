@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import accumulation, corpora, data, faults, model, recording, train, tree
+from .. import batches, corpora, data, faults, model, recording, train, tree
 from ..figures import tasks
 
 STEPS, EVERY = 150, 50
@@ -87,7 +87,7 @@ def measurements(name, words, config, params):
 
     with planted(name):
         pair, other = (data.collate([data.encode(e, words) for e in part]) for part in (PAIR, OTHER))
-        alone = accumulation.micro_batches(pair, 1)
+        alone = batches.split_batch(pair, 1)
         first, second = (
             f"{told(b)}  ({np.count_nonzero(b.loss_mask)} of its weights are not 0)" for b in alone
         )

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from minilm import data, files, generate, gradcases, model, optim, template, tree
+from minilm import data, files, generate, gradcheck, model, optim, template, tree
 from minilm import tokenizer as tokenizers
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -141,7 +141,7 @@ def save_peer(folder, tied):
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
 def test_a_saved_peer_is_read_and_agrees_in_every_gradient(tmp_path, tied):
     peer, params, config = save_peer(tmp_path, tied)
-    batch = gradcases.model_case(np.random.default_rng(0))[1]
+    batch = gradcheck.make_model_case(np.random.default_rng(0))[1]
     batch = batch._replace(loss_mask=(batch.loss_mask > 0) * 1.0)
     tokens = torch.tensor(np.concatenate([batch.ids, batch.targets[:, -1:]], axis=1))
     theirs = peer(tokens, labels=shift_to_labels(batch))

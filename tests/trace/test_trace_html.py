@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from minilm import data, gradcases, model, tokenizer, trace, tree
+from minilm import data, gradcheck, model, tokenizer, trace, tree
 from minilm.figures import identities
 from minilm.trace import css, panels, view
 
@@ -219,7 +219,7 @@ def enumerate_cells(panel):
 
 def small(rng, vocab_size, n_positions, n_layer, n_embd):
     config = model.Config(vocab_size, n_positions, n_layer, 2, n_embd)
-    return gradcases.random_params(config, rng), config
+    return gradcheck.draw_params(config, rng), config
 
 
 def test_markup_and_foreign_letters_are_escaped(rng):
