@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from minilm import files
+from minilm import faults, files
 from minilm.commands import terminal
 
 SETUP = """\
@@ -29,6 +29,18 @@ for folder in ("", "..", "../.."):  # opened from the root, from lessons/ or fro
 if importlib.util.find_spec("minilm") is None:  # a hosted notebook: fetch the package
     source = os.environ.get("MINILM_SOURCE") or input("Address of the minilm repository, for pip: ")
     %pip install -q {source}"""
+FAULT_PAGE = """\
+# The bug zoo
+
+What can go wrong with a loss mask, where it was met, and by what sign one knows it. A row of dlogits is
+called *lit* if it carries gradient, and *dark* if it is zero. `faults.py` plants each fault in minilm itself,
+around any training or gradient code: `with faults.plant("mask_one_late"): ...`. To learn to tell them apart,
+take [lesson 9](09_diagnosis.ipynb), then play `python -m minilm quiz`.
+
+{table}
+
+This page is made by `python lessons/build.py` from `minilm/faults.py`.
+"""
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.DOTALL | re.MULTILINE)
 
@@ -118,12 +130,23 @@ def stale(folder="lessons"):
     return names
 
 
+def make_fault_page():
+    """The text of faults.md: what every fault of the zoo does, where it was met, and its sign."""
+    return FAULT_PAGE.format(table=faults.table(with_signs=True))
+
+
+def write_fault_page(folder="lessons"):
+    """Write folder/faults.md."""
+    Path(folder, "faults.md").write_text(make_fault_page(), encoding="utf-8")
+
+
 def main():
     """Make all learner notebooks; `--no-run` makes them without outputs."""
     parser = argparse.ArgumentParser(description="Make the learners' notebooks, run them.")
     parser.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
     parser.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
     options = parser.parse_args()
+    write_fault_page(options.dir)
     with terminal.Progress("lessons") as progress:
         paths = build(options.dir, not options.no_run, progress.report)
     print(f"{len(paths)} notebooks in {options.dir}/, made from {options.dir}/solutions/")

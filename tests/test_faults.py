@@ -1,5 +1,8 @@
 """Every planted fault has the signature that it is known by, and is gone after the block."""
 
+from pathlib import Path
+
+import build
 import numpy as np
 import pytest
 
@@ -129,15 +132,29 @@ def test_rows_of_dlogits_are_lit_as_known(name):
     assert run()[2] == HEALTHY_MASK  # nothing is left behind
 
 
-def test_every_fault_has_a_signature_here_and_a_line_in_the_table():
+def test_every_fault_has_a_signature_here_and_all_that_is_told_of_it():
     assert {*LIT, "empty_mask_nan", "empty_mask_silent", *CHAT, *PACKED} == set(faults.FAULTS)
-    table = faults.table()
     for name, fault in faults.FAULTS.items():
-        sentence = fault.sentence.replace("<eos>", "`<eos>`").replace("<bos>", "`<bos>`")
-        assert f"| `{name}` | {sentence} | {fault.met_in} |" in table
+        assert fault.sentence.endswith(".") and fault.sign.endswith(".") and fault.met_in, name
+    assert {fault.shown_by for fault in faults.FAULTS.values()} == {"rows", "turns", "packing"}
     with pytest.raises(ValueError, match="there is no fault 'off_by_two'; there are mask_not_applied, "):
         with faults.plant("off_by_two"):
             pass
+
+
+def test_the_table_has_a_line_for_every_fault_and_its_sign_if_asked():
+    assert faults.table().split("\n")[7] == (
+        "| `eos_cut` | `<eos>` is cut off at the length limit: the model never stops. "
+        "| torchtune #2792, MedicalGPT #157 |"
+    )
+    _, _, *lines = faults.table(with_signs=True).split("\n")
+    for line, (name, fault) in zip(lines, faults.FAULTS.items(), strict=True):
+        assert line.replace("`", "") == f"| {name} | {fault.sentence} | {fault.sign} | {fault.met_in} |"
+
+
+def test_the_page_of_faults_is_not_stale():
+    page = Path(build.__file__).with_name("faults.md").read_text(encoding="utf-8")
+    assert page == build.make_fault_page(), "run: python lessons/build.py"
 
 
 def test_targets_are_copies_or_skip_a_token():
