@@ -13,31 +13,33 @@ from typing import NamedTuple
 import numpy as np
 
 from . import (
+    attention_backward,
+    backward_by_hand,
     diagnosis,
-    on_attention,
-    on_data,
-    on_diagnosis,
-    on_layers,
-    on_losses,
-    on_numerics,
-    on_residual,
-    on_sequence,
-    reading,
+    explain,
+    forward,
+    gradient_check,
+    loss_mask,
+    masked_vs_full,
+    one_sequence,
+    real_data,
+    result,
     sandbox,
 )
 
 SECONDS = 5.0  # for one call of a learner's function
-TOPICS = (  # in the order of the lessons
-    on_sequence,
-    on_losses,
-    on_layers,
-    on_attention,
-    on_residual,
-    on_numerics,
-    on_diagnosis,
-    on_data,
+LESSONS = (  # in their order
+    one_sequence,
+    forward,
+    backward_by_hand,
+    attention_backward,
+    gradient_check,
+    loss_mask,
+    masked_vs_full,
+    diagnosis,
+    real_data,
 )
-EXERCISES = {name: exercise for topic in TOPICS for name, exercise in topic.EXERCISES.items()}
+EXERCISES = {name: exercise for lesson in LESSONS for name, exercise in lesson.EXERCISES.items()}
 
 
 class Verdict(NamedTuple):
@@ -114,7 +116,7 @@ def judge(name, exercise, function, seconds):
         return Verdict(name, status, message, function if status == "passed" else exercise.solve)
 
     if not callable(function):
-        return verdict("wrong", f"Hand over the function itself, not {reading.kind(function)}.")
+        return verdict("wrong", f"Hand over the function itself, not {result.kind(function)}.")
     trials, notes = [], ""
     for args in exercise.cases():
         if not fits(function, args):
@@ -126,16 +128,16 @@ def judge(name, exercise, function, seconds):
         expected = exercise.outputs(exercise.solve(*args))
         got, problem = None, outcome.problem and ended(f"Your function {outcome.problem}")
         if not problem:
-            got, problem = reading.read(exercise, outcome.result, expected)
+            got, problem = result.read(exercise, outcome.result, expected)
         if problem:
-            return verdict("wrong", problem + reading.printed(outcome))
+            return verdict("wrong", problem + result.printed(outcome))
         trials.append((args, got, expected))
-        notes = notes or reading.printed(outcome)
+        notes = notes or result.printed(outcome)
     with np.errstate(all="ignore"):  # wrong answers may overflow here as they did there
-        problem = diagnosis.compare(exercise, trials)
+        problem = explain.compare(exercise, trials)
     if problem:
         return verdict("wrong", f'{problem}{notes}\n(hint("{name}") and hint("{name}", 2) help.)')
-    remarks = next(filter(None, (reading.note(*trial) for trial in trials)), "")
+    remarks = next(filter(None, (result.note(*trial) for trial in trials)), "")
     return verdict("passed", f"{len(trials)} random cases agree.{remarks}{notes}")
 
 

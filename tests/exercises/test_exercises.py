@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from minilm import data, exercises, gradcheck, model, swap, tokenizer, train, tree
-from minilm.exercises import diagnosis
+from minilm.exercises import explain
 
 SECONDS = 0.3
 NO_FLOATS = ("shift", "loss_mask", "last_turn_mask")  # integers go in
@@ -99,7 +99,7 @@ def test_every_known_mistake_is_told_apart(name):
                 (args, (*right[:k], np.asarray(mistake(*args)), *right[k + 1 :]), right)
                 for args, right in zip(cases, solved, strict=True)
             ]
-            said = diagnosis.compare(exercise, trials)
+            said = explain.compare(exercise, trials)
         assert sentence in said, f"{label}: {sentence!r} is shadowed by {said!r}"
         assert tidy(said), said
 

@@ -1,9 +1,10 @@
-"""Exercises on attention's backward pass, step by step."""
+"""The exercises of lesson 4: attention's backward pass step by step, a whole block's, the embedding's."""
 
 import numpy as np
 
-from .. import layers
-from .exercise import Exercise, normal, sizes
+from .. import layers, model, tree
+from .backward_by_hand import rows
+from .exercise import Exercise, leaves, normal, sizes
 
 
 def make_scores(rng, dtype):
@@ -71,6 +72,61 @@ def root_d(dscores, cache):
 
 
 SCALED_TWICE = "It is scaled twice: the q in the cache is divided by sqrt(D) already."
+
+
+LEAVES = tuple(
+    f"{layer}.{leaf}" for layer in ("ln_2", "mlp.c_fc", "mlp.c_proj") for leaf in ("weight", "bias")
+)
+
+
+def make_block(rng, dtype):
+    B, T, C = sizes(rng, "B", "T", "C", low=3)
+    config = model.Config(vocab_size=2, n_positions=2, n_layer=1, n_head=1, n_embd=C)
+    p = tree.map_arrays(lambda a: normal(rng, dtype, *a.shape), model.init(config, rng))["h"]["0"]
+    _, cache = model.mlp_block_forward(normal(rng, dtype, B, T, C), p)
+    return normal(rng, dtype, B, T, C), cache
+
+
+def named_block(result):
+    """(dx, grads) -> dx and each parameter's gradient, in the order of LEAVES."""
+    dx, grads = result
+    return dx, *leaves(grads, LEAVES, "grads")
+
+
+def chain(dy, cache, gelu=True, early=False):
+    """What comes through the MLP, without GELU's backward, or with dy added before the norm's."""
+    ln_cache, c_fc_cache, gelu_cache, c_proj_cache = cache
+    dh = layers.linear_backward(dy, c_proj_cache)[0]
+    dh = layers.gelu_backward(dh, gelu_cache)[0] if gelu else dh
+    dh = layers.linear_backward(dh, c_fc_cache)[0]
+    return layers.layer_norm_backward(dh + dy if early else dh, ln_cache)
+
+
+LATE = "dy is added before the layer norm's backward: the residual goes around the norm, add it at the end."
+
+
+def make_embedding(rng, dtype):
+    B, T, C, V = sizes(rng, "B", "T", "C", "V", low=3)
+    _, cache = layers.embedding_forward(rng.integers(0, 2, (B, T)) * (V - 2), np.zeros((V, C), dtype))
+    return normal(rng, dtype, B, T, C), cache
+
+
+def overwritten(dy, cache):
+    """Repeated ids: the last one wins."""
+    dweight = np.zeros(cache[1], dy.dtype)
+    dweight[cache[0]] = dy
+    return dweight
+
+
+def mean_of_repeats(dy, cache):
+    counts = np.bincount(cache[0].ravel(), minlength=cache[1][0])
+    return layers.embedding_backward(dy, cache)[1] / np.maximum(counts, 1)[:, None]
+
+
+def seen_rows(dy, cache):
+    """As many rows as the largest id asks for."""
+    return layers.embedding_backward(dy, cache)[1][: cache[0].max() + 1]
+
 
 EXERCISES = {
     "mix_backward": Exercise(
@@ -208,5 +264,75 @@ EXERCISES = {
             "split dy; mix_, causal_softmax_, scores_backward; merge and concatenate q | k | v",
         ),
         returns=("dqkv", "None", "None"),
+    ),
+    "mlp_block_backward": Exercise(
+        "mlp_block_backward(dy, cache): ln_cache, c_fc_cache, gelu_cache, c_proj_cache = cache, where "
+        "y = x + c_proj(gelu(c_fc(ln_2(x)))); return (dx, grads) with grads = {'ln_2': {'weight', 'bias'}, "
+        "'mlp': {'c_fc': {'weight', 'bias'}, 'c_proj': {'weight', 'bias'}}}.",
+        ("dx", *(f"the gradient of {name}" for name in LEAVES)),
+        model.mlp_block_backward,
+        make_block,
+        (
+            (
+                "dx",
+                "The residual is forgotten: x was used twice, so dx = dy + what comes through the MLP.",
+                lambda d, c: chain(d, c)[0],
+            ),
+            ("dx", "Only the residual is there: the MLP's path is missing.", lambda d, c: d),
+            ("dx", "The residual is added twice.", lambda d, c: chain(d, c)[0] + 2 * d),
+            (
+                "dx",
+                "The residual's sign is wrong: gradients that meet at a fork are added.",
+                lambda d, c: chain(d, c)[0] - d,
+            ),
+            ("dx", LATE, lambda d, c: chain(d, c, early=True)[0]),
+            ("dx", LATE, lambda d, c: chain(d, c, early=True)[0] + d),
+            ("dx", "GELU's backward is left out.", lambda d, c: chain(d, c, gelu=False)[0] + d),
+            ("the gradient of ln_2.weight", LATE, lambda d, c: chain(d, c, early=True)[1]),
+            ("the gradient of ln_2.bias", LATE, lambda d, c: chain(d, c, early=True)[2]),
+            (
+                "the gradient of mlp.c_proj.bias",
+                "It is not yet summed over the rows.",
+                lambda d, c: d,
+            ),
+        ),
+        (
+            "Read mlp_block_forward upwards. Where was x used a second time?",
+            "linear, gelu, linear, layer norm backward, in this order; then dx = dy + dh",
+        ),
+        outputs=named_block,
+        returns=("dx", "grads"),
+    ),
+    "embedding_backward": Exercise(
+        "embedding_backward(dy, cache): ids, (V, C) = cache, y[b, t] = weight[ids[b, t]]; "
+        "return (None, dweight): ids have no gradient.",
+        ("dids", "dweight"),
+        layers.embedding_backward,
+        make_embedding,
+        (
+            (
+                "dweight",
+                "Repeated ids overwrite each other: each place must add its part (np.add.at).",
+                overwritten,
+            ),
+            ("dweight", "It is averaged over the places where a token stands: sum them.", mean_of_repeats),
+            (
+                "dweight",
+                "Rows are missing at the end: V comes from the cache, not from the largest id.",
+                seen_rows,
+            ),
+            ("dweight", "This is dy itself: bring its rows to the rows of weight.", lambda d, c: d),
+            (
+                "dweight",
+                "dy is not used, only counted: how often a token stands is not its gradient.",
+                lambda d, c: layers.embedding_backward(np.ones_like(d), c)[1],
+            ),
+        ),
+        (
+            "A token that stands at three places gets gradient from all three.",
+            "dweight = np.zeros((V, C)); np.add.at(dweight, ids, dy)",
+        ),
+        constants=rows,
+        returns=("None", "dweight"),
     ),
 }

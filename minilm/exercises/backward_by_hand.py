@@ -1,16 +1,16 @@
-"""Exercises on the backward passes of embedding, linear, GELU and layer norm."""
+"""The exercises of lesson 3: the backward passes of NLL, linear, GELU and layer norm."""
 
 import numpy as np
 
-from .. import layers
+from .. import layers, losses
 from ..layers import GELU_CUBIC, GELU_SLOPE
 from .exercise import Exercise, normal, sizes
 
 
-def make_embedding(rng, dtype):
-    B, T, C, V = sizes(rng, "B", "T", "C", "V", low=3)
-    _, cache = layers.embedding_forward(rng.integers(0, 2, (B, T)) * (V - 2), np.zeros((V, C), dtype))
-    return normal(rng, dtype, B, T, C), cache
+def make_nll_backward(rng, dtype):
+    B, T, V = sizes(rng, "B", "T", "V", low=3)
+    _, cache = losses.token_nll_forward(normal(rng, dtype, B, T, V), rng.integers(0, V, (B, T)))
+    return rng.random((B, T)).astype(dtype), cache
 
 
 def make_linear(rng, dtype):
@@ -33,21 +33,11 @@ def make_layer_norm(rng, dtype):
     return normal(rng, dtype, B, T, C), cache
 
 
-def overwritten(dy, cache):
-    """Repeated ids: the last one wins."""
-    dweight = np.zeros(cache[1], dy.dtype)
-    dweight[cache[0]] = dy
-    return dweight
-
-
-def mean_of_repeats(dy, cache):
-    counts = np.bincount(cache[0].ravel(), minlength=cache[1][0])
-    return layers.embedding_backward(dy, cache)[1] / np.maximum(counts, 1)[:, None]
-
-
-def seen_rows(dy, cache):
-    """As many rows as the largest id asks for."""
-    return layers.embedding_backward(dy, cache)[1][: cache[0].max() + 1]
+def onehot(cache):
+    probs, where = cache
+    hot = np.zeros_like(probs)
+    hot[where] = 1
+    return hot
 
 
 def norm_dx(dy, cache, mean=True, variance=True, weight=True, std=True):
@@ -80,7 +70,52 @@ def rows(dy, cache):
 
 WITHOUT_DY = "dy is not used: multiply by what comes from above (the chain rule)."
 
+
 EXERCISES = {
+    "token_nll_backward": Exercise(
+        "token_nll_backward(dnll, cache): probs, where = cache (probs (B, T, V); probs[where] is each "
+        "target's probability); return (dlogits, None).",
+        ("dlogits", "dtargets"),
+        losses.token_nll_backward,
+        make_nll_backward,
+        (
+            (
+                "dlogits",
+                "dnll is not used: it carries the loss mask, multiply every row by it.",
+                lambda d, c: c[0] - onehot(c),
+            ),
+            (
+                "dlogits",
+                "The one-hot part is missing: only the target's own logit pulls the NLL down.",
+                lambda d, c: c[0] * d[..., None],
+            ),
+            (
+                "dlogits",
+                "1 is subtracted after the row was multiplied by dnll: subtract dnll there.",
+                lambda d, c: c[0] * d[..., None] - onehot(c),
+            ),
+            (
+                "dlogits",
+                "The probabilities are missing: every logit is in the softmax's sum.",
+                lambda d, c: -onehot(c) * d[..., None],
+            ),
+            (
+                "dlogits",
+                "This is the softmax's derivative at the target; -log cancels one factor.",
+                lambda d, c: (c[0] - onehot(c)) * c[0][c[1]][..., None] * d[..., None],
+            ),
+        ),
+        (
+            "d(-log p_target) / dlogits is probs with 1 subtracted at the target.",
+            "dlogits = probs * dnll[..., None]; dlogits[where] -= dnll",
+        ),
+        constants=lambda d, c: {
+            "the number of targets, since dnll holds that division": d.size,
+            "B": d.shape[0],
+            "T": d.shape[1],
+        },
+        returns=("dlogits", "None"),
+    ),
     "linear_backward": Exercise(
         "linear_backward(dy, cache): x, weight, has_bias = cache, where y = x weight + bias; "
         "return (dx, dweight, dbias); has_bias is True here.",
@@ -205,37 +240,5 @@ EXERCISES = {
             "dxhat = dy * weight; dx = (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) * inv_std",
         ),
         constants=rows,
-    ),
-    "embedding_backward": Exercise(
-        "embedding_backward(dy, cache): ids, (V, C) = cache, y[b, t] = weight[ids[b, t]]; "
-        "return (None, dweight): ids have no gradient.",
-        ("dids", "dweight"),
-        layers.embedding_backward,
-        make_embedding,
-        (
-            (
-                "dweight",
-                "Repeated ids overwrite each other: each place must add its part (np.add.at).",
-                overwritten,
-            ),
-            ("dweight", "It is averaged over the places where a token stands: sum them.", mean_of_repeats),
-            (
-                "dweight",
-                "Rows are missing at the end: V comes from the cache, not from the largest id.",
-                seen_rows,
-            ),
-            ("dweight", "This is dy itself: bring its rows to the rows of weight.", lambda d, c: d),
-            (
-                "dweight",
-                "dy is not used, only counted: how often a token stands is not its gradient.",
-                lambda d, c: layers.embedding_backward(np.ones_like(d), c)[1],
-            ),
-        ),
-        (
-            "A token that stands at three places gets gradient from all three.",
-            "dweight = np.zeros((V, C)); np.add.at(dweight, ids, dy)",
-        ),
-        constants=rows,
-        returns=("None", "dweight"),
     ),
 }

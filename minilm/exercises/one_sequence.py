@@ -1,8 +1,8 @@
-"""Exercises on the sequence: the shift, the mask, the decomposition."""
+"""The exercises of lesson 1: the shift and the mask."""
 
 import numpy as np
 
-from .. import data, losses
+from .. import data
 from .exercise import Exercise, sizes, uneven_roles
 
 
@@ -16,34 +16,23 @@ def loss_mask(roles):
     return data.response_mask(roles[:, 1:])
 
 
-def log_probs(nll, roles):
-    """log P(x), log P(y|x), log P(x, y) of every row; nll and roles of the targets (B, T)."""
-    masks = data.prompt_mask(roles), data.response_mask(roles), data.loss_mask(roles, 1.0)
-    return tuple(losses.log_prob(nll, mask) for mask in masks)
-
-
 def make_tokens(rng, dtype):
     B, T = sizes(rng, "B", "T", low=3)
     return (rng.integers(0, 99, (B, T + 1)),)
-
-
-def make_log_probs(rng, dtype):
-    roles = uneven_roles(rng)[:, 1:]
-    return rng.random(roles.shape).astype(dtype) + dtype(0.1), roles
-
-
-def mean_of(mask_function):
-    return lambda nll, roles: -(nll * mask_function(roles)).sum(-1) / mask_function(roles).sum(-1)
 
 
 def full(roles):
     return data.loss_mask(roles, 1.0)
 
 
-PADS_COUNT = "Pads are counted: a pad is neither prompt nor response."
 NO_EOS = "<eos> is left out: it belongs to the response, and the model learns from it where to stop."
+
+
 LATE = "The mask is one late: the first answer token carries no loss. It follows the target, roles[:, 1:]."
-MEAN = "It is a mean: log-probabilities of tokens add up to that of the sequence."
+
+
+PADS_COUNT = "Pads are counted: a pad is neither prompt nor response."
+
 
 EXERCISES = {
     "shift": Exercise(
@@ -144,48 +133,5 @@ EXERCISES = {
         ),
         ("The weight belongs to the token that is predicted.", "roles[:, 1:] >= data.RESPONSE, as floats"),
         is_tuple=False,
-    ),
-    "log_probs": Exercise(
-        "log_probs(nll, roles): token NLLs and roles of the targets, (B, T) -> (log P(x), log P(y|x), "
-        "log P(x, y)), each (B,). Pads belong to none, <eos> to y.",
-        ("log P(x)", "log P(y|x)", "log P(x, y)"),
-        log_probs,
-        make_log_probs,
-        (
-            ("log P(x)", MEAN, mean_of(data.prompt_mask)),
-            ("log P(y|x)", MEAN, mean_of(data.response_mask)),
-            ("log P(x, y)", MEAN, mean_of(full)),
-            *(
-                (
-                    label,
-                    "This is the probability: return its logarithm.",
-                    lambda n, r, k=k: np.exp(log_probs(n, r)[k]),
-                )
-                for k, label in enumerate(("log P(x)", "log P(y|x)", "log P(x, y)"))
-            ),
-            ("log P(x)", PADS_COUNT, lambda n, r: -(n * (r < data.RESPONSE)).sum(-1)),
-            (
-                "log P(x)",
-                "It is summed over the whole batch: every row is a sequence of its own.",
-                lambda n, r: log_probs(n, r)[0].sum(),
-            ),
-            ("log P(y|x)", NO_EOS, lambda n, r: -(n * (r == data.RESPONSE)).sum(-1)),
-            ("log P(y|x)", PADS_COUNT, lambda n, r: -(n * (r != data.PROMPT)).sum(-1)),
-            (
-                "log P(y|x)",
-                "This is log P(x, y): the prompt's part must go.",
-                lambda n, r: log_probs(n, r)[2],
-            ),
-            ("log P(x, y)", PADS_COUNT, lambda n, r: -n.sum(-1)),
-            (
-                "log P(x, y)",
-                "Logarithms of a product add up: log P(x) + log P(y|x), not their product.",
-                lambda n, r: log_probs(n, r)[0] * log_probs(n, r)[1],
-            ),
-        ),
-        (
-            "A sequence's probability is a product over its tokens; what is its logarithm?",
-            "-(nll * (roles == data.PROMPT)).sum(axis=-1), and likewise for the others",
-        ),
     ),
 }

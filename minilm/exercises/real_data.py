@@ -1,10 +1,10 @@
-"""Exercises on real data: a mask of conversations, and a batch in parts."""
+"""The exercises of lesson 10: a mask of conversations, and a batch in parts."""
 
 import numpy as np
 
 from .. import data, masks
 from .exercise import Exercise, normal, sizes
-from .on_sequence import NO_EOS
+from .one_sequence import NO_EOS
 
 CHATS = (  # who speaks in the rows of a case
     ("system", "user", "assistant", "user", "assistant"),
@@ -107,6 +107,8 @@ LAST_TURN = (
         lambda roles, turns: last_turn_mask(roles, turns)[:, 1:],
     ),
 )
+
+
 COMBINED = (
     (
         "That is the mean of the means: a token of a small part then counts more than one of a large part.",
@@ -140,6 +142,7 @@ COMBINED = (
         lambda g, n: g * n[:, None] / n.sum(),
     ),
 )
+
 
 EXERCISES = {
     "last_turn_mask": Exercise(
