@@ -3,72 +3,136 @@
 import numpy as np
 
 from .. import layers, losses
-from ..layers import GELU_CUBIC, GELU_SLOPE
-from .exercise import Exercise, normal, sizes
+from .exercise import Exercise, draw_normal, draw_sizes
+
+UNSUMMED = "It is not yet summed over the rows."
 
 
-def make_nll_backward(rng, dtype):
-    B, T, V = sizes(rng, "B", "T", "V", low=3)
-    _, cache = losses.token_nll_forward(normal(rng, dtype, B, T, V), rng.integers(0, V, (B, T)))
-    return rng.random((B, T)).astype(dtype), cache
-
-
-def make_linear(rng, dtype):
-    B, T, C, K = sizes(rng, "B", "T", "C", "K")
-    arrays = normal(rng, dtype, B, T, C), normal(rng, dtype, C, K), normal(rng, dtype, K)
-    _, cache = layers.linear_forward(*arrays)
-    return normal(rng, dtype, B, T, K), cache
-
-
-def make_gelu(rng, dtype):
-    B, T, C = sizes(rng, "B", "T", "C")
-    _, cache = layers.gelu_forward(normal(rng, dtype, B, T, C))
-    return normal(rng, dtype, B, T, C), cache
-
-
-def make_layer_norm(rng, dtype):
-    B, T, C = sizes(rng, "B", "T", "C", low=3)
-    x = normal(rng, dtype, B, T, C) * dtype(3)
-    _, cache = layers.layer_norm_forward(x, normal(rng, dtype, C), normal(rng, dtype, C))
-    return normal(rng, dtype, B, T, C), cache
-
-
-def onehot(cache):
-    probs, where = cache
-    hot = np.zeros_like(probs)
-    hot[where] = 1
-    return hot
-
-
-def norm_dx(dy, cache, mean=True, variance=True, weight=True, std=True):
-    """Layer norm's dx with some of its parts left out."""
-    xhat, inv_std, scale = cache
-    dxhat = dy * scale if weight else dy
-    dx = dxhat - (dxhat.mean(-1, keepdims=True) if mean else 0)
-    dx = dx - (xhat * (dxhat * xhat).mean(-1, keepdims=True) if variance else 0)
-    return dx * inv_std if std else dx
-
-
-def norm_dx_of_sums(dy, cache):
-    """Layer norm's dx with sums for its two means."""
-    xhat, inv_std, scale = cache
-    dxhat = dy * scale
-    sums = dxhat.sum(-1, keepdims=True), (dxhat * xhat).sum(-1, keepdims=True)
-    return (dxhat - sums[0] - xhat * sums[1]) * inv_std
-
-
-def gelu_dx(dy, cache, second=0.5, slope=GELU_SLOPE, three=3, square=True, x_too=True, du=True):
-    """GELU's dx with some of its parts wrong."""
-    x, t = cache
-    inner = slope * (1 + three * GELU_CUBIC * x * x) if du else 1
-    return dy * (0.5 * (1 + t) + second * (x if x_too else 1) * (1 - (t * t if square else t)) * inner)
-
-
-def rows(dy, cache):
+def count_rows(dy, cache):
+    """The factors by which a sum over rows differs from a mean."""
     return {"the number of rows B T": dy.size // dy.shape[-1], "B": dy.shape[0], "T": dy.shape[1]}
 
 
-WITHOUT_DY = "dy is not used: multiply by what comes from above (the chain rule)."
+def count_targets(dnll, cache):
+    dividers = {"the number of targets, since dnll holds that division": dnll.size}
+    return dividers | {"B": dnll.shape[0], "T": dnll.shape[1]}
+
+
+def make_nll_case(rng, dtype):
+    B, T, V = draw_sizes(rng, "B", "T", "V", low=3)
+    _, cache = losses.token_nll_forward(draw_normal(rng, dtype, B, T, V), rng.integers(0, V, (B, T)))
+    return rng.random((B, T)).astype(dtype), cache
+
+
+def make_nll_mistakes(dnll, cache):
+    probs, where = cache
+    dnll, onehot = dnll[..., None], np.zeros_like(probs)
+    onehot[where] = 1
+    one_too_much = probs * dnll - onehot
+    of_probability = (probs - onehot) * probs[where][..., None] * dnll
+    return {
+        "dlogits": {
+            "dnll is not used: it carries the loss mask, multiply every row by it.": probs - onehot,
+            "The one-hot part is missing: only the target's own logit pulls the NLL down.": probs * dnll,
+            "1 is subtracted after the row was multiplied by dnll: subtract dnll there.": one_too_much,
+            "The probabilities are missing: every logit is in the softmax's sum.": -onehot * dnll,
+            "This is the softmax's derivative at the target; -log cancels one factor.": of_probability,
+        }
+    }
+
+
+def make_linear_case(rng, dtype):
+    B, T, C, K = draw_sizes(rng, "B", "T", "C", "K")
+    arrays = draw_normal(rng, dtype, B, T, C), draw_normal(rng, dtype, C, K), draw_normal(rng, dtype, K)
+    _, cache = layers.linear_forward(*arrays)
+    return draw_normal(rng, dtype, B, T, K), cache
+
+
+def make_linear_mistakes(dy, cache):
+    x, weight, _ = cache
+    per_example = x.swapaxes(1, 2) @ dy
+    return {
+        "dx": {"This is the forward's product: dx is made of dy, not of x.": x @ weight},
+        "dweight": {
+            "It is transposed: [in, out], as weight is.": per_example.sum(0).T,
+            "It is not yet summed over the batch: every row that used weight adds its part.": per_example,
+        },
+        "dbias": {
+            "It is summed over the channels: sum over the rows, that is batch and time.": dy.sum(-1),
+            "It is summed over the batch only: sum over time, too.": dy.sum(0),
+            "It is summed over time only: sum over the batch, too.": dy.sum(1),
+        },
+    }
+
+
+def make_gelu_case(rng, dtype):
+    B, T, C = draw_sizes(rng, "B", "T", "C")
+    _, cache = layers.gelu_forward(draw_normal(rng, dtype, B, T, C))
+    return draw_normal(rng, dtype, B, T, C), cache
+
+
+def make_gelu_mistakes(dy, cache):
+    x, t = cache
+    cubic, slope = layers.GELU_CUBIC, layers.GELU_SLOPE
+    first, dt, du = (1 + t) / 2, 1 - t * t, slope * (1 + 3 * cubic * x * x)
+    without_x = dy * (first + dt * du / 2)
+    without_three = dy * (first + x * dt * slope * (1 + cubic * x * x) / 2)
+    return {
+        "dx": {
+            "dy is not used: multiply by what comes from above (the chain rule).": first + x * dt * du / 2,
+            "x stands twice in y: the second term, through tanh(u), is missing.": dy * first,
+            "dy multiplies the first term only: is a bracket missing?": dy * first + x * dt * du / 2,
+            "The second term lacks its 1/2.": dy * (first + x * dt * du),
+            "The second term lacks its factor x: product rule, x stays when t is derived.": without_x,
+            "u' is missing: the chain rule goes on inside tanh.": dy * (first + x * dt / 2),
+            "u' lacks sqrt(2 / pi).": dy * (first + x * dt * du / slope / 2),
+            "The derivative of x^3 is 3 x^2: the 3 is missing in u'.": without_three,
+            "The derivative of tanh(u) is 1 - tanh(u)^2.": dy * (first + x * (1 - t) * du / 2),
+        }
+    }
+
+
+def make_norm_case(rng, dtype):
+    B, T, C = draw_sizes(rng, "B", "T", "C", low=3)
+    x = draw_normal(rng, dtype, B, T, C) * dtype(3)
+    _, cache = layers.layer_norm_forward(x, draw_normal(rng, dtype, C), draw_normal(rng, dtype, C))
+    return draw_normal(rng, dtype, B, T, C), cache
+
+
+def make_norm_mistakes(dy, cache):
+    xhat, inv_std, weight = cache
+    dxhat = dy * weight
+
+    def mean(a):
+        return a.mean(-1, keepdims=True)
+
+    mean_path, variance_path = mean(dxhat), xhat * mean(dxhat * xhat)
+    neither = dxhat * inv_std
+    unscaled = dy - mean(dy) - xhat * mean(dy * xhat)
+    weight_last = unscaled * inv_std * weight
+    right = dxhat - mean_path - variance_path
+    of_sums = dxhat - (mean_path + variance_path) * dy.shape[-1]
+    return {
+        "dx": {
+            "The gradient through the mean is missing.": (dxhat - variance_path) * inv_std,
+            "The gradient through the variance is missing.": (dxhat - mean_path) * inv_std,
+            "The gradients through the mean and through the variance are missing: both depend on x.": neither,
+            "weight is missing: dxhat = dy * weight.": unscaled * inv_std,
+            "weight is multiplied at the end: it belongs to dxhat, before the means are taken.": weight_last,
+            "1 / std is missing.": right,
+            "It is divided by inv_std, which is 1 / std already: multiply.": right / inv_std,
+            "Sums stand where means over the channels belong.": of_sums * inv_std,
+        },
+        "dweight": {
+            "xhat is missing: y = xhat weight + bias.": dy.sum((0, 1)),
+            UNSUMMED: dy * xhat,
+        },
+        "dbias": {
+            UNSUMMED: dy,
+            "It is summed over the channels: sum over batch and time.": dy.sum(-1),
+            "weight is too much: in y = xhat weight + bias it does not multiply the bias.": dxhat.sum((0, 1)),
+        },
+    }
 
 
 EXERCISES = {
@@ -77,43 +141,13 @@ EXERCISES = {
         "target's probability); return (dlogits, None).",
         ("dlogits", "dtargets"),
         losses.token_nll_backward,
-        make_nll_backward,
-        (
-            (
-                "dlogits",
-                "dnll is not used: it carries the loss mask, multiply every row by it.",
-                lambda d, c: c[0] - onehot(c),
-            ),
-            (
-                "dlogits",
-                "The one-hot part is missing: only the target's own logit pulls the NLL down.",
-                lambda d, c: c[0] * d[..., None],
-            ),
-            (
-                "dlogits",
-                "1 is subtracted after the row was multiplied by dnll: subtract dnll there.",
-                lambda d, c: c[0] * d[..., None] - onehot(c),
-            ),
-            (
-                "dlogits",
-                "The probabilities are missing: every logit is in the softmax's sum.",
-                lambda d, c: -onehot(c) * d[..., None],
-            ),
-            (
-                "dlogits",
-                "This is the softmax's derivative at the target; -log cancels one factor.",
-                lambda d, c: (c[0] - onehot(c)) * c[0][c[1]][..., None] * d[..., None],
-            ),
-        ),
-        (
+        make_nll_case,
+        make_nll_mistakes,
+        hints=(
             "d(-log p_target) / dlogits is probs with 1 subtracted at the target.",
             "dlogits = probs * dnll[..., None]; dlogits[where] -= dnll",
         ),
-        constants=lambda d, c: {
-            "the number of targets, since dnll holds that division": d.size,
-            "B": d.shape[0],
-            "T": d.shape[1],
-        },
+        constants=count_targets,
         returns=("dlogits", "None"),
     ),
     "linear_backward": Exercise(
@@ -121,75 +155,22 @@ EXERCISES = {
         "return (dx, dweight, dbias); has_bias is True here.",
         ("dx", "dweight", "dbias"),
         layers.linear_backward,
-        make_linear,
-        (
-            (
-                "dx",
-                "This is the forward's product: dx is made of dy, not of x.",
-                lambda d, c: c[0] @ c[1],
-            ),
-            (
-                "dweight",
-                "It is transposed: [in, out], as weight is.",
-                lambda d, c: np.einsum("btk,btc->kc", d, c[0]),
-            ),
-            (
-                "dweight",
-                "It is not yet summed over the batch: every row that used the weight adds its part.",
-                lambda d, c: c[0].swapaxes(1, 2) @ d,
-            ),
-            (
-                "dbias",
-                "It is summed over the channels: sum over the rows, that is batch and time.",
-                lambda d, c: d.sum(-1),
-            ),
-            ("dbias", "It is summed over the batch only: sum over time, too.", lambda d, c: d.sum(0)),
-            ("dbias", "It is summed over time only: sum over the batch, too.", lambda d, c: d.sum(1)),
-        ),
-        (
+        make_linear_case,
+        make_linear_mistakes,
+        hints=(
             "Which shapes must dx, dweight, dbias have? Only one product gives each.",
             "Flatten to rows: dx = dy weight^T, dweight = x^T dy, dbias = dy summed over the rows.",
         ),
-        constants=rows,
+        constants=count_rows,
     ),
     "gelu_backward": Exercise(
         "gelu_backward(dy, cache): x, t = cache, t = tanh(u), u = sqrt(2 / pi) (x + 0.044715 x^3), "
         "y = x (1 + t) / 2; return (dx,).",
         ("dx",),
         layers.gelu_backward,
-        make_gelu,
-        (
-            ("dx", WITHOUT_DY, lambda d, c: gelu_dx(np.ones_like(d), c)),
-            (
-                "dx",
-                "x stands twice in y: the second term, through tanh(u), is missing.",
-                lambda d, c: gelu_dx(d, c, second=0),
-            ),
-            (
-                "dx",
-                "dy multiplies the first term only: is a bracket missing?",
-                lambda d, c: gelu_dx(d, c, second=0) + gelu_dx(1, c) - gelu_dx(1, c, second=0),
-            ),
-            ("dx", "The second term lacks its 1/2.", lambda d, c: gelu_dx(d, c, second=1)),
-            (
-                "dx",
-                "The second term lacks its factor x: product rule, x stays when t is derived.",
-                lambda d, c: gelu_dx(d, c, x_too=False),
-            ),
-            (
-                "dx",
-                "u' is missing: the chain rule goes on inside tanh.",
-                lambda d, c: gelu_dx(d, c, du=False),
-            ),
-            ("dx", "u' lacks sqrt(2 / pi).", lambda d, c: gelu_dx(d, c, slope=1)),
-            (
-                "dx",
-                "The derivative of x^3 is 3 x^2: the 3 is missing in u'.",
-                lambda d, c: gelu_dx(d, c, three=1),
-            ),
-            ("dx", "The derivative of tanh(u) is 1 - tanh(u)^2.", lambda d, c: gelu_dx(d, c, square=False)),
-        ),
-        (
+        make_gelu_case,
+        make_gelu_mistakes,
+        hints=(
             "Product rule: y = x * (1 + t) / 2, and t depends on x, too.",
             "dy * ((1 + t) / 2 + x * (1 - t * t) * du / 2), du = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)",
         ),
@@ -199,46 +180,12 @@ EXERCISES = {
         "y = xhat weight + bias; return (dx, dweight, dbias).",
         ("dx", "dweight", "dbias"),
         layers.layer_norm_backward,
-        make_layer_norm,
-        (
-            ("dx", "The gradient through the mean is missing.", lambda d, c: norm_dx(d, c, mean=False)),
-            (
-                "dx",
-                "The gradient through the variance is missing.",
-                lambda d, c: norm_dx(d, c, variance=False),
-            ),
-            (
-                "dx",
-                "The gradients through the mean and through the variance are missing: both depend on x.",
-                lambda d, c: norm_dx(d, c, mean=False, variance=False),
-            ),
-            ("dx", "weight is missing: dxhat = dy * weight.", lambda d, c: norm_dx(d, c, weight=False)),
-            (
-                "dx",
-                "weight is multiplied at the end: it belongs to dxhat, before the means are taken.",
-                lambda d, c: norm_dx(d, c, weight=False) * c[2],
-            ),
-            ("dx", "1 / std is missing.", lambda d, c: norm_dx(d, c, std=False)),
-            (
-                "dx",
-                "It is divided by inv_std, which is 1 / std already: multiply.",
-                lambda d, c: norm_dx(d, c, std=False) / c[1],
-            ),
-            ("dx", "Sums stand where means over the channels belong.", norm_dx_of_sums),
-            ("dweight", "xhat is missing: y = xhat weight + bias.", lambda d, c: d.sum((0, 1))),
-            ("dweight", "It is not yet summed over the rows.", lambda d, c: d * c[0]),
-            ("dbias", "It is not yet summed over the rows.", lambda d, c: d),
-            ("dbias", "It is summed over the channels: sum over batch and time.", lambda d, c: d.sum(-1)),
-            (
-                "dbias",
-                "weight is too much: y = xhat weight + bias, and the bias is not multiplied by it.",
-                lambda d, c: (d * c[2]).sum((0, 1)),
-            ),
-        ),
-        (
+        make_norm_case,
+        make_norm_mistakes,
+        hints=(
             "x reaches xhat three ways: directly, through the mean, through the variance.",
             "dxhat = dy * weight; dx = (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) * inv_std",
         ),
-        constants=rows,
+        constants=count_rows,
     ),
 }

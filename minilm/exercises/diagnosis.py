@@ -1,20 +1,19 @@
-"""The exercise of lesson 9: the weights that a step really uses, read off its dlogits."""
+"""The exercise of lesson 9: the loss weights that a step really uses, read off its dlogits."""
 
 import numpy as np
 
-from .exercise import Exercise, normal, sizes
+from .exercise import Exercise, draw_normal, draw_sizes, pick_targets
 
 
 def target_weights(dlogits, exchanged, targets):
-    """The weight of every target (B, T), from dlogits (B, T, V) before and after an exchange."""
-    rise = np.take_along_axis(exchanged - dlogits, targets[..., None], axis=-1)
-    return rise[..., 0]
+    """The loss weight of every target (B, T), from dlogits (B, T, V) before and after an exchange."""
+    return pick_targets(exchanged - dlogits, targets)
 
 
-def make(rng, dtype):
+def make_dlogits(rng, dtype):
     """dlogits of a masked mean with uneven weights, where something else lights every row a little."""
-    B, T, V = sizes(rng, "B", "T", "V", low=3)
-    logits = normal(rng, dtype, B, T, V)
+    B, T, V = draw_sizes(rng, "B", "T", "V", low=3)
+    logits = draw_normal(rng, dtype, B, T, V)
     p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     targets = rng.integers(0, V, (B, T))
     others = (targets + rng.integers(1, V, (B, T))) % V
@@ -25,9 +24,20 @@ def make(rng, dtype):
     return *(row.astype(dtype) for row in rows), targets
 
 
-def at(array, targets):
-    """The entries at the targets."""
-    return np.take_along_axis(array, targets[..., None], axis=-1)[..., 0]
+def make_mistakes(dlogits, exchanged, targets):
+    rise = exchanged - dlogits
+    fall, before = pick_targets(-rise, targets), -pick_targets(dlogits, targets)
+    norms = np.linalg.norm(dlogits, axis=-1)
+    both = np.abs(rise).sum(axis=-1)
+    return {
+        "weights": {
+            "The sign: without its target, the entry rises from w (p - 1) to w p.": fall,
+            "That is w (1 - p) and whatever else lights the row: p must cancel.": before,
+            "That is w p: loss weight and probability are mixed.": pick_targets(exchanged, targets),
+            "A norm tells that a row is lit, not by which loss weight, nor whether its target did it.": norms,
+            "Every target's row changes at two entries: take only the one at the target.": both,
+        }
+    }
 
 
 EXERCISES = {
@@ -37,31 +47,9 @@ EXERCISES = {
         "replaced by another. Some rows are lit for another reason, too.",
         ("weights",),
         target_weights,
-        make,
-        (
-            (
-                "weights",
-                "The sign: without its target, the entry rises from w (p - 1) to w p.",
-                lambda d, e, y: at(d - e, y),
-            ),
-            (
-                "weights",
-                "That is w (1 - p) and whatever else lights the row: p has to be got rid of.",
-                lambda d, e, y: -at(d, y),
-            ),
-            ("weights", "That is w p: the weight and the probability are mixed.", lambda d, e, y: at(e, y)),
-            (
-                "weights",
-                "A norm tells that a row is lit, not by how much weight, nor whether its target did it.",
-                lambda d, e, y: np.linalg.norm(d, axis=-1),
-            ),
-            (
-                "weights",
-                "Every target's row changes at two entries: take only the one at the target.",
-                lambda d, e, y: np.abs(e - d).sum(axis=-1),
-            ),
-        ),
-        (
+        make_dlogits,
+        make_mistakes,
+        hints=(
             "A row is w (p - onehot(y)) plus what does not know y. What is left of a difference of the two?",
             "np.take_along_axis(exchanged - dlogits, targets[..., None], axis=-1)[..., 0]",
         ),

@@ -1,9 +1,35 @@
-"""The exercises of lesson 6: the weighted mean and its denominators."""
+"""The exercises of lesson 6: the weighted mean's backward, and its denominators."""
 
 import numpy as np
 
 from .. import data, losses
-from .exercise import Exercise, uneven_roles
+from .exercise import Exercise, draw_roles
+
+MEAN_OF_ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
+
+
+def make_mean_case(rng, dtype):
+    roles = draw_roles(rng)[:, 1:]
+    weights = data.loss_mask(roles, 0.25)
+    _, cache = losses.weighted_mean_forward(rng.random(roles.shape).astype(dtype), weights)
+    return dtype(rng.random() + 0.5), cache
+
+
+def make_mean_mistakes(dloss, cache):
+    weights, total = cache
+    of_rows = dloss * weights / weights.sum(-1, keepdims=True) / len(weights)
+    unweighted = np.full(weights.shape, dloss / total)
+    by_size = dloss * weights / weights.size
+    by_count = dloss * weights / np.count_nonzero(weights)
+    return {
+        "dnll": {
+            "dloss is not used.": weights / total,
+            MEAN_OF_ROWS: of_rows,
+            "The weights are missing: every row would be lit, masked or not.": unweighted,
+            "It is divided by the number of all positions, pads included: total counts the weights.": by_size,
+            "It is divided by how many weights are not 0: total is their sum.": by_count,
+        }
+    }
 
 
 def denominators(response, target):
@@ -12,18 +38,24 @@ def denominators(response, target):
 
 
 def make_masks(rng, dtype):
-    roles = uneven_roles(rng)[:, 1:]
+    roles = draw_roles(rng)[:, 1:]
     return data.response_mask(roles).astype(dtype), data.loss_mask(roles, 1.0).astype(dtype)
 
 
-def make_mean_backward(rng, dtype):
-    roles = uneven_roles(rng)[:, 1:]
-    weights = data.loss_mask(roles, 0.25)
-    _, cache = losses.weighted_mean_forward(rng.random(roles.shape).astype(dtype), weights)
-    return dtype(rng.random() + 0.5), cache
-
-
-ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
+def make_denominator_mistakes(response, target):
+    by_size = response / response.size
+    of_rows = response / response.sum(-1, keepdims=True) / len(response)
+    return {
+        "dnll of the sum": {"This is full-sequence loss: prompt targets must be 0.": target},
+        "dnll of the mean over answers": {
+            MEAN_OF_ROWS: of_rows,
+            "It is divided by the number of all positions, pads included: divide by response.sum().": by_size,
+        },
+        "dnll of the mean over everything": {
+            "It is divided by the number of all positions: pads are no targets, use target.sum().": by_size,
+            "Prompt targets are lit: they count in the denominator only.": target / target.sum(),
+        },
+    }
 
 
 EXERCISES = {
@@ -32,30 +64,15 @@ EXERCISES = {
         "/ total; return (dnll, None).",
         ("dnll", "dmask"),
         losses.weighted_mean_backward,
-        make_mean_backward,
-        (
-            ("dnll", "dloss is not used.", lambda d, c: c[0] / c[1]),
-            ("dnll", ROWS, lambda d, c: d * c[0] / c[0].sum(-1, keepdims=True) / len(c[0])),
-            (
-                "dnll",
-                "The weights are missing: every row would be lit, masked or not.",
-                lambda d, c: np.full(c[0].shape, d / c[1]),
-            ),
-            (
-                "dnll",
-                "It is divided by the number of all places, pads included: total counts the weights.",
-                lambda d, c: d * c[0] / c[0].size,
-            ),
-            (
-                "dnll",
-                "It is divided by how many weights are not 0: total is their sum.",
-                lambda d, c: d * c[0] / np.count_nonzero(c[0]),
-            ),
+        make_mean_case,
+        make_mean_mistakes,
+        hints=(
+            "How much does the loss change when one token's NLL grows by 1?",
+            "dloss * weights / total",
         ),
-        ("How much does the loss change when one token's NLL grows by 1?", "dloss * weights / total"),
-        constants=lambda d, c: {
-            "total": c[1],
-            "B, since total counts every row's weights": len(c[0]),
+        constants=lambda dloss, cache: {
+            "total": cache[1],
+            "B, since total counts every row's weights": len(cache[0]),
         },
         returns=("dnll", "None"),
     ),
@@ -66,32 +83,14 @@ EXERCISES = {
         ("dnll of the sum", "dnll of the mean over answers", "dnll of the mean over everything"),
         denominators,
         make_masks,
-        (
-            ("dnll of the sum", "This is full-sequence loss: prompt targets must be 0.", lambda r, t: t),
-            ("dnll of the mean over answers", ROWS, lambda r, t: r / r.sum(-1, keepdims=True) / len(r)),
-            (
-                "dnll of the mean over answers",
-                "It is divided by the number of all places, pads included: divide by response.sum().",
-                lambda r, t: r / r.size,
-            ),
-            (
-                "dnll of the mean over everything",
-                "It is divided by the number of all places: pads are no targets, divide by target.sum().",
-                lambda r, t: r / r.size,
-            ),
-            (
-                "dnll of the mean over everything",
-                "Prompt targets are lit: they count in the denominator only.",
-                lambda r, t: t / t.sum(),
-            ),
-        ),
-        (
+        make_denominator_mistakes,
+        hints=(
             "The derivative of a sum is 1 at each of its terms. And of a sum divided by a number?",
             "response, response / response.sum(), response / target.sum()",
         ),
-        constants=lambda r, t: {
-            "the number of response targets": r.sum(),
-            "the number of all targets": t.sum(),
+        constants=lambda response, target: {
+            "the number of response targets": response.sum(),
+            "the number of all targets": target.sum(),
         },
     ),
 }

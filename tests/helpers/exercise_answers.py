@@ -461,7 +461,7 @@ def mean_backward_of_the_sum(dloss, cache):
     return dloss * weights, None
 
 
-@wrong("weighted_mean_backward", r"divided by the number of all places, pads included")
+@wrong("weighted_mean_backward", r"divided by the number of all positions, pads included")
 def mean_backward_by_mean(dloss, cache):
     weights, _ = cache
     return dloss * weights / weights.size, None
@@ -538,12 +538,12 @@ def denominators_by_rows(response, target):
     return response, rows / rows.shape[0], response / target.sum()
 
 
-@wrong("denominators", r"over answers is wrong.*all places, pads included: divide by response.sum\(\)")
+@wrong("denominators", r"over answers is wrong.*all positions, pads included: divide by response.sum\(\)")
 def denominators_by_np_mean(response, target):
     return response, response / response.size, response / target.sum()
 
 
-@wrong("denominators", r"over everything is wrong.*pads are no targets, divide by target.sum\(\)")
+@wrong("denominators", r"over everything is wrong.*pads are no targets, use target.sum\(\)")
 def denominators_with_pads(response, target):
     return response, response / response.sum(), response / target.size
 
@@ -928,7 +928,7 @@ def embedding_plus_equals(dy, cache):
     return None, dweight
 
 
-@wrong("embedding_backward", r"dweight is wrong.*averaged over the places where a token stands")
+@wrong("embedding_backward", r"dweight is wrong.*averaged over the positions where a token stands")
 def embedding_averaged(dy, cache):
     ids, (V, C) = cache
     dweight = np.zeros((V, C))
@@ -1034,7 +1034,9 @@ def mix_dweights_transposed(dmix, cache):
     return v @ dmix.transpose(0, 1, 3, 2), weights.transpose(0, 1, 3, 2) @ dmix
 
 
-@wrong("mix_backward", r"dweights is wrong.*0 where attention is not allowed; that is the softmax's part")
+@wrong(
+    "mix_backward", r"dweights is wrong.*0 where attention is not allowed; leave that to the softmax's part"
+)
 def mix_dweights_masked(dmix, cache):
     weights, v = cache
     dweights = np.einsum("bhid,bhjd->bhij", dmix, v)
@@ -1265,7 +1267,7 @@ def attention_merged_late(dy, cache):
     return layers.merge_heads(np.concatenate(attention_parts(dy, cache), axis=-1)), None, None
 
 
-@wrong("attention_backward", r"dqkv has shape.*stacked along an axis of their own")
+@wrong("attention_backward", r"dqkv has shape.*stacked on a new axis")
 def attention_stacked(dy, cache):
     return np.stack([layers.merge_heads(a) for a in attention_parts(dy, cache)]), None, None
 
@@ -1521,7 +1523,7 @@ def central_with_a_restored_copy(f, x, h):
 # ---------------------------------------------------------------- complex_step
 
 
-@wrong("complex_step", r"real part, f itself: the derivative sits in the imaginary part")
+@wrong("complex_step", r"real part, f itself: the derivative is in the imaginary part")
 def real_part(f, x, h):
     gradient = np.zeros(x.shape)
     for i in np.ndindex(x.shape):
@@ -1626,7 +1628,7 @@ def step_on_the_full_sequence(params, batch, config, lr):
     return loss, stepped(params, grads, lr)
 
 
-@wrong("train_step", r"loss is wrong.*every place, pads included")
+@wrong("train_step", r"loss is wrong.*every position, pads included")
 def step_with_ones(params, batch, config, lr):
     mask = np.ones(batch.targets.shape)
     loss, grads = model.loss_and_grads(params, batch.ids, batch.targets, mask, config)
@@ -1755,7 +1757,7 @@ def before_alone(dlogits, exchanged, targets):
     return -np.take_along_axis(dlogits, targets[:, :, None], 2).squeeze(2)
 
 
-@wrong("target_weights", r"w p: the weight and the probability are mixed")
+@wrong("target_weights", r"w p: loss weight and probability are mixed")
 def after_alone(dlogits, exchanged, targets):
     return np.take_along_axis(exchanged, targets[:, :, None], 2).squeeze(2)
 
@@ -1813,7 +1815,7 @@ def last_of_the_batch(roles, turns):
     return (is_answer(roles) & (turns == turns.max())).astype(float)
 
 
-@wrong("last_turn_mask", r"last message may be the user's, and then nothing is lit")
+@wrong("last_turn_mask", r"A row may end with the user, and then nothing is lit")
 def last_message(roles, turns):
     return (is_answer(roles) & (turns == turns.max(axis=1)[:, None])).astype(float)
 
@@ -1845,7 +1847,7 @@ def with_its_marker(roles, turns):
     return last_by_rows(roles, turns, lambda r: r >= 3)
 
 
-@wrong("last_turn_mask", r"The turn alone does not tell: markers and pads have one")
+@wrong("last_turn_mask", r"The turn alone is not enough: markers and pads have one")
 def turn_alone(roles, turns):
     return last_by_rows(roles, turns, lambda r: r > -1)
 
@@ -1900,12 +1902,14 @@ def eos_still_to_come(roles, turns):
 # ---------------------------------------------------------------- combine_gradients
 
 
-@wrong("combine_gradients", r"mean of the means: a token of a small part then counts more")
+@wrong(
+    "combine_gradients", r"mean of the means: a token of a small part counts more than one of a large part"
+)
 def mean_of_the_means(gradients, counts):
     return np.mean(gradients, axis=0)
 
 
-@wrong("combine_gradients", r"mean over the parts that have tokens")
+@wrong("combine_gradients", r"mean over the parts with tokens")
 def mean_of_those_with_tokens(gradients, counts):
     return gradients.sum(axis=0) / np.count_nonzero(counts)
 
@@ -1925,7 +1929,7 @@ def divided_by_parts(gradients, counts):
     return (gradients * counts[:, None]).mean(axis=0)
 
 
-@wrong("combine_gradients", r"multiply each by its count before they are added up")
+@wrong("combine_gradients", r"multiply each by its count before adding up")
 def divided_twice(gradients, counts):
     return gradients.sum(axis=0) / counts.sum()
 
