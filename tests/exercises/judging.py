@@ -7,16 +7,10 @@ import time
 import warnings
 
 import numpy as np
-import pytest
 
 from minilm import exercises
 
 SECONDS = 0.2  # for one call: many times what those need that end by themselves
-
-
-def name_cases(entries):
-    """Parameters (exercise, function, ...) with readable names."""
-    return [pytest.param(*entry, id=f"{entry[0]}-{entry[1].__name__}") for entry in entries]
 
 
 def is_tidy(message):

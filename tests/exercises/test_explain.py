@@ -2,9 +2,10 @@
 
 import re
 
-import exercise_answers as answers
 import numpy as np
 import pytest
+from exercises.answers.backward_by_hand import linear_by_einsum
+from exercises.answers.masked_vs_full import step_by_recursion
 from exercises.judging import is_tidy
 
 from minilm import exercises
@@ -14,7 +15,7 @@ def linear_with(k, change):
     """linear_backward, one output of it changed: (args, right value) -> answer."""
 
     def function(dy, cache):
-        outputs = list(answers.linear_by_einsum(dy, cache))
+        outputs = list(linear_by_einsum(dy, cache))
         outputs[k] = change(outputs[k], dy)
         return tuple(outputs)
 
@@ -56,9 +57,9 @@ def test_generic_diagnosis(function, sentence):
 
 def test_a_part_that_is_right_is_counted():
     def first_row_only(dy, cache):
-        dx = answers.linear_by_einsum(dy, cache)[0]
+        dx = linear_by_einsum(dy, cache)[0]
         dx[1:] = 7
-        return (dx, *answers.linear_by_einsum(dy, cache)[1:])
+        return (dx, *linear_by_einsum(dy, cache)[1:])
 
     message = exercises.check("linear_backward", first_row_only).message
     assert "75 of 90 entries differ, the first at [1, 0, 0]; the others are right." in message
@@ -68,7 +69,7 @@ def test_a_first_case_that_is_nearly_right_hides_nothing():
     offsets = iter((1e-6, 1.0, 1.0, 1.0))
 
     def drifts(dy, cache):
-        dx, *rest = answers.linear_by_einsum(dy, cache)
+        dx, *rest = linear_by_einsum(dy, cache)
         dx[0, 0, 0] += next(offsets)
         return dx, *rest
 
@@ -80,7 +81,7 @@ def test_a_first_case_that_is_nearly_right_hides_nothing():
 @pytest.mark.parametrize(("dtype", "step"), [(np.float32, 1e-3), (np.float64, 1e-6)])
 def test_an_error_in_one_precision_is_seen(dtype, step):
     def drifts(dy, cache):
-        dx, *rest = answers.linear_by_einsum(dy, cache)
+        dx, *rest = linear_by_einsum(dy, cache)
         return dx * (1 + step * (dx > 0) * (dx.dtype == dtype)), *rest
 
     assert "nearly right" in exercises.check("linear_backward", drifts).message
@@ -88,7 +89,7 @@ def test_an_error_in_one_precision_is_seen(dtype, step):
 
 def test_a_wrong_number_has_no_entries():
     def loss_and_one(*args):
-        loss, new = answers.step_by_recursion(*args)
+        loss, new = step_by_recursion(*args)
         return 2 * loss + 1, new
 
     message = exercises.check("train_step", loss_and_one).message
