@@ -7,8 +7,8 @@ are tested elsewhere:
 
     26  softmax cannot overflow: test_losses
     30  repeated ids add up: test_layers
-    31, 32, 33  a learner's function: test_exercises
-    34  zeros against zeros: test_gradcheck, and test_exercises for a learner's zeros
+    31, 32, 33  a learner's function: exercises/test_sandbox
+    34  zeros against zeros: test_gradcheck, and exercises/test_answers for a learner's zeros
     39  a kill or a full disk during a save: test_checkpoint, test_runs_end
     40  a file's name is kept as it was given: test_checkpoint
     42  arrays that are not C-contiguous are written right: test_safetensors
