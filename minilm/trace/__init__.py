@@ -93,16 +93,17 @@ def trace(params, row, config, tokenizer, prompt_weights=(0.0, 1.0)):
     batches = {float(weight): data.collate([row], weight) for weight in prompt_weights}
     runs = {weight: record_calls(params, batch, config) for weight, batch in batches.items()}
     first = next(iter(batches))
+    first_calls, _, _ = runs[first]
     return Trace(
-        tokenizer,
-        config,
-        batches[first],
-        tuple(data.ROLES[role] for role in row.roles[:-1]),
-        name_values(runs[first][0], config.n_layer),
-        {weight: batch.loss_mask for weight, batch in batches.items()},
-        {weight: float(loss) for weight, (_, loss, _) in runs.items()},
-        {weight: name_gradients(calls, config.n_layer) for weight, (calls, _, _) in runs.items()},
-        {weight: grads for weight, (_, _, grads) in runs.items()},
+        tokenizer=tokenizer,
+        config=config,
+        batch=batches[first],
+        input_roles=tuple(data.ROLES[role] for role in row.roles[:-1]),
+        values=name_values(first_calls, config.n_layer),
+        loss_masks={weight: batch.loss_mask for weight, batch in batches.items()},
+        losses={weight: float(loss) for weight, (_, loss, _) in runs.items()},
+        gradients={weight: name_gradients(calls, config.n_layer) for weight, (calls, _, _) in runs.items()},
+        grads={weight: grads for weight, (_, _, grads) in runs.items()},
     )
 
 

@@ -96,14 +96,11 @@ def test_printed_numbers_are_the_recorded_ones(seed_trace):
 
 def test_norms_of_parameter_gradients(seed_trace):
     lines = next(lines for caption, lines in Page(seed_trace.html()).tables if caption.startswith("norms of"))
-    assert [line[0].split(" ")[0] for line in lines[1:]] == [
-        name for name, _ in tree.named(seed_trace.grads[0.0])
-    ]
-    for name, *norms in lines[1:]:
-        for weight, norm in zip(WEIGHTS, norms, strict=True):
-            assert agrees(
-                norm, np.linalg.norm(dict(tree.named(seed_trace.grads[weight]))[name.split(" ")[0]])
-            )
+    printed = {row_name.split(" ")[0]: norms for row_name, *norms in lines[1:]}
+    assert list(printed) == [name for name, _ in tree.named(seed_trace.grads[0.0])]
+    for k, weight in enumerate(WEIGHTS):
+        for name, gradient in tree.named(seed_trace.grads[weight]):
+            assert agrees(printed[name][k], np.linalg.norm(gradient)), name
 
 
 def test_per_token_tables_show_the_mask_the_nll_and_dnll(seed_trace):
