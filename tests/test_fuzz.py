@@ -338,7 +338,7 @@ def results(rng, folder):
 
 def notebooks(rng, folder):
     path = file(folder, fuzzing.text(rng, NOTEBOOK))
-    return lambda: build.without_solutions(build.read(path))
+    return lambda: build.remove_solutions(build.read_notebook(path))
 
 
 def settings(rng, folder):
