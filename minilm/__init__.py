@@ -9,7 +9,7 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "tokenizer chat template data masks layers losses model tree gradcheck gradcases optim train packing "
+    "tokenizer chat views data masks layers losses model tree gradcheck gradcases optim train packing "
     "accumulation generate corpora faults figures exercises trace diagnose files commands"
 ).split()
 

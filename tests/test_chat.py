@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minilm import chat, data, files, template, tokenizer
+from minilm import chat, data, files, tokenizer
 
 SYSTEM, USER, ASSISTANT, TOOL = (3, 4, 5, 6)  # ids of the markers
 
@@ -23,7 +23,7 @@ FOUR = conversation(
 def test_markers_stand_after_the_special_tokens_and_shift_all_others(level):
     plain, marked = (tokenizer.build(level, ["a b"], markers) for markers in (False, True))
     assert marked.vocab[:7] == ("<bos>", "<eos>", "<pad>", "<system>", "<user>", "<assistant>", "<tool>")
-    assert [marked.marker(role) for role in chat.ROLES] == [SYSTEM, USER, ASSISTANT, TOOL]
+    assert [marked.marker(role) for role in chat.SPEAKERS] == [SYSTEM, USER, ASSISTANT, TOOL]
     np.testing.assert_array_equal(marked.encode("a b"), plain.encode("a b") + 4)
     assert marked.decode(marked.encode("a b")) == "a b" and marked.has_markers
     assert not plain.has_markers and len(marked.vocab) == len(plain.vocab) + 4
@@ -65,18 +65,18 @@ def test_without_eos_no_answer_ends():
 def test_a_prompt_ends_where_the_answer_begins():
     words = tokenizer.build("char", ["abcdes"], markers=True)
     row = data.encode(FOUR, words)
-    ids = template.prompt_ids(chat.opening(FOUR), words)
+    ids = chat.prompt_ids(chat.find_prompt(FOUR), words)
     np.testing.assert_array_equal(ids, row.tokens[:7])
     assert words.decode(ids) == "<bos><system>s<user>ab<assistant>"
     plain = tokenizer.build("char", ["ab"])
-    assert template.prompt_ids("ab", plain).tolist() == [0, 3, 4]
+    assert chat.prompt_ids("ab", plain).tolist() == [0, 3, 4]
 
 
 def test_a_prompt_with_its_answer_is_a_conversation_of_two():
     words = tokenizer.build("char", ["abc"], markers=True)
-    row = data.encode(chat.from_example(data.Example("ab", "c")), words)
+    row = data.encode(chat.to_conversation(data.Example("ab", "c")), words)
     assert words.decode(row.tokens) == "<bos><user>ab<assistant>c<eos>"
-    assert chat.from_example(FOUR) is FOUR
+    assert chat.to_conversation(FOUR) is FOUR
 
 
 def test_both_forms_in_one_file(tmp_path):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from minilm import chat, data, files, masks, model, packing, recording, template, tokenizer, train
+from minilm import chat, data, files, masks, model, packing, recording, tokenizer, train
 
 WORDS = tokenizer.build("char", ["abcdestu"], markers=True)
 LONG = chat.Conversation(
@@ -95,10 +95,10 @@ def test_training_uses_the_mask_that_the_preview_shows(policy, tmp_path):
         '{"role": "assistant", "content": "d", "weight": 0.5}]}\n'
     )
     (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
-    shown = files.preview.preview(tmp_path / "rows.jsonl", "char", policy).shown[0].runs
+    shown = files.preview.preview(tmp_path / "rows.jsonl", "char", policy).shown[0].entries
     example = files.rows.read(tmp_path / "rows.jsonl")[0]
-    words = template.fit_tokenizer([example], "char")
-    rows = [data.encode(template.fit(example, words), words)]
+    words = chat.fit_tokenizer([example], "char")
+    rows = [data.encode(chat.fit_example(example, words), words)]
     config = model.Config(len(words.vocab), 20, 1, 2, 4)
     params = model.init(config, np.random.default_rng(0))
     settings = train.Settings(steps=1, warmup=0, batch_size=1, policy=policy)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files, template
+from .. import chat, files
 from ..figures import tasks
 from . import terminal
 
@@ -28,7 +28,7 @@ def run(options):
     params, config, words = files.checkpoint.load(Path(options.dir) / "model.npz")
     how = {"temperature": options.temperature, "top_k": options.top_k}
     how["rng"] = np.random.default_rng(options.seed)
-    prompt = template.question(options.prompt, words)
+    prompt = chat.fit_prompt(options.prompt, words)
     text = tasks.answer(params, config, words, prompt, options.max_new_tokens, **how)
     print(text)
     if not text.endswith("<eos>"):

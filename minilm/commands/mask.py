@@ -14,7 +14,7 @@ def add_options(sub):
     sub.add_argument("--data", dest="rows", metavar="JSONL", help="show rows of a file, and sum all up")
     sub.add_argument("--row", type=int, metavar="N", help="which row, from 0 (default: the first ones)")
     sub.add_argument("--policy", choices=masks.POLICIES, help="the mask (default response)")
-    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows (conversations: default 256)")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows (default 256)")
     sub.add_argument("--html", metavar="FILE", help="write a page for the browser (default: print text)")
     sub.add_argument(
         "--level", choices=("word", "char", "byte"), help="default word for an example, char for --data"

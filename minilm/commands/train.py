@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from .. import files, masks
-from ..figures import report, tasks
+from ..figures import tasks
 from . import terminal
 
 SUMMARY = "Train on your rows; can be stopped (Ctrl-C) and resumed."
@@ -45,9 +45,7 @@ def add_options(sub):
     sub.add_argument("--steps", type=int, help="(default 300)")
     sub.add_argument("--lr", type=float, help="peak learning rate (default 0.003)")
     sub.add_argument("--seed", type=terminal.seed, help="(default 0)")
-    sub.add_argument(
-        "--max-tokens", type=int, metavar="N", help="cut rows to N tokens (conversations: default 256)"
-    )
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens (default 256)")
 
 
 def run(options):
@@ -73,10 +71,11 @@ def run(options):
         if entry["step"]:
             progress.report(entry["step"] - first, steps - first)
 
+    if task.note:
+        print(task.note, flush=True)
     with terminal.Progress("training") as progress:
         state = files.run.run(options.out, task, options.resume, at_evaluation, chosen)
     path = Path(options.out) / files.run.MODEL
-    print(report.cut_note(task), end="")
     if state.step < steps:
         again = shlex.join(["--data", options.data, "--out", options.out, "--resume"])
         where = f"stopped; {path} holds step {state.step} of {steps}"

@@ -32,11 +32,11 @@ def path(tmp_path):
 
 
 def marks(shown):
-    return [f"{mark} {text}" for mark, _, text in shown.runs]
+    return [f"{mark} {text}" for mark, _, text in shown.entries]
 
 
 def test_runs_by_hand(path):
-    seen = files.preview.preview(path, rows=range(2))
+    seen = files.preview.preview(path, numbers=range(2))
     assert [(row.number, row.line) for row in seen.shown] == [(0, 1), (1, 3)]
     assert marks(seen.shown[0]) == ["- <bos><user>ab", "- <assistant>", "+ c<eos>"]
     assert marks(seen.shown[1]) == [
@@ -58,7 +58,7 @@ def test_runs_by_hand(path):
     ],
 )
 def test_policies_by_hand(path, policy, answers):
-    shown = marks(files.preview.preview(path, policy=policy, rows=[1]).shown[0])
+    shown = marks(files.preview.preview(path, policy=policy, numbers=[1]).shown[0])
     assert [run for run in shown if "<user>" not in run and run != "- <bos>"] == answers
 
 
@@ -74,8 +74,8 @@ def test_summary_by_hand(path):
         "cut to 10 tokens: 2 rows, on lines 3, 7",
         "without a target, so that they train nothing: 2 rows, on lines 5, 7",
     ]
-    assert files.preview.listed([4]) == "1 row, on line 4" and files.preview.listed([]) == "no row"
-    assert files.preview.listed(list(range(1, 23))).endswith("19, 20 and 2 more")
+    assert files.rows.list_lines([4]) == "1 row, on line 4" and files.rows.list_lines([]) == "no row"
+    assert files.rows.list_lines(list(range(1, 23))).endswith("19, 20 and 2 more")
 
 
 @pytest.mark.parametrize("level", ["char", "byte"])
@@ -111,7 +111,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_page_holds_the_same_marks_and_nothing_that_runs(path):
-    seen = files.preview.preview(path, rows=range(4))
+    seen = files.preview.preview(path, numbers=range(4))
     page = Page(files.preview.page(seen))
     assert not page.tags & {"script", "link", "img", "iframe", "b"}  # <b> is text of a row
     expected = [run for shown in seen.shown for run in marks(shown)]

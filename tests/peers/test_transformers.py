@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from minilm import data, files, generate, gradcases, model, optim, template, tokenizer, train, tree
+from minilm import chat, data, files, generate, gradcases, model, optim, tokenizer, train, tree
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 torch = pytest.importorskip("torch", reason="torch is not installed: transformers' checks are skipped")
@@ -90,7 +90,7 @@ def test_a_row_written_out_as_text_is_data_encode_s(tmp_path):
     for level, space in {"word": " ", "char": "", "byte": ""}.items():
         vocabulary = words(level)
         _, peer = exported(tmp_path / level, *fresh(vocabulary), vocabulary)
-        prompt, response = template.prompt_text("what is", level), "2+2?"
+        prompt, response = chat.end_prompt("what is", level), "2+2?"
         row = data.encode(data.Example(prompt, response), vocabulary)
         assert peer(f"<bos>{space}{prompt}{space}{response}<eos>")["input_ids"] == row.tokens.tolist()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minilm import data, files, model, optim, template, tokenizer, tree
+from minilm import chat, data, files, model, optim, tokenizer, tree
 
 for package in ("torch", "transformers", "trl"):
     pytest.importorskip(package, reason=f"{package} is not installed: the comparison with TRL is skipped")
@@ -38,7 +38,7 @@ EXAMPLES = [  # answers of very different lengths, so that every way to average 
 def start(request, tmp_path_factory):
     """A random model's folder, its rows as TRL shall see them, and as minilm does."""
     home, level = tmp_path_factory.mktemp(request.param), request.param
-    examples = [data.Example(template.prompt_text(x, level), y) for x, y in EXAMPLES * 2]
+    examples = [data.Example(chat.end_prompt(x, level), y) for x, y in EXAMPLES * 2]
     vocabulary = tokenizer.build(level, [text for example in examples for text in example])
     config = model.Config(len(vocabulary.vocab), 160, 2, 4, 32)
     params = model.init(config, np.random.default_rng(0), std=0.2)
