@@ -104,7 +104,7 @@ def describe(report):
     if report.cut:
         sentences.append(f"Cut to {report.limit} tokens: {list_lines(report.cut)}.")
     if report.left_out:
-        sentences.append(f"Left out, since no token of it would carry loss: {list_lines(report.left_out)}.")
+        sentences.append(f"Left out, because no token carries loss: {list_lines(report.left_out)}.")
     return " ".join(sentences)
 
 
