@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .tokenizer import BOS_ID, EOS_ID, build, split, utf8
+from . import tokenizer as tokenizers
+from .tokenizer import BOS_ID, EOS_ID
 
 PAD, BOS, PROMPT, RESPONSE, EOS, SYSTEM, USER, TOOL, HEADER = range(9)  # what a token counts as
 ROLES = ("pad", "bos", "prompt", "response", "eos", "system", "user", "tool", "header")
@@ -95,10 +96,10 @@ def fit_tokenizer(examples, level):
         is_chat = is_chat or isinstance(example, Conversation)
         if level != "byte":
             for message in to_conversation(example).messages:
-                pieces.update(split(message.content, level))
+                pieces.update(tokenizers.split(message.content, level))
     if not is_chat:
         pieces.add(end_prompt("", level))
-    return build(level, pieces, is_chat)
+    return tokenizers.build(level, pieces, is_chat)
 
 
 def fit_example(example, tokenizer):
@@ -182,7 +183,7 @@ def find_problem(message):
     if not is_number or not 0 <= weight <= 1:  # NaN fails, too
         return f"the weight is {reprlib.repr(weight)}: it must be a number between 0 and 1"
     try:
-        utf8(content)
+        tokenizers.utf8(content)
     except ValueError as error:
         return str(error)
     return ""

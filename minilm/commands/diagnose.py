@@ -43,5 +43,5 @@ def from_text(options):
     """Rows of text in minilm's own encoding, and their tokenizer."""
     if options.max_tokens is not None and options.max_tokens < 2:
         raise DiagnoseError(f"--max-tokens is {options.max_tokens}: it must be 2 or more")
-    words, encoded = files.rows.stream(options.data, options.level or "char", options.max_tokens)
-    return ((one.row.tokens, data.weigh_tokens(one.row)) for one in encoded), words
+    words, file_rows = files.rows.stream(options.data, options.level or "char", options.max_tokens)
+    return ((file_row.row.tokens, data.weigh_tokens(file_row.row)) for file_row in file_rows), words

@@ -40,38 +40,36 @@ class Preview(NamedTuple):
     summary: Summary
 
 
-def preview(
-    path, level="char", policy="response", numbers=range(3), max_tokens=None, prompt_weight=0.0, **ends
-):
+def read(path, level="char", policy="response", numbers=range(3), max_tokens=None, prompt_weight=0.0, **ends):
     """Read a file and see what its rows would train on; those whose number is in `numbers` are shown.
 
     `ends` are data.encode's bos and eos. Returns a Preview. Raises ValueError for what cannot be read or
     encoded, and for a file that holds no row, or not the one row asked for.
     """
     data.loss_mask(np.zeros((1, 1), int), prompt_weight)  # checks the prompt weight
-    tokenizer, encoded = rows.stream(path, level, max_tokens, **ends)
+    tokenizer, file_rows = rows.stream(path, level, max_tokens, **ends)
     shown, cut, empty, targets, supervised = [], [], [], 0, 0
-    for number, one in enumerate(encoded):
-        mask = make_mask(one, policy, prompt_weight)
+    for number, file_row in enumerate(file_rows):
+        mask = make_mask(file_row, policy, prompt_weight)
         targets += len(mask)
         supervised += int((mask > 0).sum())
-        if one.is_cut:
-            cut.append(one.line)
+        if file_row.is_cut:
+            cut.append(file_row.line)
         if not mask.any():
-            empty.append(one.line)
+            empty.append(file_row.line)
         if number in numbers:
-            shown.append(Shown(number, one.line, mark_row(one.row, mask, tokenizer)))
+            shown.append(Shown(number, file_row.line, mark_row(file_row.row, mask, tokenizer)))
     if not shown:
         raise ValueError(f"there is no row {numbers[0]}: {path} holds {number + 1}, counted from 0")
     limit = rows.choose_limit(max_tokens)
     return Preview(str(path), shown, Summary(number + 1, targets, supervised, cut, empty, limit))
 
 
-def make_mask(one, policy, prompt_weight):
-    """The loss mask (T,) of a rows.Encoded's targets: zeros where `rows.load` would leave it out."""
-    if one.problem:
-        return np.zeros(len(one.row.tokens) - 1)
-    batch = data.collate([one.row], prompt_weight)
+def make_mask(file_row, policy, prompt_weight):
+    """The loss mask (T,) of a rows.FileRow's targets: zeros where `rows.load` would leave it out."""
+    if file_row.problem:
+        return np.zeros(len(file_row.row.tokens) - 1)
+    batch = data.collate([file_row.row], prompt_weight)
     return masks.POLICIES[policy](batch)[0]
 
 
@@ -81,16 +79,16 @@ def mark_row(row, mask, tokenizer):
     return views.mark_runs(row.tokens, loss_weights, tokenizer.decode, row.turns)
 
 
-def text(preview, colour=False):
+def write_text(preview, colour=False):
     """A preview for the terminal."""
     lines = []
     for number, line, entries in preview.shown:
         lines.append(f"row {number} (line {line})")
         lines += [*views.write_lines(entries, colour), ""]
-    return "\n".join([*lines, *summary(preview)])
+    return "\n".join([*lines, *summarize(preview)])
 
 
-def summary(preview):
+def summarize(preview):
     """The summary as sentences."""
     count, targets, supervised, cut, empty, limit = preview.summary
     return [
@@ -110,9 +108,9 @@ li.part { background:#fdf0c4; border-left-color:#b58900; color:#111 }
 """
 
 
-def page(preview):
+def make_page(preview):
     """A preview as a self-contained page without script."""
-    parts = [f"<p>{html.escape(sentence)}</p>\n" for sentence in summary(preview)]
+    parts = [f"<p>{html.escape(sentence)}</p>\n" for sentence in summarize(preview)]
     for number, line, entries in preview.shown:
         parts.append(f"<h2>row {number} (line {line})</h2>\n<ol>\n{views.write_items(entries)}</ol>\n")
     title = html.escape(f"Which tokens carry loss: {preview.path}")

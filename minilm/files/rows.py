@@ -18,7 +18,7 @@ MAX_TOKENS = 256  # of a row, where nobody says another limit
 LISTED = 20  # line numbers in a sentence
 
 
-class Encoded(NamedTuple):
+class FileRow(NamedTuple):
     """One row of a file, cut. `problem` says why it trains nothing; "" where it trains."""
 
     line: int
@@ -55,29 +55,29 @@ def load(path, level="char", tokenizer=None, max_tokens=None, **ends):
     numbered = list(iterate(path))
     if tokenizer is None:
         tokenizer = chat.fit_tokenizer((example for _, example in numbered), level)
-    encoded = list(encode_each(path, numbered, tokenizer, max_tokens, **ends))
-    trained = [one for one in encoded if not one.problem]
+    file_rows = list(encode_each(path, numbered, tokenizer, max_tokens, **ends))
+    trained = [file_row for file_row in file_rows if not file_row.problem]
     if not trained:
-        line, problem = encoded[0].line, encoded[0].problem
+        line, problem = file_rows[0].line, file_rows[0].problem
         raise ValueError(f"{path} holds no row that trains: on line {line}, {problem}")
-    cut = [one.line for one in encoded if one.is_cut]
-    left_out = [one.line for one in encoded if one.problem]
-    examples = [one.example for one in trained]
-    report = Report(len(encoded), choose_limit(max_tokens), cut, left_out, examples)
-    return tokenizer, [one.row for one in trained], report
+    cut = [file_row.line for file_row in file_rows if file_row.is_cut]
+    left_out = [file_row.line for file_row in file_rows if file_row.problem]
+    examples = [file_row.example for file_row in trained]
+    report = Report(len(file_rows), choose_limit(max_tokens), cut, left_out, examples)
+    return tokenizer, [file_row.row for file_row in trained], report
 
 
 def stream(path, level="char", max_tokens=None, **ends):
     """The steps of `load` with one row in memory: the file is read twice, once for the tokenizer.
 
-    Returns the tokenizer and an iterator of Encoded, rows that train nothing included.
+    Returns the tokenizer and an iterator of FileRow, rows that train nothing included.
     """
     tokenizer = chat.fit_tokenizer((example for _, example in iterate(path)), level)
     return tokenizer, encode_each(path, iterate(path), tokenizer, max_tokens, **ends)
 
 
 def encode_each(path, numbered, tokenizer, max_tokens=None, **ends):
-    """Yield an Encoded for each (line number, example) of a file. Raises ValueError if there is none."""
+    """Yield a FileRow for each (line number, example) of a file. Raises ValueError if there is none."""
     limit, line = choose_limit(max_tokens), None
     for line, example in numbered:
         example = chat.fit_example(example, tokenizer)
@@ -87,7 +87,7 @@ def encode_each(path, numbered, tokenizer, max_tokens=None, **ends):
             raise ValueError(f"{path}, line {line}: {error}") from None
         row = whole.take(slice(limit))
         problem = "" if data.has_target(row) else data.explain_no_target(whole, limit)
-        yield Encoded(line, example, row, len(whole.tokens) > limit, problem)
+        yield FileRow(line, example, row, len(whole.tokens) > limit, problem)
     if line is None:
         raise ValueError(f"{path} holds no rows: the data set is empty")
 

@@ -103,13 +103,13 @@ def test_errors_name_file_and_line(write):
 
 def test_the_stream_gives_the_same_rows_and_those_that_train_nothing(write):
     path = write(talk("a", "b"), talk("c", "d", 0), talk("a", "b" * 300))
-    built, encoded = files.rows.stream(path)
+    built, file_rows = files.rows.stream(path)
     loaded, rows, report = files.rows.load(path)
-    encoded = list(encoded)
-    assert built == loaded and [one.line for one in encoded] == [1, 3, 5]
-    assert [one.line for one in encoded if one.problem] == report.left_out
-    assert [one.line for one in encoded if one.is_cut] == report.cut
-    trained = [one.row.tokens.tolist() for one in encoded if not one.problem]
+    file_rows = list(file_rows)
+    assert built == loaded and [file_row.line for file_row in file_rows] == [1, 3, 5]
+    assert [file_row.line for file_row in file_rows if file_row.problem] == report.left_out
+    assert [file_row.line for file_row in file_rows if file_row.is_cut] == report.cut
+    trained = [file_row.row.tokens.tolist() for file_row in file_rows if not file_row.problem]
     assert trained == [row.tokens.tolist() for row in rows]
 
 
