@@ -34,7 +34,6 @@ from minilm import (
     losses,
     masks,
     model,
-    template,
     tokenizer,
     train,
     tree,
@@ -243,11 +242,11 @@ CALLS = {
     ),
     "23 no messages": (lambda: data.encode_all([chat.Conversation(3)], CHAT_WORDS), "the messages are 3"),
     "23 no prompt": (
-        lambda: template.prompt_ids(["hi"], CHAT_WORDS),
+        lambda: chat.prompt_ids(["hi"], CHAT_WORDS),
         "must be a text or a list of chat.Messages",
     ),
     "23 a role of a prompt": (
-        lambda: template.prompt_ids([chat.Message("bot", "a")], CHAT_WORDS),
+        lambda: chat.prompt_ids([chat.Message("bot", "a")], CHAT_WORDS),
         "the role is 'bot'",
     ),
     "24 steps as text": (lambda: train.Settings(steps="9"), "steps is '9': it must be a whole number"),

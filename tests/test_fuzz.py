@@ -18,7 +18,7 @@ import pytest
 import run_cases
 from fuzzing import pick
 
-from minilm import chat, data, diagnose, files, generate, losses, model, template, tokenizer, train
+from minilm import chat, data, diagnose, files, generate, losses, model, tokenizer, train
 from minilm.diagnose import audit, prepared, text
 from minilm.figures import tasks
 
@@ -300,7 +300,7 @@ def conversations(rng, folder):
         rng,
         [
             lambda: data.encode_all([chat.Conversation(said)], CHAT_WORDS),
-            lambda: template.prompt_ids(said, CHAT_WORDS),
+            lambda: chat.prompt_ids(said, CHAT_WORDS),
         ],
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files, template
+from .. import chat, files
 from ..figures import tasks
 from . import terminal
 
@@ -33,7 +33,7 @@ def run(options):
         "top_k": options.top_k,
         "rng": np.random.default_rng(options.seed),
     }
-    prompt = template.question(options.prompt, tokenizer)
+    prompt = chat.fit_prompt(options.prompt, tokenizer)
     text = tasks.answer(params, config, tokenizer, prompt, options.max_new_tokens, **sampling)
     print(text)
     if not text.endswith("<eos>"):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from .. import files, masks, tree
-from ..figures import processes, report, tasks
+from ..figures import processes, tasks
 from . import terminal
 
 SUMMARY = "Train on your rows; can be stopped (Ctrl-C) and resumed."
@@ -51,9 +51,7 @@ def add_options(sub):
     sub.add_argument("--steps", type=int, metavar="N", help="(default 300)")
     sub.add_argument("--lr", type=float, help="peak learning rate (default 0.003)")
     sub.add_argument("--seed", type=terminal.seed, help="(default 0)")
-    sub.add_argument(
-        "--max-tokens", type=int, metavar="N", help="cut rows to N tokens (conversations: default 256)"
-    )
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens (default 256)")
 
 
 def run(options):
@@ -72,9 +70,10 @@ def run(options):
             progress.report(entry["step"] - first_step, task.settings.steps - first_step)
 
     processes.keep_freed_memory()
+    if task.note:
+        print(task.note, flush=True)
     with terminal.Progress("training") as progress:
         state = files.run.start_or_resume(options.out, task, options.resume, show_entry, chosen)
-    print(report.cut_note(task), end="")
     path = Path(options.out) / files.run.MODEL
     if state.step < task.settings.steps:
         flags = shlex.join(["--data", options.data, "--out", options.out, "--resume"])

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from minilm import data, files, generate, gradcheck, model, optim, template, tree
+from minilm import chat, data, files, generate, gradcheck, model, optim, tree
 from minilm import tokenizer as tokenizers
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -89,7 +89,7 @@ def test_a_row_written_out_as_text_is_data_encode_s(tmp_path):
     for level, space in {"word": " ", "char": "", "byte": ""}.items():
         tokenizer = build_tokenizer(level)
         _, peer = export_and_open(tmp_path / level, *init_model(tokenizer), tokenizer)
-        prompt, response = template.prompt_text("what is", level), "2+2?"
+        prompt, response = chat.end_prompt("what is", level), "2+2?"
         row = data.encode(data.Example(prompt, response), tokenizer)
         assert peer(f"<bos>{space}{prompt}{space}{response}<eos>")["input_ids"] == row.tokens.tolist()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minilm import data, files, model, optim, template, tree
+from minilm import chat, data, files, model, optim, tree
 from minilm import tokenizer as tokenizers
 
 for package in ("torch", "transformers", "trl"):
@@ -39,7 +39,7 @@ EXAMPLES = [  # answers of very different lengths, so that every way to average 
 def start(request, tmp_path_factory):
     """A random model's folder, its rows as TRL sees them, and as minilm does."""
     home, level = tmp_path_factory.mktemp(request.param), request.param
-    examples = [data.Example(template.prompt_text(x, level), y) for x, y in EXAMPLES * 2]
+    examples = [data.Example(chat.end_prompt(x, level), y) for x, y in EXAMPLES * 2]
     tokenizer = tokenizers.build(level, [text for example in examples for text in example])
     config = model.Config(len(tokenizer.vocab), 160, 2, 4, 32)
     params = model.init(config, np.random.default_rng(0), std=0.2)
