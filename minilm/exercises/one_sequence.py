@@ -55,7 +55,7 @@ def make_mask_mistakes(roles):
             LATE: late,
             "One column too many: it is not shifted; cut it with the targets, roles[:, 1:].": unshifted,
             "The mask is one early: it lights the last prompt token.": early,
-            "The first answer token is left out: it is a target, predicted at the last prompt token.": shorter,
+            "The first answer token is left out: it is a target, read off at the last prompt token.": shorter,
             "The last prompt token is lit, too: as a target it still belongs to the prompt.": longer,
             NO_EOS: 1.0 * (targets == data.RESPONSE),
             "Only <eos> is lit: the answer before it counts, too.": 1.0 * (targets == data.EOS),
