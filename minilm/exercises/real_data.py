@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import data, masks
+from .. import chat, data, masks
 from .exercise import Exercise, draw_normal, draw_sizes
 from .one_sequence import NO_EOS
 
@@ -26,7 +26,7 @@ def make_turns(rng, dtype):
     for k in rng.permutation([*range(len(CHATS)), *rng.integers(0, len(CHATS), rng.integers(0, 6))]):
         row = [(data.BOS, 0)]
         for turn, speaker in enumerate(CHATS[k]):
-            content = data.template.ROLE_OF[speaker]
+            content = chat.ROLE_OF[speaker]
             row += [(data.HEADER, turn)] + [(content, turn)] * int(rng.integers(2, 8))
             if speaker == "assistant":
                 row += [(data.EOS, turn)]
