@@ -3,7 +3,7 @@
 lessons/solutions/ is authored; lessons/ is made from it by taking out what stands between
 `### BEGIN SOLUTION` and `### END SOLUTION`, as nbgrader does. Both are run, so that their outputs
 are stored; in the learner's version, cells tagged "predict" come without, to be predicted first.
-Needs nbformat and nbclient, which come with jupyter.
+The page faults.md is made, too, from minilm/faults.py. Needs nbformat and nbclient, which come with jupyter.
 """
 
 import argparse
@@ -146,9 +146,9 @@ def main():
     parser.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
     parser.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
     options = parser.parse_args()
-    write_fault_page(options.dir)
     with terminal.Progress("lessons") as progress:
         paths = build(options.dir, not options.no_run, progress.report)
+    write_fault_page(options.dir)
     print(f"{len(paths)} notebooks in {options.dir}/, made from {options.dir}/solutions/")
 
 
