@@ -62,6 +62,8 @@ def run(options):
 
     def at_evaluation(entry, params):
         progress.clear()
+        if entry["step"] == 0 and task.note:
+            print(task.note)
         loss = "" if entry["train_loss"] is None else f"train loss {entry['train_loss']:.3f}  "
         print(
             f"step {entry['step']:>4}  {loss}held out: -log P(y|x) {entry['response_nll']:.3f}  "
@@ -71,8 +73,6 @@ def run(options):
         if entry["step"]:
             progress.report(entry["step"] - first, steps - first)
 
-    if task.note:
-        print(task.note, flush=True)
     with terminal.Progress("training") as progress:
         state = files.run.run(options.out, task, options.resume, at_evaluation, chosen)
     path = Path(options.out) / files.run.MODEL
