@@ -96,7 +96,7 @@ def fit_tokenizer(examples, level):
         is_chat = is_chat or isinstance(example, Conversation)
         if level != "byte":
             for message in to_conversation(example).messages:
-                pieces.update(tokenizers.split(message.content, level))
+                pieces.update(tokenizers.split_text(message.content, level))
     if not is_chat:
         pieces.add(end_prompt("", level))
     return tokenizers.build(level, pieces, is_chat)
@@ -183,7 +183,7 @@ def find_problem(message):
     if not is_number or not 0 <= weight <= 1:  # NaN fails, too
         return f"the weight is {reprlib.repr(weight)}: it must be a number between 0 and 1"
     try:
-        tokenizers.utf8(content)
+        tokenizers.encode_utf8(content)
     except ValueError as error:
         return str(error)
     return ""

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from minilm import chat, data, files, masks, model, packing, recording, train
+from minilm import batches, chat, data, files, masks, model, recording, train
 from minilm import tokenizer as tokenizers
 
 TOKENIZER = tokenizers.build("char", ["abcdestu"], markers=True)
@@ -76,7 +76,7 @@ def test_the_last_turn_of_a_truncated_row_is_the_last_that_is_left():
 
 
 def test_every_document_of_a_packed_row_has_its_own_last_turn():
-    batch = data.collate([packing.join([data.encode(LONG, TOKENIZER), data.encode(SHORT, TOKENIZER)])])
+    batch = data.collate([batches.join_rows([data.encode(LONG, TOKENIZER), data.encode(SHORT, TOKENIZER)])])
     last = masks.response(batch.roles) * masks.last_turn(batch.roles, batch.turns, batch.documents)
     assert last.tolist() == [[*digits("0000000000011"), 0, 0, 0, 0, 1, 1]]
     assert masks.response(batch.roles).tolist() == [[*digits("0000011100011"), 0, 0, 0, 0, 1, 1]]
@@ -116,5 +116,5 @@ def test_training_uses_the_mask_that_the_preview_shows(policy, tmp_path):
 def test_policies_of_packed_rows_are_those_of_the_rows_alone(policy):
     rows = [data.encode(talk, TOKENIZER) for talk in (LONG, SHORT)]
     alone = [masks.POLICIES[policy](data.collate([row]))[0].tolist() for row in rows]
-    packed = masks.POLICIES[policy](data.collate([packing.join(rows)]))[0].tolist()
+    packed = masks.POLICIES[policy](data.collate([batches.join_rows(rows)]))[0].tolist()
     assert packed == [*alone[0], 0, *alone[1]]  # 0: the boundary

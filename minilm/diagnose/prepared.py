@@ -23,7 +23,7 @@ def npz(path):
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
         try:
-            arrays = files.npz.arrays(file)
+            arrays = files.npz.read_arrays(file)
         except Exception as error:  # as in checkpoint.read
             reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
             raise DiagnoseError(

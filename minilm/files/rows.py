@@ -11,7 +11,7 @@ import json
 from typing import NamedTuple
 
 from .. import chat, data
-from ..tokenizer import utf8
+from ..tokenizer import encode_utf8
 
 MAX_LINE = 2**24  # bytes of one row: what is read at once
 MAX_TOKENS = 256  # of a row, where nobody says another limit
@@ -170,7 +170,7 @@ def parse_example(line):
         if not isinstance(row.get(key), str) or not row[key]:
             given = f"is {row[key]!r}" if key in row else 'is missing, and there is no "messages"'
             raise ValueError(f"the field {key!r} {given}: it must be a string that is not empty")
-        utf8(row[key])
+        encode_utf8(row[key])
     return data.Example(row["prompt"], row["completion"])
 
 

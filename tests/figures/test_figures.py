@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import corpora, data, faults, figures, gradcases, model, optim, tokenizer, train, tree
+from minilm import corpora, data, faults, figures, gradcheck, model, optim, tokenizer, train, tree
 from minilm.diagnose import measure
 from minilm.figures import fingerprints, parts, plots, processes, runs, tasks, worlds
 
@@ -83,7 +83,7 @@ def test_jobs_run_alike_here_and_in_processes():
 
 def test_parts_add_up_to_the_full_gradient_and_the_response_part_is_the_masked_one(rng):
     task = worlds.zoo()
-    params = gradcases.random_params(task.config, rng)
+    params = gradcheck.draw_params(task.config, rng)
     for weight in (0.0, 1.0):
         batch = data.collate(task.rows[:5], weight)
         g_x, g_y, n_x, n_y = parts.part_gradients(params, batch, task.config)
