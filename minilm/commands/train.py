@@ -105,13 +105,14 @@ def prepare_task(path, chosen):
 
 
 def describe_training(task, params):
-    """Say in one line what is trained on what."""
+    """Say what is trained on what; and, on a second line, which rows are cut or left out, if any are."""
     settings = task.settings
-    return (
+    summary = (
         f"{len(task.rows)} training rows, {len(task.held_out)} held out; {tree.count(params):,} parameters; "
         f"mask policy {settings.policy}, prompt weight {settings.prompt_weight:g}; "
         f"{settings.steps} steps of {settings.batch_size} rows"
     )
+    return "\n".join(filter(None, [summary, task.note]))
 
 
 def describe_entry(entry):
