@@ -64,8 +64,6 @@ def run(options):
     def show_entry(entry, params):
         progress.clear()
         if entry["step"] == 0:
-            if task.note:
-                print(task.note)
             print(describe_training(task, params), flush=True)
         print(describe_entry(entry), flush=True)
         if entry["step"]:
