@@ -1,7 +1,7 @@
 """`python -m minilm diagnose`."""
 
 from .. import files, template, tokenizer
-from ..diagnose import DiagnoseError, audit, prepared, text
+from ..diagnose import DiagnoseError, audit, audit_text, prepared
 from . import terminal
 
 SUMMARY = "Look at prepared training data: what is supervised, and what looks wrong."
@@ -29,14 +29,14 @@ def run(options):
         raise DiagnoseError("give either an .npz file, or --data and a JSONL file")
     words, eos_id, size = None, options.eos_id, options.vocab_size
     if options.arrays is not None:
-        rows = prepared.npz(options.arrays)
+        rows = prepared.read_npz(options.arrays)
     elif prepared.is_tokenized(options.data):
-        rows = prepared.jsonl(options.data)
+        rows = prepared.read_jsonl(options.data)
     else:
         rows, words = from_text(options)
         eos_id, size = tokenizer.EOS_ID, len(words.vocab)
-    found = audit.audit(rows, size)
-    print(text.describe(found, words, eos_id, terminal.has_colour()))
+    result = audit.audit(rows, size)
+    print(audit_text.describe(result, words, eos_id, terminal.has_colour()))
 
 
 def from_text(options):
@@ -46,4 +46,4 @@ def from_text(options):
     examples = files.rows.read(options.data)
     words = template.fit_tokenizer(examples, options.level or "char")
     examples = (template.fit(example, words) for example in examples)
-    return prepared.from_text(examples, words, template.limit(words, options.max_tokens)), words
+    return prepared.encode_examples(examples, words, template.limit(words, options.max_tokens)), words

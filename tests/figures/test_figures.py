@@ -12,7 +12,6 @@ import pytest
 
 import minilm
 from minilm import corpora, data, faults, figures, gradcases, model, optim, tokenizer, train, tree
-from minilm.diagnose import measure
 from minilm.figures import fingerprints, parts, plots, processes, runs, tasks, worlds
 
 TRAINED = ("why", "fingerprints", "forgetting", "few_shot", "prompt_weight")
@@ -391,12 +390,12 @@ def test_the_stored_figures_say_what_their_numbers_say(name):
 def test_confusion_counts_and_says_what_was_missed(monkeypatch):
     confusion = figures.study("confusion")
 
-    def named(fault, seed, gradient, shown_by):
-        if fault == "gradient_scaled" and not gradient:
+    def name_fault(planted, seed, has_dlogits):
+        if planted == "gradient_scaled" and not has_dlogits:
             return "healthy"
-        return "eos_cut" if fault == "eos_masked" and seed == 1 else fault or "healthy"
+        return "eos_cut" if planted == "eos_masked" and seed == 1 else planted.partition(",")[0]
 
-    monkeypatch.setattr(measure, "named", named)
+    monkeypatch.setattr(confusion, "name_fault", name_fault)
     result = confusion.compute(range(2))
     assert result["pipelines"] == [0, 1, 2, 3]
     n = len(faults.FAULTS)
@@ -404,11 +403,12 @@ def test_confusion_counts_and_says_what_was_missed(monkeypatch):
     assert counts["eos_masked"] == {"eos_masked": 3, "eos_cut": 1} and counts["healthy, turns"] == {
         "healthy": 4
     }
-    assert confusion.right(counts) == (4 * n - 1, 4 * n, 0, 12)
-    assert confusion.right(result["counts"]["the loss alone"]) == (4 * n - 5, 4 * n, 0, 12)
+    assert confusion.count_right(counts) == (4 * n - 1, 4 * n, 0, 12)
+    assert confusion.count_right(result["counts"]["the loss alone"]) == (4 * n - 5, 4 * n, 0, 12)
     said = confusion.caption(json.loads(json.dumps(result)))
-    assert f"from loss and dlogits, {4 * n - 1} of {4 * n} are named rightly (eos_masked 3 of 4)" in said
-    assert "(eos_masked 3 of 4, gradient_scaled 0 of 4), false alarms 0 of 12" in said
+    assert said.startswith(f"From loss and dlogits the diagnosis names {4 * n - 1} of {4 * n} planted faults")
+    assert "with dlogits: eos_masked (named in 3 of 4). Missed without: eos_masked" in said
+    assert "gradient_scaled (named in 0 of 4). False alarms with dlogits: 0 of 12 healthy" in said
     counts["healthy, rows"] = {"healthy": 3, "eos_cut": 1}
-    assert confusion.right(counts)[2] == 1
+    assert confusion.count_right(counts)[2] == 1
     assert len(confusion.draw(json.loads(json.dumps(result))).axes) == 2
