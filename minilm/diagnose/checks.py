@@ -1,9 +1,12 @@
 """Every check of a training step, in order. Read `run_checks` first: it is the list of what is tested."""
 
 import contextlib
+import functools
 
 from . import denominator, mask_as_meant, mask_as_used, reading
 from .report import DiagnoseError, Finding, Report, Untested
+
+INERT = "other inputs leave the loss as it is. Is the model not trained yet?"
 
 
 def run_checks(case):
@@ -15,49 +18,42 @@ def run_checks(case):
 
     The shift of the targets was checked before, when the examples were looked up in the batch.
     """
+    case, is_inert = prepare_step(case)
     report = Report([], ["shift of the targets"], [])
-    require_repeatable(case)
-
-    def run(check, question):
-        return record(report, check, question, case)
+    run = functools.partial(record, report, case)
 
     # Is the mask as meant? The batch alone tells, no step is called.
-    run(mask_as_meant.check_mask, "the mask as made")
-    run(mask_as_meant.check_stop_token, "stop token")
-    run(mask_as_meant.check_double_bos, "double <bos>")
+    run("the mask as made", mask_as_meant.check_mask)
+    run("stop token", mask_as_meant.check_stop_token)
+    run("double <bos>", mask_as_meant.check_double_bos)
 
-    # Does the loss depend on the inputs at all? If not, no other input tells anything.
+    # Does the loss depend on the inputs at all? If not, other inputs tell nothing.
     if case.dlogits is None:
         report.not_tested.append("the gradient, since the step returns no dlogits")
-    case, is_inert = prepare_step(case)
     if is_inert:
-        report.not_tested.append(
-            "all else: other inputs leave the loss as it is. Is the model not trained yet?"
-        )
+        report.not_tested.append(f"all else: {INERT}")
         return report
 
     # Is the mask used?
-    mask_is_used = run(mask_as_used.check_mask_is_used, "the mask as used") is None
+    mask_is_used = run("the mask as used", mask_as_used.check_mask_is_used) is None
 
     # What does a target read?
     if mask_is_used:
-        run(reading.check_order_of_reading, "what a target reads")
+        run("what a target reads", reading.check_order_of_reading)
     else:
         report.not_tested.append("what a target reads, and the denominator, since the mask is misused")
-    prompt = run(reading.check_prompt_is_read, "whether answers read the prompt")
-    run(reading.check_neighbour_is_not_read, "packed neighbours")
+    prompt = run("whether answers read the prompt", reading.check_prompt_is_read)
+    run("packed neighbours", reading.check_neighbour_is_not_read)
 
     # What does the mean divide by?
     if mask_is_used and not isinstance(prompt, Finding):
-        run(denominator.check_denominator, "the denominator")
-        if not denominator.can_tell_mean_of_means(case):
-            report.not_tested.append("mean of row means, the rows have equally many response tokens")
-        report.not_tested.append("accumulation and workers, which one step does not show")
-    run(denominator.check_empty_mask, "an empty mask")
+        run("the denominator", denominator.check_denominator)
+        report.not_tested.extend(denominator.list_what_is_not_seen(case))
+    run("an empty mask", denominator.check_empty_mask)
     return report
 
 
-def record(report, check, question, case):
+def record(report, case, question, check):
     """Run one check and enter its outcome into the report; returns the outcome.
 
     check(case) returns a Finding, None where nothing is wrong, or Untested with the reason. A step that
@@ -70,20 +66,19 @@ def record(report, check, question, case):
     if isinstance(outcome, Finding):
         report.findings.append(outcome)
     if isinstance(outcome, Untested):
-        report.not_tested.append(f"{question}, {outcome.reason}")
+        report.not_tested.append(f"{question}: {outcome.reason}")
     else:
         report.tested.append(question)
     return outcome
 
 
-def require_repeatable(case):
-    """Raises DiagnoseError for a step that gives another loss when it is called again."""
+def prepare_step(case):
+    """(the case, asked as its step wants to be asked; whether the loss depends on no input).
+
+    Raises DiagnoseError for a step that gives another loss when it is called again.
+    """
     if case.measure_loss() != case.loss:
         raise DiagnoseError("the step gives another loss at a second call: switch dropout off")
-
-
-def prepare_step(case):
-    """(the case as its step wants to be asked, whether the loss depends on no input)."""
     is_inert = False
     with contextlib.suppress(DiagnoseError):  # a step that refuses these probes: the checks will say so
         case = mask_as_used.write_mask_into_targets(case)

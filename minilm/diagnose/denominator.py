@@ -10,7 +10,7 @@ from .locate import PAD
 from .mask_as_used import measure_gradient_weights
 from .report import DiagnoseError, Finding, Untested
 
-UNCLEAR = Untested("which from the loss alone is a sum or a constant")
+UNCLEAR = Untested("the loss alone does not tell a sum from a constant divisor")
 
 
 class Share(NamedTuple):
@@ -31,7 +31,7 @@ def check_denominator(case):
     if close(ratios, weights / case.mask.sum()):
         return judge_gradient([share.slope for share in shares if share.slope is not None])
     right = weights[0] / case.mask.sum()
-    evidence = f"a response target has {ratios[0]:.4f} of the loss that it has alone; right is {right:.4f}"
+    evidence = f"a response target counts {ratios[0]:.4f} times its loss alone; right is {right:.4f}"
     row_sums = np.array([case.mask[share.place[0]].sum() for share in shares])
     n_rows = int((case.mask.sum(axis=1) > 0).sum())
     if any(close(ratios, weights / row_sums / n) for n in (1, n_rows)) and np.ptp(row_sums):
@@ -163,9 +163,12 @@ def compare_rows_apart(case):
     return f"; the batch's loss is {case.loss:.5f}, its rows' weighted mean {mean:.5f}"
 
 
-def can_tell_mean_of_means(case):
-    """Whether a mean of the rows' means would differ from the right mean in this batch."""
-    return measure_rows_apart(case) is not None and np.ptp(case.mask.sum(axis=1)) > 0
+def list_what_is_not_seen(case):
+    """What could be wrong with the mean and does not show in this batch, as lines of the report."""
+    lines = ["accumulation and workers: one step does not show them"]
+    if measure_rows_apart(case) is None or not np.ptp(case.mask.sum(axis=1)):
+        lines.insert(0, "mean of row means: the rows have equally many response tokens")
+    return lines
 
 
 def close(a, b):

@@ -57,7 +57,7 @@ def compare_mask(case):
     empty = [k for k, span in enumerate(spans) if case.weights[span].any() and not case.mask[span].any()]
     if empty:
         examples = f"examples {show_numbers(empty)} of {len(spans)}"
-        return Finding("marker_not_found", f"{examples} carry no weight at all")
+        return Finding("marker_not_found", f"{examples} carry no loss weight at all")
     known = np.isin(case.roles, KNOWN_PARTS)
     scaled = case.mask / case.mask.max()
     if agree(scaled, case.weights, known):
@@ -96,7 +96,7 @@ def find_weight_beyond_examples(scaled, case):
         lit = (scaled > 0) & (case.roles == role)
         if lit.any():
             count = f"{int(lit.sum())} {locate.NAMES[role]} targets"
-            return Finding(name, f"{count} carry weight: {show_first(lit)}")
+            return Finding(name, f"{count} carry loss weight, the first at {show_first(lit)}")
     return None
 
 

@@ -74,13 +74,15 @@ def judge_use(case, weights, lit):
         return Finding("targets_unused", f"other targets change nothing: does the step use its own{second}")
     pads = case.roles == PAD
     if used.all() and (pads | (case.roles == LEAD)).any() and pads_move_loss(case):
-        return Finding("mask_after_reduction", f"all {used.size} targets carry weight, pads too")
+        return Finding("mask_after_reduction", f"all {used.size} targets carry loss weight, pads too")
     if used[~pads].all():
         place = show_first(used & ~given)
-        return Finding("mask_not_applied", f"the step is given a mask and has weight at {place}")
+        return Finding(
+            "mask_not_applied", f"the step is given a mask, yet has loss weight at {place}, which is masked"
+        )
     differences = (
-        f"weight at {show_first(used & ~given)} that is masked, "
-        f"none at {show_first(given & ~used)} that is not"
+        f"loss weight at {show_first(used & ~given)}, which is masked, "
+        f"none at {show_first(given & ~used)}, which is not"
     )
     for name, places in (("mask_one_late", 1), ("mask_one_early", -1)):
         moved = (move_columns(given * 1.0, places) > 0) & (case.targets >= 0)

@@ -5,11 +5,11 @@ from typing import NamedTuple
 from .. import faults
 
 OTHERS = {  # findings that the zoo of faults has no name for
-    "mask_differs": "The mask is another than meant, and none of the known mistakes.",
+    "mask_differs": "The mask is not the one that is meant, and no known mistake explains it.",
     "future_read": "The loss at a target depends on tokens that come after it.",
     "targets_unrelated": "The targets are not the inputs moved by one place.",
     "targets_unused": "The loss does not depend on the targets.",
-    "denominator_differs": "The mean divides by something that is no known count.",
+    "denominator_differs": "The mean divides by a number that is no known count.",
 }
 
 

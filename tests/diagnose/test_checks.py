@@ -84,7 +84,7 @@ def test_every_question_is_asked_in_order():
         *("what a target reads", "whether answers read the prompt", "packed neighbours"),
         *("the denominator", "an empty mask"),
     ]
-    assert report.not_tested == ["accumulation and workers, which one step does not show"]
+    assert report.not_tested == ["accumulation and workers: one step does not show them"]
 
 
 def roll_mask(model):

@@ -69,7 +69,7 @@ def test_a_count_of_tokens_without_pads_counts_all_too():
 def test_a_constant_denominator_has_a_name_of_its_own_that_the_loss_alone_does_not_show():
     seen, black_box = setups.diagnose_both(setups.in_rows(), divide_by(lambda ids, targets: 100))
     assert seen.fault == "denominator_differs" and "divides by 100.0" in seen.findings[0].evidence
-    assert black_box.findings == [] and "the denominator, which from the loss alone" in str(black_box)
+    assert black_box.findings == [] and "the denominator: the loss alone does not tell" in str(black_box)
     assert "the denominator" not in black_box.tested
 
 
