@@ -1,6 +1,7 @@
 """`python -m minilm diagnose`."""
 
-from .. import files, template, tokenizer
+from .. import data, files
+from .. import tokenizer as tokenizers
 from ..diagnose import DiagnoseError, audit, audit_text, prepared
 from . import terminal
 
@@ -18,7 +19,7 @@ def add_options(sub):
     )
     sub.add_argument("--data", metavar="JSONL", help="rows of text, or of input_ids and labels")
     sub.add_argument("--level", choices=("char", "byte"), help="tokens of text rows (default char)")
-    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut text rows (conversations: default 256)")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut text rows (default 256)")
     sub.add_argument("--eos-id", type=int, metavar="ID", help="the end-of-sequence id (default: guessed)")
     sub.add_argument("--vocab-size", type=int, metavar="V", help="refuse ids that are not below V")
 
@@ -27,23 +28,21 @@ def run(options):
     """Look at prepared data: an .npz file of ids and labels, or a JSONL file of ids or of text."""
     if (options.arrays is None) == (options.data is None):
         raise DiagnoseError("give either an .npz file, or --data and a JSONL file")
-    words, eos_id, size = None, options.eos_id, options.vocab_size
+    tokenizer, eos_id, size = None, options.eos_id, options.vocab_size
     if options.arrays is not None:
         rows = prepared.read_npz(options.arrays)
     elif prepared.is_tokenized(options.data):
         rows = prepared.read_jsonl(options.data)
     else:
-        rows, words = from_text(options)
-        eos_id, size = tokenizer.EOS_ID, len(words.vocab)
+        rows, tokenizer = read_text_rows(options)
+        eos_id, size = tokenizers.EOS_ID, len(tokenizer.vocab)
     result = audit.audit(rows, size)
-    print(audit_text.describe(result, words, eos_id, terminal.has_colour()))
+    print(audit_text.describe(result, tokenizer, eos_id, terminal.has_colour()))
 
 
-def from_text(options):
+def read_text_rows(options):
     """Rows of text in minilm's own encoding, and their tokenizer."""
     if options.max_tokens is not None and options.max_tokens < 2:
         raise DiagnoseError(f"--max-tokens is {options.max_tokens}: it must be 2 or more")
-    examples = files.rows.read(options.data)
-    words = template.fit_tokenizer(examples, options.level or "char")
-    examples = (template.fit(example, words) for example in examples)
-    return prepared.encode_examples(examples, words, template.limit(words, options.max_tokens)), words
+    tokenizer, file_rows = files.rows.stream(options.data, options.level or "char", options.max_tokens)
+    return ((file_row.row.tokens, data.weigh_tokens(file_row.row)) for file_row in file_rows), tokenizer

@@ -21,7 +21,7 @@ def run(options):
     begun = files.run.load(options.dir)
     result = {
         "settings": begun.run["terms"],
-        "history": files.run.read_history(options.dir),
+        "history": files.history.read(options.dir),
         "uniform": math.log(begun.config.vocab_size),
     }
     path = Path(options.dir) / "history.png"

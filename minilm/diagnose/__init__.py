@@ -17,7 +17,7 @@ Prepared data without a step: prepared.py reads it, audit.py counts, audit_text.
 
 import numpy as np
 
-from .. import chat, data, model, packing, recording
+from .. import batches, chat, data, model, recording
 from . import checks, locate, mask_as_meant
 from .batch import call_make_batch, make_each_alone
 from .case import Case
@@ -82,7 +82,7 @@ def make_own_pipeline(tokenizer, params, config, prompt_weight=0.0, gradient=Tru
 
     def make_batch(examples):
         rows = [data.encode(read_example(example), tokenizer) for example in examples]
-        rows = packing.pack(rows, config.n_positions + 1) if packed else rows
+        rows = batches.pack_rows(rows, config.n_positions + 1) if packed else rows
         batch = data.collate(rows, prompt_weight)
         extras = [] if batch.documents is None else [batch.documents]
         return batch.ids, batch.targets, batch.loss_mask, *extras

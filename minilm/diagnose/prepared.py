@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from .. import data, files
+from .. import files
 from .report import DiagnoseError
 
 IGNORED = -100
@@ -23,7 +23,7 @@ def read_npz(path):
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
         try:
-            arrays = files.npz.arrays(file)
+            arrays = files.npz.read_arrays(file)
         except Exception as error:  # damaged bytes raise anything
             reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
             raise DiagnoseError(
@@ -117,7 +117,7 @@ def read_jsonl(path):
 
 def parse_line(line):
     """One line's bytes -> (tokens, weights). Raises ValueError for another object."""
-    row = files.rows.loads(line)
+    row = files.rows.parse_object(line)
     try:
         ids, labels = row["input_ids"], row["labels"]
         if len(ids) != len(labels):
@@ -132,11 +132,4 @@ def parse_line(line):
 
 def is_tokenized(path):
     """Whether a JSONL file's first row holds input_ids, rather than text."""
-    return "input_ids" in next((row for _, row in files.rows.iterate(path, files.rows.loads)), {})
-
-
-def encode_examples(examples, tokenizer, max_tokens=None):
-    """Yield (tokens, weights) of minilm's own encoding, cut to `max_tokens`, rows without target too."""
-    for example in examples:
-        row = data.encode(example, tokenizer).take(slice(max_tokens))
-        yield row.tokens, data.loss_mask(row.roles) * (1.0 if row.weights is None else row.weights)
+    return "input_ids" in next((row for _, row in files.rows.iterate(path, files.rows.parse_object)), {})

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .. import data, losses, model, optim, train, tree
+from .. import batches, data, losses, model, optim, tree
 
 
 def part_gradients(params, batch, config):
@@ -111,15 +111,14 @@ def fit(task, update, seed, lr, measure_every=None):
 
     With `measure_every`, the angles of every so-manieth step's batch are kept, and of the first.
     """
-    train.keep_freed_memory()
     s = task.settings
     vector, params = tree.flat_view(model.init(task.config, np.random.default_rng(seed)))
     state, measured = init(vector), []
-    order = train.batches(len(task.rows), s.batch_size, np.random.default_rng(seed))
+    order = batches.shuffle_batches(len(task.rows), s.batch_size, np.random.default_rng(seed))
     for step in range(1, s.steps + 1):
         batch = data.collate([task.rows[i] for i in next(order)])
         g_x, g_y, n_x, n_y = part_gradients(params, batch, task.config)
         if measure_every and (step == 1 or step % measure_every == 0):
             measured.append({"step": step, **angles(g_x, g_y)})
-        update(vector, g_x, g_y, n_x, n_y, state, lr * optim.linear(step, s.steps, s.warmup))
+        update(vector, g_x, g_y, n_x, n_y, state, lr * optim.warm_up_then_decay(step, s.steps, s.warmup))
     return params, measured

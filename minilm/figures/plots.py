@@ -212,5 +212,5 @@ def save(figure, path, alt):
     buffer = io.BytesIO()
     texts = {"Description": alt, "Software": None}
     image.imsave(buffer, pixels.astype(np.uint8), format="png", dpi=110, metadata=texts)
-    with files.checkpoint.replacing(path) as file:
+    with files.atomic.replace_file(path) as file:
         file.write(buffer.getvalue())

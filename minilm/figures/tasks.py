@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import chat, corpora, data, files, generate, model, template, tokenizer, train, tree
+from .. import chat, corpora, data, files, generate, model, tokenizer, train, tree
 from . import processes
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
-MAX_TOKENS = 1024  # of a row in --data
 
 
 class Task(NamedTuple):
@@ -33,6 +32,7 @@ class Task(NamedTuple):
     held_out: list
     prompts: list
     floor: float | None
+    note: str = ""  # what of a file was cut or left out
 
 
 def zoo_task(steps=300):
@@ -48,41 +48,26 @@ def zoo_task(steps=300):
 def jsonl_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.15, lr=3e-3):
     """A user's own rows, split by prompt so that repeated ones do not leak.
 
-    A conversation's prompt is what stands before its first answer; without `max_tokens` it is
-    cut as template.limit says. In a file with both forms of rows, all are conversations.
-    Raises ValueError for rows that cannot be used, or a single prompt.
+    A conversation's prompt is what stands before its first answer. files.rows.load says how rows are
+    cut or left out; the task's note tells it. Raises ValueError as load does, and for a single prompt.
     """
-    examples = files.rows.read(path)
-    words = template.fit_tokenizer(examples, level)
-    examples = [template.fit(example, words) for example in examples]
-    try:
-        encoded = data.encode_all(examples, words, template.limit(words, max_tokens))
-    except ValueError as error:
-        raise ValueError(f"{path}, {error}") from None
-    check_lengths(encoded)
-    prompts = [chat.opening(example) for example in examples]
-    hashes = [data.prompt_hash(chat.text(prompt)) for prompt in prompts]
+    tokenizer, encoded, report = files.rows.load(path, level, max_tokens=max_tokens)
+    prompts = [chat.find_prompt(example) for example in report.examples]
+    hashes = [data.prompt_hash(chat.write_prompt(prompt)) for prompt in prompts]
     different = sorted(set(hashes))
     if len(different) < 2:
-        raise ValueError(f"{path} has a single prompt, so none can be held out: add other rows")
+        raise ValueError(
+            f"{path} has a single prompt left to train on, so none can be held out: add other rows"
+        )
     first_kept = different[max(1, round(held_out_share * len(different)))]
     rows = [row for row, h in zip(encoded, hashes, strict=True) if h >= first_kept]
     held_out = [row for row, h in zip(encoded, hashes, strict=True) if h < first_kept]
-    longest = max(len(row.tokens) for row in rows + held_out)
-    config = model.Config(len(words.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
+    longest = max(len(row.tokens) for row in encoded)
+    config = model.Config(len(tokenizer.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
     settings = train.Settings(steps=steps, batch_size=16, warmup=min(20, steps), lr=lr)
     shown = [p for p, h in zip(prompts, hashes, strict=True) if h < first_kept][:3]
-    return Task("data", config, settings, words, rows, held_out, shown, None)
-
-
-def check_lengths(rows):
-    """Raise ValueError for a row whose attention would need gigabytes: memory grows with T^2."""
-    number = max(range(len(rows)), key=lambda i: len(rows[i].tokens))
-    if len(rows[number].tokens) > MAX_TOKENS:
-        raise ValueError(
-            f"row {number} (from 0) has {len(rows[number].tokens)} tokens, more than the {MAX_TOKENS} that "
-            f"fit: cut rows with --max-tokens {MAX_TOKENS}, or split them"
-        )
+    note = files.rows.describe(report)
+    return Task("data", config, settings, tokenizer, rows, held_out, shown, None, note)
 
 
 def run(task, prompt_weight, seed):
@@ -92,7 +77,7 @@ def run(task, prompt_weight, seed):
     params, history = train.train(params, task.config, task.rows, task.held_out, settings)
     samples = [
         [
-            task.tokenizer.decode(template.prompt_ids(p, task.tokenizer)[1:]),
+            task.tokenizer.decode(chat.prompt_ids(p, task.tokenizer)[1:]),
             answer(params, task.config, task.tokenizer, p),
         ]
         for p in task.prompts
@@ -103,7 +88,7 @@ def run(task, prompt_weight, seed):
 def answer(params, config, words, prompt, max_new_tokens=40, **how):
     """What a model writes after <bos> and `prompt`, a text or the messages of a conversation, which
     <assistant> ends; as text that shows where it stopped."""
-    ids = template.prompt_ids(prompt, words)
+    ids = chat.prompt_ids(prompt, words)
     return words.decode(generate.generate(params, config, ids, max_new_tokens, **how))
 
 
@@ -194,7 +179,7 @@ def versions():
 def write_json(path, result):
     """Write a result dict with its versions; the file changes only when all of it is written."""
     text = json.dumps({**result, "versions": versions()}, indent=1) + "\n"
-    with files.checkpoint.replacing(path) as file:
+    with files.atomic.replace_file(path) as file:
         file.write(text.encode("utf-8"))
 
 

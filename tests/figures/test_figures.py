@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import corpora, data, faults, figures, gradcases, model, optim, tokenizer, train, tree
+from minilm import corpora, data, figures, gradcheck, model, optim, tokenizer, train, tree
 from minilm.figures import fingerprints, parts, plots, processes, runs, tasks, worlds
 
 TRAINED = ("why", "fingerprints", "forgetting", "few_shot", "prompt_weight")
@@ -82,7 +82,7 @@ def test_jobs_run_alike_here_and_in_processes():
 
 def test_parts_add_up_to_the_full_gradient_and_the_response_part_is_the_masked_one(rng):
     task = worlds.zoo()
-    params = gradcases.random_params(task.config, rng)
+    params = gradcheck.draw_params(task.config, rng)
     for weight in (0.0, 1.0):
         batch = data.collate(task.rows[:5], weight)
         g_x, g_y, n_x, n_y = parts.part_gradients(params, batch, task.config)
@@ -385,30 +385,3 @@ def test_the_stored_figures_say_what_their_numbers_say(name):
     assert stored["caption"] == study.caption(stored) and stored["alt"] == study.ALT
     assert len(stored["seeds"]) == (1 if name == "anatomy" else 10)
     assert path.with_suffix(".png").stat().st_size < 200_000
-
-
-def test_confusion_counts_and_says_what_was_missed(monkeypatch):
-    confusion = figures.study("confusion")
-
-    def name_fault(planted, seed, has_dlogits):
-        if planted == "gradient_scaled" and not has_dlogits:
-            return "healthy"
-        return "eos_cut" if planted == "eos_masked" and seed == 1 else planted.partition(",")[0]
-
-    monkeypatch.setattr(confusion, "name_fault", name_fault)
-    result = confusion.compute(range(2))
-    assert result["pipelines"] == [0, 1, 2, 3]
-    n = len(faults.FAULTS)
-    counts = result["counts"]["loss and dlogits"]
-    assert counts["eos_masked"] == {"eos_masked": 3, "eos_cut": 1} and counts["healthy, turns"] == {
-        "healthy": 4
-    }
-    assert confusion.count_right(counts) == (4 * n - 1, 4 * n, 0, 12)
-    assert confusion.count_right(result["counts"]["the loss alone"]) == (4 * n - 5, 4 * n, 0, 12)
-    said = confusion.caption(json.loads(json.dumps(result)))
-    assert said.startswith(f"From loss and dlogits the diagnosis names {4 * n - 1} of {4 * n} planted faults")
-    assert "with dlogits: eos_masked (named in 3 of 4). Missed without: eos_masked" in said
-    assert "gradient_scaled (named in 0 of 4). False alarms with dlogits: 0 of 12 healthy" in said
-    counts["healthy, rows"] = {"healthy": 3, "eos_cut": 1}
-    assert confusion.count_right(counts)[2] == 1
-    assert len(confusion.draw(json.loads(json.dumps(result))).axes) == 2
