@@ -13,7 +13,7 @@ CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
 PARAMS = model.init(CONFIG, np.random.default_rng(0))
 NLL, IDS = np.ones((3, 3)), np.zeros((3, 3), int)
 PAIRS = [("ab", "cd"), ("abc", "ef?")]
-MAKE, STEP, ENCODE = diagnose.own(WORDS, PARAMS, CONFIG)
+MAKE, STEP, ENCODE = diagnose.make_own_pipeline(WORDS, PARAMS, CONFIG)
 
 
 def diagnosed(make=MAKE, step=STEP, examples=PAIRS, encode=ENCODE):
@@ -34,7 +34,7 @@ def raising(*batch):
 
 
 def arrays(*args):
-    return lambda: list(prepared.from_arrays(*args))
+    return lambda: list(prepared.read_arrays(*args))
 
 
 def turning(first, *then):
@@ -119,7 +119,7 @@ CALLS = {
     "prepared labels elsewhere": (arrays(IDS, IDS + 5), r"labels\[0, 0\] is 5, but ids\[0, 0\] is 0"),
     "prepared nothing": (lambda: audit.audit(iter([])), "there are no rows: the data set is empty"),
     "prepared vocabulary": (
-        lambda: audit.audit(prepared.from_arrays(IDS + 9, IDS + 9), vocab_size=9),
+        lambda: audit.audit(prepared.read_arrays(IDS + 9, IDS + 9), vocab_size=9),
         "row 0 .from 0.: id 9 is outside the vocabulary of 9",
     ),
     "game no such case": (lambda: quiz.case("Z"), "there is no case 'Z': there are A, B, C"),

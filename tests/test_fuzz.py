@@ -19,7 +19,7 @@ import run_cases
 from fuzzing import pick
 
 from minilm import chat, data, diagnose, files, generate, losses, model, tokenizer, train
-from minilm.diagnose import audit, prepared, text
+from minilm.diagnose import audit, audit_text, prepared
 from minilm.figures import tasks
 
 ROUNDS, MANY = 100, 1000
@@ -29,7 +29,7 @@ CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
 PARAMS = model.init(CONFIG, np.random.default_rng(0))
 PAIRS = [["ab", "cd"], ["abc", "ef?"]]
 ROWS = data.encode_all([data.Example(*pair) for pair in PAIRS], WORDS)
-MAKE, STEP, ENCODE = diagnose.own(WORDS, PARAMS, CONFIG)
+MAKE, STEP, ENCODE = diagnose.make_own_pipeline(WORDS, PARAMS, CONFIG)
 IDS = np.array([[1, 2, 3], [4, 5, 6]])
 TEXT_ROWS = [
     {"prompt": "ab?", "completion": "cd"},
@@ -198,24 +198,24 @@ def some_prepared(rng):
 
 def audited(rows):
     """Rows looked at all the way to the printed report."""
-    return text.describe(audit.audit(rows))
+    return audit_text.describe(audit.audit(rows))
 
 
 def prepared_npz(rng, folder):
     path = file(folder, damaged_npz(rng, some_prepared(rng)))
-    return lambda: audited(prepared.npz(path))
+    return lambda: audited(prepared.read_npz(path))
 
 
 def prepared_jsonl(rng, folder):
     path = file(folder, lines(rng, ID_ROWS))
-    return lambda: audited(prepared.jsonl(path)) if prepared.is_tokenized(path) else None
+    return lambda: audited(prepared.read_jsonl(path)) if prepared.is_tokenized(path) else None
 
 
 def prepared_arrays(rng, folder):
     arrays = some_prepared(rng)
     name = pick(rng, list(arrays))
     arrays[name] = fuzzing.thing(rng, arrays[name])
-    return lambda: audited(prepared.from_arrays(**arrays))
+    return lambda: audited(prepared.read_arrays(**arrays))
 
 
 def odd_batches(rng):

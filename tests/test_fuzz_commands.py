@@ -179,13 +179,13 @@ def announced_tensor(shape):
 
 
 BOMBS = {
-    "npz shape": (prepared.npz, lambda: zipped({"ids.npy": header_only((2**30,)), "mask.npy": b""})),
+    "npz shape": (prepared.read_npz, lambda: zipped({"ids.npy": header_only((2**30,)), "mask.npy": b""})),
     "npz dtype": (
-        prepared.npz,
+        prepared.read_npz,
         lambda: zipped({"ids.npy": header_only((), "<U1000000000"), "mask.npy": b""}),
     ),
     "npz zeros": (
-        prepared.npz,
+        prepared.read_npz,
         lambda: zipped({"ids.npy": [header_only((2**16, 2**13)), *[bytes(2**20)] * 2**9], "mask.npy": b""}),
     ),
     "checkpoint shape": (files.checkpoint.read, lambda: zipped({"meta.npy": header_only((2**30,), "<f8")})),
@@ -244,4 +244,4 @@ def test_what_unpacks_a_hundredfold_is_read_up_to_a_limit(tmp_path):
     ids = np.zeros((2**10, 2**12), int)
     np.savez_compressed(tmp_path / "padded.npz", ids=ids, labels=ids)
     assert (tmp_path / "padded.npz").stat().st_size * 100 < ids.nbytes
-    assert len(prepared.npz(tmp_path / "padded.npz")) == len(ids)
+    assert len(prepared.read_npz(tmp_path / "padded.npz")) == len(ids)

@@ -1,7 +1,8 @@
 """`python -m minilm diagnose`."""
 
-from .. import data, files, tokenizer
-from ..diagnose import DiagnoseError, audit, prepared, text
+from .. import data, files
+from .. import tokenizer as tokenizers
+from ..diagnose import DiagnoseError, audit, audit_text, prepared
 from . import terminal
 
 SUMMARY = "Look at prepared training data: what is supervised, and what looks wrong."
@@ -27,21 +28,21 @@ def run(options):
     """Look at prepared data: an .npz file of ids and labels, or a JSONL file of ids or of text."""
     if (options.arrays is None) == (options.data is None):
         raise DiagnoseError("give either an .npz file, or --data and a JSONL file")
-    words, eos_id, size = None, options.eos_id, options.vocab_size
+    tokenizer, eos_id, size = None, options.eos_id, options.vocab_size
     if options.arrays is not None:
-        rows = prepared.npz(options.arrays)
+        rows = prepared.read_npz(options.arrays)
     elif prepared.is_tokenized(options.data):
-        rows = prepared.jsonl(options.data)
+        rows = prepared.read_jsonl(options.data)
     else:
-        rows, words = from_text(options)
-        eos_id, size = tokenizer.EOS_ID, len(words.vocab)
-    found = audit.audit(rows, size)
-    print(text.describe(found, words, eos_id, terminal.has_colour()))
+        rows, tokenizer = read_text_rows(options)
+        eos_id, size = tokenizers.EOS_ID, len(tokenizer.vocab)
+    result = audit.audit(rows, size)
+    print(audit_text.describe(result, tokenizer, eos_id, terminal.has_colour()))
 
 
-def from_text(options):
+def read_text_rows(options):
     """Rows of text in minilm's own encoding, and their tokenizer."""
     if options.max_tokens is not None and options.max_tokens < 2:
         raise DiagnoseError(f"--max-tokens is {options.max_tokens}: it must be 2 or more")
-    words, file_rows = files.rows.stream(options.data, options.level or "char", options.max_tokens)
-    return ((file_row.row.tokens, data.weigh_tokens(file_row.row)) for file_row in file_rows), words
+    tokenizer, file_rows = files.rows.stream(options.data, options.level or "char", options.max_tokens)
+    return ((file_row.row.tokens, data.weigh_tokens(file_row.row)) for file_row in file_rows), tokenizer

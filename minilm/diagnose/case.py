@@ -1,80 +1,95 @@
-"""A batch with all that is known of it, and the user's step behind a call that checks what it says."""
+"""A batch with all that is known of it, and the probes that several checks share.
+
+A probe changes one thing in the batch and looks at what the loss says. It needs only that the step can
+be called; what dlogits add is used where the step returns them.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .locate import DiagnoseError
+from . import locate
+from .report import DiagnoseError
+
+NOISE = 3e-7  # relative: below it, a float32 loss did not change
+
+
+class Alone(NamedTuple):
+    """An example in a batch of its own: the tokens before it and after it, pads aside, and its mask."""
+
+    before: list
+    after: list
+    mask_is_right: bool
 
 
 class Case(NamedTuple):
-    """A batch with all that is known of it: arrays (B, T), roles and weights those of the targets."""
+    """A batch with all that is known of it: arrays (B, T), roles and loss weights those of the targets."""
 
     call: object  # (ids, targets, mask) -> (loss, dlogits or None)
     ids: np.ndarray
     targets: np.ndarray
-    mask: np.ndarray
+    mask: np.ndarray  # as made
     roles: np.ndarray
-    weights: np.ndarray
+    weights: np.ndarray  # the mask as meant
     documents: list
+    alone: list  # an Alone for each example
     loss: float
     dlogits: np.ndarray | None
 
+    def measure_loss(self, ids=None, targets=None, mask=None):
+        """The step's loss on the batch with the given arrays in place of its own."""
+        ids = self.ids if ids is None else ids
+        targets = self.targets if targets is None else targets
+        return self.call(ids, targets, self.mask if mask is None else mask)[0]
 
-def caller(step, more):
-    """The step on copies, checked: (ids, targets, mask) -> (loss, dlogits or None).
+    def has_moved(self, loss, other):
+        """Whether a loss changed by more than rounding."""
+        return abs(loss - other) > NOISE * max(abs(loss), abs(other), abs(self.loss))
 
-    Raises DiagnoseError for a step that raises or returns something else, or not always the same kind.
+
+def mask_only(case, places):
+    """A mask (B, T) that is 1 at the places (an index of arrays) and 0 elsewhere."""
+    mask = np.zeros_like(case.mask)
+    mask[places] = 1.0
+    return mask
+
+
+def exchange_inputs(case, places):
+    """Inputs with another id of the batch at each of the places, a list of (row, column)."""
+    ids, pool = case.ids.copy(), np.unique(case.ids)
+    for place in places:
+        ids[place] = pool[(np.searchsorted(pool, ids[place]) + 1) % len(pool)]
+    return ids
+
+
+def exchange_targets(case, turn=1):
+    """Every target replaced by another id of the batch (the `turn`-th after it); -100 stays."""
+    pool = np.unique(case.ids)
+    places = np.searchsorted(pool, case.targets) + turn
+    return np.where(case.targets >= 0, pool[places % len(pool)], case.targets)
+
+
+def exchange_targets_at(case, places, turn=1):
+    """Targets that are exchanged at the places (an index of arrays) alone."""
+    targets = case.targets.copy()
+    targets[places] = exchange_targets(case, turn)[places]
+    return targets
+
+
+def measure_with_more_pads(case):
+    """(the loss with pads without loss weight appended, by what factor the batch grew), or None.
+
+    Twice the columns, or one more where the model has no positions for that.
     """
-    kinds = set()  # the vocabulary of the dlogits, None where there are none
-
-    def call(ids, targets, mask):
+    B, T = case.ids.shape
+    pads = case.targets[(case.roles == locate.PAD) & (case.targets >= 0)]
+    pad_id = pads[0] if len(pads) else case.ids[0, -1]
+    for extra in (T, 1):
+        grown = ((0, 0), (0, extra))
+        ids, targets = (np.pad(a, grown, constant_values=pad_id) for a in (case.ids, case.targets))
+        mask = np.concatenate([case.mask, np.zeros((B, extra))], axis=1)
         try:
-            with np.errstate(all="ignore"):
-                out = step(ids.copy(), targets.copy(), mask.copy(), *(widened(a, ids.shape[1]) for a in more))
-        except Exception as error:
-            raise DiagnoseError(f"the step function raised {type(error).__name__}: {error}") from error
-        loss, dlogits = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
-        dlogits = None if dlogits is None else rows(dlogits, ids)
-        kinds.add(None if dlogits is None else dlogits.shape[2])
-        if len(kinds) > 1:
-            raise DiagnoseError(
-                "the step function returns dlogits in some calls only, or of changing vocabularies: return "
-                "(loss, dlogits) always, or always the loss alone"
-            )
-        return number(loss), dlogits
-
-    return call
-
-
-def widened(extra, T):
-    """What make_batch gave beyond the three, with columns of 0 for pads that a probe appends."""
-    if not isinstance(extra, np.ndarray) or extra.ndim != 2 or extra.shape[1] >= T:
-        return extra
-    return np.pad(extra, ((0, 0), (0, T - extra.shape[1])))
-
-
-def number(loss):
-    """The loss as a float, NaN allowed. Raises DiagnoseError for what is no real number."""
-    try:
-        value = np.asarray(loss)
-        if value.size == 1 and value.dtype.kind in "fiu":
-            return float(value.reshape(()))
-    except (TypeError, ValueError, RuntimeError):
-        pass
-    found = f"shape {np.shape(loss)}" if hasattr(loss, "shape") else f"{loss!r:.60}"
-    raise DiagnoseError(f"the step function returned {found} as loss: return one number, or (loss, dlogits)")
-
-
-def rows(dlogits, ids):
-    """dlogits as an array. Raises DiagnoseError unless they are floats (B, T, V)."""
-    try:
-        array = np.asarray(dlogits)
-    except ValueError:
-        raise DiagnoseError("the step function returned dlogits whose rows differ in length") from None
-    if array.dtype.kind != "f" or array.ndim != 3 or array.shape[:2] != ids.shape or array.shape[2] < 2:
-        raise DiagnoseError(
-            f"the step function returned dlogits of shape {array.shape}, {array.dtype}: they must be floats "
-            f"of shape (B, T, V) = ({ids.shape[0]}, {ids.shape[1]}, vocabulary), the gradient of its loss"
-        )
-    return array
+            return case.measure_loss(ids, targets, mask), (T + extra) / T
+        except DiagnoseError:
+            continue
+    return None

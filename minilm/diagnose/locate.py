@@ -4,9 +4,12 @@ A pipeline adds what it likes around prompt and response: <bos>, headers, an end
 pads, a neighbour in the same packed row. The parts themselves are known, so they are looked up.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
+
+from .report import DiagnoseError
 
 PAD, LEAD, PROMPT, TOOL, RESPONSE, STOP, TAIL = range(7)
 NAMES = ("pad", "lead", "prompt", "tool", "response", "stop", "tail")
@@ -27,12 +30,23 @@ class Document(NamedTuple):
     row: int
     spans: list
 
+    @property
+    def start(self):
+        """Its first token's column."""
+        return self.spans[0][0]
 
-class DiagnoseError(ValueError):
-    """What was handed over cannot be diagnosed; the message says why and what to do."""
+    @property
+    def end(self):
+        """The column after its last token."""
+        return self.spans[-1][1]
+
+    @property
+    def answer(self):
+        """(start, end) of its last part, which is its last answer."""
+        return self.spans[-1][:2]
 
 
-def parts_of(example, encode, prompt_weight):
+def encode_parts(example, encode, prompt_weight):
     """The Parts of a (prompt, response) pair or of {"messages": [{"role", "content"}, ...]}.
 
     Raises DiagnoseError for anything else, and for a part that encodes to no token.
@@ -60,7 +74,7 @@ def parts_of(example, encode, prompt_weight):
     return parts
 
 
-def shift_of(ids, targets):
+def find_shift(ids, targets):
     """How many places the targets are ahead of the inputs, or None if they are something else.
 
     1 is right: targets[:, t] == ids[:, t + 1]. Negative targets (-100) are not compared.
@@ -73,52 +87,54 @@ def shift_of(ids, targets):
     return None
 
 
-def tokens_of(ids, targets):
+def join_tokens(ids, targets):
     """The whole rows (B, T + 1): the inputs and the last target, which is read by nobody."""
     return np.concatenate([ids, targets[:, -1:]], axis=1)
 
 
-def find(tokens, parts):
+def find_parts(tokens, parts):
     """Spans of the parts in a list of tokens, in order, with the fewest tokens between; or None.
 
     The last part may be cut off by the end of the row.
     """
-    chains = (chain(tokens, parts, start) for start in range(len(tokens)))
-    return min(filter(None, chains), key=gaps, default=None)
+    chains = (find_parts_from(tokens, parts, start) for start in range(len(tokens)))
+    return min(filter(None, chains), key=count_gaps, default=None)
 
 
-def chain(tokens, parts, start):
+def find_parts_from(tokens, parts, start):
     """Spans of the parts, the first exactly at `start`, each other where it is found next; or None."""
     spans = []
     for k, part in enumerate(parts):
         is_last = k == len(parts) - 1
-        for at in range(start, len(tokens) if k else start + 1):
-            here = tokens[at : at + len(part.ids)]
-            if here == part.ids or (is_last and k and here == part.ids[: len(tokens) - at]):
+        candidates = range(start, len(tokens)) if k else [start]
+        for at in candidates:
+            piece = tokens[at : at + len(part.ids)]
+            if piece == part.ids or (is_last and k and piece == part.ids[: len(tokens) - at]):
                 break
         else:
             return None
-        start = at + len(here)
+        start = at + len(piece)
         spans.append((at, start, part))
     return spans
 
 
-def gaps(spans):
+def count_gaps(spans):
     """How many tokens stand between the parts."""
     return spans[-1][1] - spans[0][0] - sum(end - start for start, end, _ in spans)
 
 
-def documents(tokens, all_parts):
+def locate_documents(tokens, all_parts):
     """A Document for every example, found anywhere in the batch; no two share a token.
 
     Long ones are placed first, since a short one may occur inside them by chance.
     Raises DiagnoseError for an example whose ids are nowhere.
     """
     rows = [[int(i) for i in row] for row in tokens]
-    found = {}
-    for number in sorted(range(len(all_parts)), key=lambda k: -sum(len(p.ids) for p in all_parts[k])):
-        matches = [(find(row, all_parts[number]), r) for r, row in enumerate(rows)]
-        matches = [(spans, r) for spans, r in matches if spans]
+    lengths = [sum(len(part.ids) for part in parts) for parts in all_parts]
+    documents = {}
+    for number in sorted(range(len(all_parts)), key=lambda k: -lengths[k]):
+        matches = [(find_parts(row, all_parts[number]), r) for r, row in enumerate(rows)]
+        matches = [Document(r, spans) for spans, r in matches if spans]
         if not matches:
             raise DiagnoseError(
                 f"example {number} is not in the batch: its prompt's ids followed by its response's ids "
@@ -126,46 +142,45 @@ def documents(tokens, all_parts):
                 "offsets, or tokenize the parts apart), or `encode` is not the batch's tokenizer, or the "
                 "row was cut before the response"
             )
-        spans, r = min(matches, key=lambda match: gaps(match[0]))
-        rows[r][spans[0][0] : spans[-1][1]] = [None] * (spans[-1][1] - spans[0][0])
-        found[number] = Document(r, spans)
-    return [found[number] for number in range(len(all_parts))]
+        doc = min(matches, key=lambda match: count_gaps(match.spans))
+        rows[doc.row][doc.start : doc.end] = [None] * (doc.end - doc.start)  # taken
+        documents[number] = doc
+    return [documents[number] for number in range(len(all_parts))]
 
 
-def roles_and_weights(tokens, found, ends, prompt_weight):
-    """Per token: its role, and the loss weight that is intended for predicting it, both (B, n).
+def assign_roles(tokens, documents, n_after, prompt_weight):
+    """Per token: its role, and the loss weight that is meant for predicting it, both (B, n).
 
-    ends: per example how many tokens, pads aside, follow its response when it is alone in a batch.
+    n_after: per example how many tokens, pads aside, follow its response when it is alone in a batch.
     """
     roles = np.full(tokens.shape, PAD)
     weights = np.zeros(tokens.shape)
-    for doc, n_after in sorted(zip(found, ends, strict=True), key=lambda pair: pair[0].spans[0][0]):
-        row, start = doc.row, doc.spans[0][0]
-        before = np.flatnonzero(roles[row, :start])
-        roles[row, before[-1] + 1 if len(before) else 0 : start] = LEAD
-        previous = None
+    for doc, after in sorted(zip(documents, n_after, strict=True), key=lambda pair: pair[0].start):
+        row_roles, row_weights = roles[doc.row], weights[doc.row]  # views
+        before = np.flatnonzero(row_roles[: doc.start])
+        row_roles[before[-1] + 1 if len(before) else 0 : doc.start] = LEAD
+        for (_, end, part), (begin, _, _) in itertools.pairwise(doc.spans):
+            fill_between(row_roles, row_weights, end, part, begin, prompt_weight)
         for begin, end, part in doc.spans:
-            if previous is not None:
-                fill(roles[row], weights[row], previous, begin, prompt_weight)
-            roles[row, begin:end], weights[row, begin:end] = part.role, part.weight
-            previous = end, part
-        end, part = previous
-        roles[row, end + 1 : end + n_after] = TAIL
-        if n_after:
-            roles[row, end : end + 1], weights[row, end : end + 1] = STOP, part.weight
+            row_roles[begin:end], row_weights[begin:end] = part.role, part.weight
+        row_roles[end + 1 : end + after] = TAIL
+        if after:
+            row_roles[end : end + 1], row_weights[end : end + 1] = STOP, part.weight
     return roles, weights
 
 
-def fill(roles, weights, previous, begin, prompt_weight):
-    """Between two parts: a stop token after a response, and headers, which belong to the prompt."""
-    end, part = previous
+def fill_between(roles, weights, end, part, begin, prompt_weight):
+    """Fill what stands between a part's end and the next one's begin, in place.
+
+    That is a stop token after a response, and headers, which belong to the prompt.
+    """
     if begin > end and part.role == RESPONSE:
         roles[end], weights[end] = STOP, part.weight
         end += 1
     roles[end:begin], weights[end:begin] = PROMPT, prompt_weight
 
 
-def without_pads(sides):
+def remove_pads(sides):
     """What stands on one side of each example, alone in its row, outermost tokens last, without pads.
 
     Pads are a run of one token at the outer ends that differs in length, or is longer than two. Where

@@ -8,14 +8,14 @@ import warnings
 
 import numpy as np
 
-from .. import data, files
-from .locate import DiagnoseError
+from .. import files
+from .report import DiagnoseError
 
 IGNORED = -100
 NAMES = {"ids": ("ids", "input_ids"), "labels": ("labels", "targets"), "mask": ("mask", "loss_mask")}
 
 
-def npz(path):
+def read_npz(path):
     """Rows of an .npz file that holds ids (B, T), labels (B, T) and, where there is one, a mask (B, T).
 
     Raises DiagnoseError, naming the array, for what cannot be rows; OSError for no file.
@@ -24,28 +24,28 @@ def npz(path):
         warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
         try:
             arrays = files.npz.read_arrays(file)
-        except Exception as error:  # as in checkpoint.read
+        except Exception as error:  # damaged bytes raise anything
             reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
             raise DiagnoseError(
                 f"{path} is no whole .npz file of plain arrays ({reason}): write it with "
                 "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
             ) from None
-    found = {key: pick(arrays, names) for key, names in NAMES.items()}
-    there = ", ".join(arrays) or "nothing"
-    if found["ids"] is None or found["labels"] is None:
+    named = {key: find_array(arrays, names) for key, names in NAMES.items()}
+    present = ", ".join(arrays) or "nothing"
+    if named["ids"] is None or named["labels"] is None:
         raise DiagnoseError(
-            f"{path} holds {there}: it needs ids and labels (or targets). A mask alone does not say whether "
-            "it stands at the token that is read or at the one that is predicted"
+            f"{path} holds {present}: it needs ids and labels (or targets). A mask alone does not say "
+            "whether it stands at the token that is read or at the one that is predicted"
         )
-    return list(from_arrays(**found))
+    return list(read_arrays(**named))
 
 
-def pick(arrays, names):
+def find_array(arrays, names):
     """The first array that goes by one of the names, or None."""
     return next((arrays[name] for name in names if name in arrays), None)
 
 
-def from_arrays(ids, labels=None, mask=None):
+def read_arrays(ids, labels=None, mask=None):
     """Yield (tokens, weights) of padded arrays (B, T).
 
     Labels are ids where there is loss and -100 elsewhere, either at their own place, where the loss
@@ -53,33 +53,33 @@ def from_arrays(ids, labels=None, mask=None):
     mask (0 / 1 or weights) stands where its label does.
     Raises DiagnoseError for arrays of another kind or shape, and for labels that are neither.
     """
-    ids = integers("ids", ids)
-    labels = integers("labels", labels, ids.shape)
-    kept = labels != IGNORED
-    weights = kept * (1.0 if mask is None else numbers(mask, ids.shape))
-    if (ids < 0).any() or (labels[kept] < 0).any():
+    ids = require_integers("ids", ids)
+    labels = require_integers("labels", labels, ids.shape)
+    labelled = labels != IGNORED
+    weights = labelled * (1.0 if mask is None else require_weights(mask, ids.shape))
+    if (ids < 0).any() or (labels[labelled] < 0).any():
         raise DiagnoseError(
             "an id is negative, or a label that is not -100: pad ids with an id, labels with -100"
         )
-    ahead = kept[:, :-1]
-    if (labels == ids)[kept].all():
+    ahead = labelled[:, :-1]
+    if (labels == ids)[labelled].all():
         yield from zip(ids, weights, strict=True)
     elif (labels[:, :-1] == ids[:, 1:])[ahead].all():
-        last = np.where(kept[:, -1:], labels[:, -1:], ids[:, -1:])
+        last = np.where(labelled[:, -1:], labels[:, -1:], ids[:, -1:])
         nothing = np.zeros((len(ids), 1))  # the first token is predicted by nobody
         yield from zip(np.hstack([ids, last]), np.hstack([nothing, weights]), strict=True)
     else:
-        row, column = np.argwhere(kept & (labels != ids))[0]
+        row, column = np.argwhere(labelled & (labels != ids))[0]
         raise DiagnoseError(
             f"labels[{row}, {column}] is {labels[row, column]}, but ids[{row}, {column}] is "
-            f"{ids[row, column]}, and the labels are not, throughout, the ids after them, either: a label "
-            "is the id itself, at its place or shifted once"
+            f"{ids[row, column]}, nor are all labels the ids after them: a label is the id itself, "
+            "at its own place or one place ahead"
         )
 
 
-def integers(name, array, shape=None):
+def require_integers(name, array, shape=None):
     """An int64 array (B, T). Raises DiagnoseError for another dtype or shape, or none at all."""
-    array = rectangular(name, array)
+    array = require_rectangular(name, array)
     if array.dtype.kind not in "iu":
         raise DiagnoseError(f"{name} holds {array.dtype}: it must hold integers")
     if array.ndim != 2 or array.shape != (shape or array.shape) or array.size == 0:
@@ -87,7 +87,7 @@ def integers(name, array, shape=None):
     return array.astype(np.int64)
 
 
-def rectangular(name, values):
+def require_rectangular(name, values):
     """An array of whatever was given. Raises DiagnoseError for rows of different lengths."""
     try:
         return np.asarray(values)
@@ -95,9 +95,9 @@ def rectangular(name, values):
         raise DiagnoseError(f"{name} has rows of different lengths: pad them to one (B, T)") from None
 
 
-def numbers(mask, shape):
+def require_weights(mask, shape):
     """A mask as floats. Raises DiagnoseError unless it is (B, T) finite weights, none negative."""
-    mask = rectangular("mask", mask)
+    mask = require_rectangular("mask", mask)
     if mask.dtype.kind not in "biuf" or mask.shape != shape:
         raise DiagnoseError(
             f"mask is {mask.dtype} of shape {mask.shape}: it must be numbers of the ids' shape {shape}"
@@ -107,36 +107,29 @@ def numbers(mask, shape):
     return mask.astype(float)
 
 
-def jsonl(path):
+def read_jsonl(path):
     """Rows of a JSONL file of {"input_ids": [...], "labels": [...]} objects, one by one.
 
     Raises ValueError naming file and line.
     """
-    return (row for _, row in files.rows.iterate(path, tokenized))
+    return (row for _, row in files.rows.iterate(path, parse_line))
 
 
-def tokenized(line):
+def parse_line(line):
     """One line's bytes -> (tokens, weights). Raises ValueError for another object."""
     row = files.rows.parse_object(line)
     try:
         ids, labels = row["input_ids"], row["labels"]
         if len(ids) != len(labels):
             raise ValueError
-        (found,) = from_arrays(np.array([ids]), np.array([labels]))
+        (parsed,) = read_arrays(np.array([ids]), np.array([labels]))
     except DiagnoseError:
         raise
     except (KeyError, TypeError, ValueError, OverflowError):
         raise DiagnoseError("it needs equally long lists input_ids, labels") from None
-    return found
+    return parsed
 
 
 def is_tokenized(path):
     """Whether a JSONL file's first row holds input_ids, rather than text."""
     return "input_ids" in next((row for _, row in files.rows.iterate(path, files.rows.parse_object)), {})
-
-
-def from_text(examples, words, max_tokens=None):
-    """Yield (tokens, weights) of minilm's own encoding, cut to `max_tokens`, rows without target too."""
-    for example in examples:
-        row = data.encode(example, words).take(slice(max_tokens))
-        yield row.tokens, data.loss_mask(row.roles) * (1.0 if row.weights is None else row.weights)

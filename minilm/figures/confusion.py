@@ -2,13 +2,18 @@
 
 from collections import Counter
 
-from .. import faults
-from ..diagnose import measure
+import numpy as np
+
+from .. import diagnose, faults, model
+from .. import tokenizer as tokenizers
 from . import processes
 
 N_PIPELINES, QUICK_PIPELINES = 2, 1  # per seed: 10 seeds are 20 pipelines
-VIEWS = {"loss and dlogits": True, "the loss alone": False}
+VIEWS = {"loss and dlogits": True, "the loss alone": False}  # whether the step returns dlogits
 KINDS = ("rows", "turns", "packing")
+HEALTHY = "healthy"
+PLANTED = (*faults.FAULTS, *(f"{HEALTHY}, {kind}" for kind in KINDS))
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ALT = (
     "Two tables side by side, one with the loss and dlogits seen, one with the loss alone. A line is what "
     "was planted, a column what the diagnosis called it; nearly all counts stand on the diagonal. With the "
@@ -16,55 +21,126 @@ ALT = (
 )
 
 
+# ---------------------------------------------------------------- random pipelines
+
+
+def draw_pipeline(seed, shown_by="rows"):
+    """A random pipeline: (examples, tokenizer, params, config).
+
+    2 to 6 examples with prompts of 2 to 24 letters and answers of 1 to 8, no two of one length, or
+    conversations of one to three short turns, every third with a tool; models of 1 or 2 layers, 8 to 32
+    channels, single or double precision, weights of std .02 to .5.
+    """
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 7))
+    answer_lengths = iter([*rng.permutation(np.arange(1, 9)), *rng.integers(1, 9, 40)])
+    has_turns = shown_by == "turns"
+    longest = 6 if has_turns else int(rng.choice([8, 24]))
+
+    def draw_pair():
+        return draw_text(rng, rng.integers(2, longest + 1)), draw_text(rng, next(answer_lengths))
+
+    tokenizer = tokenizers.build("char", [LETTERS], markers=has_turns)
+    examples = [draw_conversation(draw_pair, k) if has_turns else draw_pair() for k in range(n)]
+    sizes = int(rng.integers(1, 3)), int(rng.choice([1, 2, 4])), int(rng.choice([8, 16, 32]))
+    config = model.Config(len(tokenizer.vocab), 160 if has_turns else 80, *sizes)
+    dtype = np.float32 if rng.random() < 0.5 else np.float64
+    params = model.init(config, rng, float(rng.choice([0.02, 0.1, 0.5])), dtype)
+    return examples, tokenizer, params, config
+
+
+def draw_conversation(draw_pair, number):
+    """Messages of a user, here and there of a tool, and an assistant, one to three times."""
+    messages = []
+    for _ in range(number % 3 + 1):
+        question, answer = draw_pair()
+        messages.append({"role": "user", "content": question})
+        if number % 3 == 0:
+            messages.append({"role": "tool", "content": question[::-1] + answer})
+        messages.append({"role": "assistant", "content": answer})
+    return {"messages": messages}
+
+
+def draw_text(rng, n):
+    """Random text of n letters."""
+    return "".join(rng.choice(list(LETTERS), int(n)))
+
+
+# ---------------------------------------------------------------- what the diagnosis calls them
+
+
+def name_fault(planted, seed, has_dlogits=True):
+    """What the diagnosis calls one of PLANTED in the random pipeline `seed`: a fault's name, or HEALTHY."""
+    fault, _, kind = planted.partition(", ")
+    kind = kind or faults.FAULTS[fault].shown_by
+    examples, tokenizer, params, config = draw_pipeline(seed, kind)
+    with faults.plant(fault) if fault in faults.FAULTS else np.errstate():
+        make_batch, step, encode = diagnose.make_own_pipeline(
+            tokenizer, params, config, gradient=has_dlogits, packed=kind == "packing"
+        )
+        return diagnose.pipeline(make_batch, step, examples, encode).fault or HEALTHY
+
+
+def count_names(planted, view, pipelines):
+    """{name: how often} that one of PLANTED is called in the random pipelines."""
+    return dict(Counter(name_fault(planted, seed, VIEWS[view]) for seed in pipelines))
+
+
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
-    """Counts {view: {planted: {named: how often}}}; `steps` has no meaning here."""
+    """Counts {view: {planted: {name: how often}}}; `steps` has no meaning here."""
     pipelines = [n for seed in seeds for n in range(N_PIPELINES * seed, N_PIPELINES * (seed + 1))]
     pipelines = pipelines[:: N_PIPELINES // QUICK_PIPELINES] if quick else pipelines
-    planted = [*faults.FAULTS, *(f"{measure.HEALTHY}, {kind}" for kind in KINDS)]
-    jobs = [(name, view, tuple(pipelines)) for name in planted for view in VIEWS]
-    done = processes.run_all(named, jobs, workers, report)
+    jobs = [(planted, view, tuple(pipelines)) for planted in PLANTED for view in VIEWS]
+    done = processes.run_all(count_names, jobs, workers, report)
     return {
         "pipelines": pipelines,
         "seeds": list(seeds),
-        "counts": {view: {name: done[name, view, tuple(pipelines)] for name in planted} for view in VIEWS},
+        "counts": {
+            view: {planted: done[planted, view, tuple(pipelines)] for planted in PLANTED} for view in VIEWS
+        },
     }
 
 
-def named(planted, view, pipelines):
-    """What one fault, or a healthy pipeline, is called in each of the random pipelines."""
-    fault, _, kind = planted.partition(", ")
-    fault = None if kind else fault
-    names = (measure.named(fault, n, VIEWS[view], kind or "rows") for n in pipelines)
-    return dict(Counter(names))
+# ---------------------------------------------------------------- caption and figure
 
 
-def right(counts):
+def count_right(counts):
     """(planted faults named rightly, planted, healthy pipelines accused, healthy pipelines)."""
-    is_healthy = {name: name.startswith(measure.HEALTHY) for name in counts}
-    total = [sum(sum(counts[n].values()) for n in counts if is_healthy[n] is want) for want in (False, True)]
-    hits = sum(counts[name].get(name, 0) for name in counts if not is_healthy[name])
-    accused = total[1] - sum(counts[name].get(measure.HEALTHY, 0) for name in counts if is_healthy[name])
-    return hits, total[0], accused, total[1]
+    hits = total = accused = healthy = 0
+    for planted, names in counts.items():
+        n = sum(names.values())
+        if planted.startswith(HEALTHY):
+            healthy += n
+            accused += n - names.get(HEALTHY, 0)
+        else:
+            total += n
+            hits += names.get(planted, 0)
+    return hits, total, accused, healthy
+
+
+def list_missed(counts):
+    """The faults that were not always named, with how often they were, as text."""
+    missed = [
+        f"{fault} (named in {names.get(fault, 0)} of {sum(names.values())})"
+        for fault, names in counts.items()
+        if not fault.startswith(HEALTHY) and names.get(fault, 0) < sum(names.values())
+    ]
+    return ", ".join(missed) or "none"
 
 
 def caption(result):
     """How many were named rightly in each view, what was missed, and false alarms."""
-    said = []
-    for view, counts in result["counts"].items():
-        hits, n, accused, healthy = right(counts)
-        missed = [
-            f"{fault} {row.get(fault, 0)} of {sum(row.values())}"
-            for fault, row in counts.items()
-            if fault in faults.FAULTS and row.get(fault, 0) < sum(row.values())
-        ]
-        beside = f" ({', '.join(missed)})" if missed else ""
-        said.append(
-            f"from {view}, {hits} of {n} are named rightly{beside}, false alarms {accused} of {healthy}"
-        )
+    both, alone = (result["counts"][view] for view in VIEWS)
+    hits, total, accused, healthy = count_right(both)
+    hits_alone, total_alone, accused_alone, healthy_alone = count_right(alone)
     return (
-        f"Each of {len(faults.FAULTS)} faults planted in {len(result['pipelines'])} random pipelines of "
-        f"minilm's own: {'; '.join(said)}. These are the faults that the diagnosis was written for; others "
-        "it can only call different, or miss, and other people's pipelines are not counted here."
+        f"From loss and dlogits the diagnosis names {hits} of {total} planted faults; from the loss alone, "
+        f"{hits_alone} of {total_alone}. "
+        f"Each of {len(faults.FAULTS)} faults is planted in {len(result['pipelines'])} random pipelines of "
+        f"minilm's own. Missed with dlogits: {list_missed(both)}. Missed without: {list_missed(alone)}. "
+        f"False alarms with dlogits: {accused} of {healthy} healthy pipelines; without: {accused_alone} of "
+        f"{healthy_alone}. The diagnosis was written for these faults; others it can only call different, or "
+        "miss. Other people's pipelines are not counted here."
     )
 
 
@@ -73,22 +149,27 @@ def draw(result):
     from . import plots  # matplotlib, only where something is drawn
 
     first = next(iter(result["counts"].values()))
-    columns = [name for name in first if name in faults.FAULTS] + [measure.HEALTHY]
-    others = {n for counts in result["counts"].values() for row in counts.values() for n in row} - {*columns}
-    columns += sorted(others)
+    columns = [planted for planted in first if planted in faults.FAULTS] + [HEALTHY]
+    names = {name for counts in result["counts"].values() for row in counts.values() for name in row}
+    columns += sorted(names - set(columns))
     figure = plots.new_figure(12, 7.8)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (view, counts) in zip(panels, result["counts"].items(), strict=True):
-        grid = [[row.get(name, 0) for name in columns] for row in counts.values()]
-        axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.3 * len(result["pipelines"]), aspect="auto")
         axes.set_title(f"seen: {view}", fontsize=plots.FONT + 1)
-        axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=9)
-        axes.set_yticks(range(len(counts)), list(counts), fontsize=10)
-        for y, line in enumerate(grid):
-            for x, count in enumerate(line):
-                if count:
-                    shade = "white" if 2 * count > len(result["pipelines"]) else "black"
-                    axes.text(x, y, count, ha="center", va="center", fontsize=9, color=shade)
+        draw_table(axes, counts, columns, len(result["pipelines"]))
     panels[0].set_ylabel("planted", fontsize=plots.FONT)
     figure.supxlabel("named", fontsize=plots.FONT)
     return figure
+
+
+def draw_table(axes, counts, columns, n_pipelines):
+    """One view's counts: a line for what was planted, a column for what it was called."""
+    table = [[names.get(column, 0) for column in columns] for names in counts.values()]
+    axes.imshow(table, cmap="Blues", vmin=0, vmax=1.3 * n_pipelines, aspect="auto")
+    axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=9)
+    axes.set_yticks(range(len(counts)), list(counts), fontsize=10)
+    for y, line in enumerate(table):
+        for x, count in enumerate(line):
+            if count:
+                shade = "white" if 2 * count > n_pipelines else "black"
+                axes.text(x, y, count, ha="center", va="center", fontsize=9, color=shade)

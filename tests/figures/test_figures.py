@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import corpora, data, faults, figures, gradcheck, model, optim, tokenizer, train, tree
-from minilm.diagnose import measure
+from minilm import corpora, data, figures, gradcheck, model, optim, tokenizer, train, tree
 from minilm.figures import fingerprints, parts, plots, processes, runs, tasks, worlds
 
 TRAINED = ("why", "fingerprints", "forgetting", "few_shot", "prompt_weight")
@@ -386,29 +385,3 @@ def test_the_stored_figures_say_what_their_numbers_say(name):
     assert stored["caption"] == study.caption(stored) and stored["alt"] == study.ALT
     assert len(stored["seeds"]) == (1 if name == "anatomy" else 10)
     assert path.with_suffix(".png").stat().st_size < 200_000
-
-
-def test_confusion_counts_and_says_what_was_missed(monkeypatch):
-    confusion = figures.study("confusion")
-
-    def named(fault, seed, gradient, shown_by):
-        if fault == "gradient_scaled" and not gradient:
-            return "healthy"
-        return "eos_cut" if fault == "eos_masked" and seed == 1 else fault or "healthy"
-
-    monkeypatch.setattr(measure, "named", named)
-    result = confusion.compute(range(2))
-    assert result["pipelines"] == [0, 1, 2, 3]
-    n = len(faults.FAULTS)
-    counts = result["counts"]["loss and dlogits"]
-    assert counts["eos_masked"] == {"eos_masked": 3, "eos_cut": 1} and counts["healthy, turns"] == {
-        "healthy": 4
-    }
-    assert confusion.right(counts) == (4 * n - 1, 4 * n, 0, 12)
-    assert confusion.right(result["counts"]["the loss alone"]) == (4 * n - 5, 4 * n, 0, 12)
-    said = confusion.caption(json.loads(json.dumps(result)))
-    assert f"from loss and dlogits, {4 * n - 1} of {4 * n} are named rightly (eos_masked 3 of 4)" in said
-    assert "(eos_masked 3 of 4, gradient_scaled 0 of 4), false alarms 0 of 12" in said
-    counts["healthy, rows"] = {"healthy": 3, "eos_cut": 1}
-    assert confusion.right(counts)[2] == 1
-    assert len(confusion.draw(json.loads(json.dumps(result))).axes) == 2

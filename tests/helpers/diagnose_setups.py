@@ -1,10 +1,14 @@
 """Pipelines in a style that is not minilm's: rows of (token, weight) pairs, a model that is no transformer.
 
-The model is a running mean of embeddings: it reads the whole past and nothing else. Nothing here
+The model is a running mean of embeddings: it reads the whole past and nothing else. No pipeline here
 shares a line with the code that is diagnosed.
+
+A set-up is a function rng -> (examples, make_batch); step_of a function MeanModel -> step.
 """
 
 import numpy as np
+
+from minilm import diagnose
 
 V, BOS, EOS, PAD, HEAD_USER, HEAD_BOT, NEWLINE, TOOL = 40, 0, 1, 2, 3, 4, 5, 6
 
@@ -114,3 +118,85 @@ def packed(rows, boundary=0, isolated=True):
     firsts = ids == BOS
     weights[:, :-1] = np.where(firsts[:, 1:], boundary, weights[:, :-1])
     return ids, targets, weights, starts_now
+
+
+# ---------------------------------------------------------------- set-ups
+
+
+def in_rows(row=plain_row, collate=batched, **how):
+    """A set-up of prompts and answers, a row each."""
+
+    def set_up(rng):
+        return pairs(rng), lambda examples: collate([row(*example) for example in examples], **how)
+
+    return set_up
+
+
+def in_packs(**how):
+    """A set-up of prompts and answers, two to a row."""
+    return in_rows(collate=packed, **how)
+
+
+def in_chats(tool=False, weights=False, **how):
+    """A set-up of conversations."""
+
+    def set_up(rng):
+        examples = chats(rng, tool=tool, weights=weights)
+        return examples, lambda chosen: batched([chat_row(e["messages"], **how) for e in chosen])
+
+    return set_up
+
+
+def with_mask(change, set_up=None):
+    """A set-up whose weights are change(weights, targets)."""
+
+    def changed(rng):
+        examples, make_batch = (set_up or in_rows())(rng)
+
+        def make_other_batch(chosen):
+            ids, targets, weights, *more = make_batch(chosen)
+            return ids, targets, change(weights, targets), *more
+
+        return examples, make_other_batch
+
+    return changed
+
+
+# ---------------------------------------------------------------- the diagnosis of them
+
+
+BLIND = {"gradient_scaled", "smoothing_ignores_mask"}  # faults of the gradient alone
+
+
+def mean_model(seed=0, **how):
+    return MeanModel(np.random.default_rng(seed), **how)
+
+
+def use_loss(model):
+    """A right step."""
+    return model.loss
+
+
+def hide_gradient(step):
+    """The step as a black box that gives its loss alone."""
+    return lambda *batch: step(*batch)[0]
+
+
+def scale(result, factor):
+    """(loss, gradient) times a factor."""
+    return result[0] * factor, result[1] * factor
+
+
+def diagnose_both(set_up, step_of, seed=0, **how):
+    """The Reports on a set-up, with the gradient seen and with the loss alone."""
+    examples, make_batch = set_up(np.random.default_rng(seed))
+    step = step_of(mean_model(seed))
+    return [diagnose.pipeline(make_batch, seen, examples, **how) for seen in (step, hide_gradient(step))]
+
+
+def assert_named(set_up, step_of, name):
+    """The fault is named for four seeds, with the gradient seen and, where that can tell, without it."""
+    for seed in range(4):
+        reports = diagnose_both(set_up, step_of, seed)
+        assert reports[0].fault == name, reports[0]
+        assert name in BLIND or reports[1].fault == name, reports[1]
