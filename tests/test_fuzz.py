@@ -20,7 +20,7 @@ from fuzzing import pick
 
 from minilm import chat, data, diagnose, files, generate, losses, model, template, tokenizer, train
 from minilm.diagnose import audit, prepared, text
-from minilm.figures import tasks
+from minilm.figures.results import read_json
 
 ROUNDS, MANY = 100, 1000
 WORDS = tokenizer.build("char", ["abcdef?\n"])
@@ -328,7 +328,7 @@ def loss(rng, folder):
 def results(rng, folder):
     content = b"[" * int(rng.integers(1, 10**5)) if rng.random() < 0.1 else fuzzing.text(rng, run_files()[1])
     path = file(folder, content)
-    return lambda: tasks.read_json(path)
+    return lambda: read_json(path)
 
 
 def notebooks(rng, folder):

@@ -29,7 +29,7 @@ def run(options):
     how = {"temperature": options.temperature, "top_k": options.top_k}
     how["rng"] = np.random.default_rng(options.seed)
     prompt = template.question(options.prompt, words)
-    text = tasks.answer(params, config, words, prompt, options.max_new_tokens, **how)
+    text = tasks.write_answer(params, config, words, prompt, options.max_new_tokens, **how)
     print(text)
     if not text.endswith("<eos>"):
         print("(cut off: no <eos> came before the limit or the model's last position)", file=sys.stderr)

@@ -57,7 +57,7 @@ def run(options):
     chosen = {name: kept.get(name, value) for name, value in TRAIN_DEFAULTS.items()}  # flags left out
     chosen |= {name: getattr(options, name) for name in chosen if getattr(options, name, None) is not None}
     level, steps, cut = (chosen[name] for name in ("level", "steps", "max_tokens"))
-    task = tasks.jsonl_task(options.data, level, steps, cut, lr=chosen["lr"])
+    task = tasks.make_rows_task(options.data, level, steps, cut, lr=chosen["lr"])
     changes = {name: chosen[name] for name in ("prompt_weight", "policy", "seed")}
     task = task._replace(settings=dataclasses.replace(task.settings, **changes))
     first = begun.optimizer["step"] if begun else 0
@@ -76,7 +76,7 @@ def run(options):
     with terminal.Progress("training") as progress:
         state = files.run.run(options.out, task, options.resume, at_evaluation, chosen)
     path = Path(options.out) / files.run.MODEL
-    print(report.cut_note(task), end="")
+    print(report.note_cut_rows(task), end="")
     if state.step < steps:
         again = shlex.join(["--data", options.data, "--out", options.out, "--resume"])
         where = f"stopped; {path} holds step {state.step} of {steps}"

@@ -52,7 +52,9 @@ def curves(name, zoo, config, params, seed):
         lines.append(f"{entry['step']:>5}{loss:>12}{numbers}")
     prompt = zoo.held_out[0].prompt
     for start in ("", prompt):
-        wrote = tasks.answer(kept[-1][1], config, zoo.tokenizer, start, max_new_tokens=24 if not start else 6)
+        wrote = tasks.write_answer(
+            kept[-1][1], config, zoo.tokenizer, start, max_new_tokens=24 if not start else 6
+        )
         lines.append(f"  after <bos> {start}".rstrip() + f"\n      it writes: {wrote}")
     return "\n".join(lines)
 

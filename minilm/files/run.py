@@ -24,7 +24,7 @@ KEYS = ("step", "train_loss", "prompt_nll", "response_nll", "exact_match")
 
 
 def run(folder, task, resume=False, report=None, options=None):
-    """Train an experiments.Task in a folder of its own; returns the train.State where it ended.
+    """Train a figures.tasks.Task in a folder of its own; returns the train.State where it ended.
 
     A checkpoint is written at step 0 and at every evaluation; `report(entry, params)` is called after
     it. With `resume` training goes on from the last one, to the bits of a run that never stopped.
