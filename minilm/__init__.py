@@ -1,6 +1,6 @@
 """minilm: what loss masking in supervised fine-tuning does, in plain NumPy and step by step.
 
-Start with model.py, which holds the whole transformer forward and backward, and run
+Start with model.py, the whole transformer up to the loss and down again, and run
 `python -m minilm` to see the mask at work.
 """
 
@@ -9,13 +9,13 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "tokenizer chat template data masks layers losses model tree gradcheck gradcases optim train packing "
-    "accumulation generate corpora faults figures exercises trace diagnose files commands"
+    "tokenizer chat views data masks layers losses model tree gradcheck optim batches train generate "
+    "corpora faults figures exercises trace diagnose files commands"
 ).split()
 
 
 def __getattr__(name):
-    """Import a module when it is first used as minilm.NAME: `import minilm` itself costs nothing."""
+    """Import a module when it is first used as minilm.NAME, so that `import minilm` costs nothing."""
     if name not in MODULES:
         raise AttributeError(f"minilm has no module {name!r}; it has {', '.join(MODULES)}")
     return importlib.import_module(f"minilm.{name}")
@@ -29,8 +29,8 @@ def __dir__():
 def swap(name, replacement):
     """Put another function in a function's place: `with swap("layers.gelu_backward", mine): ...`
 
-    Everything in minilm looks functions up in their module when it calls them, so the whole
-    model uses the replacement until the block ends. Raises ValueError for an unknown name.
+    All code in minilm looks a function up in its module at each call, so the whole model uses the
+    replacement until the block ends. `as` gives the original. Raises ValueError for an unknown name.
     """
     module_name, _, attribute = name.rpartition(".")
     is_known = module_name.partition(".")[0] in MODULES
@@ -47,7 +47,7 @@ def swap(name, replacement):
 
 @contextlib.contextmanager
 def recording(name):
-    """Keep every result of a function: `with recording("model.forward") as results: ...`"""
+    """Collect what a function returns, call by call: `with recording("model.forward") as results: ...`"""
     results = []
 
     def record(*args, **kwargs):

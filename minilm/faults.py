@@ -1,192 +1,312 @@
-"""The bug zoo: loss-mask faults that real projects had, each as the smallest change that plants it.
+"""The bug zoo: loss-mask faults that real projects had, each planted by one small function.
 
     with faults.plant("mask_one_late"): ...      # any training or gradient code inside has the fault
 
-A fault swaps functions of minilm (minilm.swap); nothing is written a second time. Left out: tokenisers
-that merge across the boundary, since minilm's never merge (their mask looks like mask_one_late), and
-means of means over several machines, which are mean_of_means once more.
+A fault's function takes the place of a function of minilm. It receives the original first, then the
+arguments of the call. Its docstring says what goes wrong, then by what sign one knows the fault. A row of
+dlogits is called lit if it carries gradient, and dark if it is zero.
+
+Left out: tokenizers that merge across the boundary, since minilm's never merge (the mask would look like
+mask_one_late), and means of means over several machines, which are mean_of_means once more.
 """
 
-import contextlib
-import re
-from typing import NamedTuple
+import numpy as np
 
-from . import data, swap
-from . import fault_changes as changes
+from . import data, masks, swap
+from .planting import FAULTS, fault, plant, table  # noqa: F401
 
 
-class Fault(NamedTuple):
-    """What goes wrong, where it was met, {"module.function": original -> replacement}, and what
-    shows it: "rows" of prompt and response, conversations of several "turns", or "packing"."""
-
-    sentence: str
-    met_in: str
-    swaps: dict
-    shown_by: str = "rows"
+def shift_columns(array, places):
+    """Move columns to the right, or to the left if negative; what comes in is 0."""
+    moved = np.roll(array, places, axis=1)
+    moved[:, slice(0, places) if places > 0 else slice(places, None)] = 0
+    return moved
 
 
-@contextlib.contextmanager
-def plant(name):
-    """Everything inside the block has this fault. Raises ValueError, listing all, for an unknown one."""
-    if name not in FAULTS:
-        raise ValueError(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
-    with contextlib.ExitStack() as stack:
-        for place, make in FAULTS[name].swaps.items():
-            put(stack, place, make)
-        yield FAULTS[name]
+def light_all_targets(roles):
+    """A mask of 1 on every target that is no pad."""
+    return (roles != data.PAD) * 1.0
 
 
-def put(stack, place, make):
-    """Swap the function at `place` for what `make` makes of it, until the stack closes."""
-
-    def call(*args, **kwargs):
-        return make(original)(*args, **kwargs)
-
-    original = stack.enter_context(swap(place, call))
+# ---------------------------------------------------------------- seen in rows of prompt and response
 
 
-FAULTS = {
-    "mask_not_applied": Fault(
-        "The mask is made and not used, or its markers are missing: every token carries loss.",
-        "nanochat #570, Megatron-Bridge #3359, transformers #26357",
-        changes.mask(changes.all_targets),
-    ),
-    "mask_one_late": Fault(
-        "The mask follows the token that is read: the first answer token is lost.",
-        "verl #3287, OpenRLHF #973, NeMo Speech #6409",
-        changes.mask(lambda weights, roles: changes.shifted(weights, 1) * (roles != data.PAD)),
-    ),
-    "mask_one_early": Fault(
-        "The mask comes a place too soon: the last prompt token is lit, <eos> is lost.",
-        "no report known",
-        changes.mask(lambda weights, roles: changes.shifted(weights, -1)),
-    ),
-    "mask_inverted": Fault(
-        "Prompt and answer are exchanged: the model learns to ask.",
-        "no report known",
-        changes.mask(lambda weights, roles: data.prompt_mask(roles)),
-    ),
-    "eos_masked": Fault(
-        "<eos> is masked, often since the pad token is the same: the model never stops.",
-        "TRL #976, transformers #23530, llm-course #33",
-        changes.mask(lambda weights, roles: weights * (roles != data.EOS)),
-    ),
-    "eos_cut": Fault(
-        "<eos> is cut off at the length limit: the model never stops.",
-        "torchtune #2792, MedicalGPT #157",
-        {"data.encode": changes.without_last},
-    ),
-    "marker_not_found": Fault(
-        "The response marker is not found in some rows, which silently carry no loss.",
-        "TRL #1920, #1183, #1820, unsloth #1262",
-        changes.mask(changes.some_rows_empty),
-    ),
-    "pads_in_the_loss": Fault(
-        "Pads carry loss as if they were answers.",
-        "no report known",
-        changes.mask(lambda weights, roles: weights + (roles == data.PAD)),
-    ),
-    "not_shifted": Fault(
-        "Targets equal inputs: the model learns to copy what it reads.",
-        "stanford_alpaca #45 (as a worry)",
-        changes.batch(lambda b: b._replace(targets=b.ids)),
-    ),
-    "shifted_twice": Fault(
-        "Targets are shifted once by the data and once by the loss: tokens are skipped.",
-        "transformers #47394",
-        changes.batch(lambda b: b._replace(targets=changes.shifted(b.targets, -1))),
-    ),
-    "double_bos": Fault(
-        "Template and tokenizer both add <bos>: one more token to read, no sign in the gradient.",
-        "OpenRLHF #393, open-r1 #462",
-        {"data.encode": changes.twice},
-    ),
-    "empty_mask_nan": Fault(
-        "A batch without supervised tokens divides 0 by 0, and NaN reaches every weight.",
-        "nanochat #590, #618, #834",
-        changes.unguarded(0.0),
-    ),
-    "empty_mask_silent": Fault(
-        "A batch without supervised tokens has loss 0 and gradient 0: a run that looks well.",
-        "TRL #6668, #3927, LLaVA #1166",
-        changes.unguarded(1.0),
-    ),
-    "denominator_counts_all": Fault(
-        "The mean divides by all places, so answers get a gradient too small by R / (B T).",
-        "d2l #2076, mlx-vlm #1392",
-        {"losses.weighted_mean_forward": changes.counted_in_full},
-    ),
-    "mean_of_means": Fault(
-        "Rows are averaged first: tokens of short answers weigh more, and a split batch differs.",
-        "transformers #34191, torchtune #1875, nanochat #400",
-        {"losses.weighted_mean_forward": changes.mean_of_row_means},
-    ),
-    "mask_after_reduction": Fault(
-        "The mask is applied after the mean was taken: every target keeps its loss, pads too.",
-        "minimind #51",
-        {
-            "losses.weighted_mean_forward": changes.mean_first,
-            "losses.weighted_mean_backward": changes.lit_everywhere,
-        },
-    ),
-    "gradient_scaled": Fault(
-        "Loss and gradient divide by different numbers: a gradient check is off by a constant.",
-        "a NumPy GPT",
-        {"losses.weighted_mean_backward": changes.scaled},
-    ),
-    "smoothing_ignores_mask": Fault(
-        "Label smoothing reaches masked rows.",
-        "pytorch #73205",
-        {"losses.token_nll_backward": changes.smoothed},
-    ),
-    "attention_mask_confused": Fault(
-        "The loss mask is used as attention mask: the answer cannot read the prompt.",
-        "alpaca-lora #532",
-        {"model.loss_and_grads": changes.hidden_prompt},
-    ),
-    "last_turn_only": Fault(
-        "Only the last assistant turn carries loss: earlier answers are read, never learned.",
-        "GLM-4 #803, NeMo Speech #16284",
-        changes.batch(changes.last_turn),
-        "turns",
-    ),
-    "tool_output_trained": Fault(
-        "Tool output carries loss: the model learns to invent results.",
-        "ARPO #9",
-        changes.mask(lambda weights, roles: weights + (roles == data.TOOL)),
-        "turns",
-    ),
-    "stop_in_next_message": Fault(
-        "The stop token is written in front of the next message, not after the answer: turns never end.",
-        "prime-rl #2644, slime #514",
-        {"data.encode": changes.stop_moved},
-        "turns",
-    ),
-    "packing_drops_mask": Fault(
-        "Packing loses the mask: right row by row, every token carries loss when packed.",
-        "TRL #3728, #3749",
-        changes.batch(changes.unmasked_when_packed),
-        "packing",
-    ),
-    "packing_contamination": Fault(
-        "In a packed row, a document reads its neighbour.",
-        "functionary #265, nanoVLM #204",
-        {"model.loss_and_grads": changes.documents_forgotten},
-        "packing",
-    ),
-    "boundary_in_the_loss": Fault(
-        "In a packed row, a document's <eos> is trained to predict the next one's start.",
-        "transformers #25452, torchtitan #4075",
-        changes.mask(lambda weights, roles: weights + (roles == data.BOS)),
-        "packing",
-    ),
-}
+@fault("data.loss_mask", met_in="nanochat #570, Megatron-Bridge #3359, transformers #26357")
+def mask_not_applied(original, roles, prompt_weight=0.0):
+    """The mask is made and not used, or its markers are missing: every token carries loss.
+
+    Rows that predict prompt tokens are lit, and the model learns to write prompts.
+    """
+    return light_all_targets(roles)
 
 
-def table():
-    """The zoo as a Markdown table: name, what goes wrong, where it was met."""
-    lines = ["| fault | what goes wrong | met in |", "|---|---|---|"]
-    for name, fault in FAULTS.items():
-        sentence = re.sub(r"<\w+>", r"`\g<0>`", fault.sentence)  # else taken for HTML
-        lines.append(f"| `{name}` | {sentence} | {fault.met_in} |")
-    return "\n".join(lines)
+@fault("data.loss_mask", met_in="verl #3287, OpenRLHF #973, NeMo Speech #6409")
+def mask_one_late(original, roles, prompt_weight=0.0):
+    """The mask follows the token that is read: the first answer token is lost.
+
+    The row that predicts the answer's first word is dark: after one-word answers only <eos> is
+    trained, and the model answers with <eos>.
+    """
+    return shift_columns(original(roles, prompt_weight), 1) * (roles != data.PAD)
+
+
+@fault("data.loss_mask", met_in="no report known")
+def mask_one_early(original, roles, prompt_weight=0.0):
+    """The mask comes one position too early: the last prompt token is lit, <eos> is lost.
+
+    The row that predicts 'Assistant:' is lit, and the one that predicts <eos> is dark.
+    """
+    return shift_columns(original(roles, prompt_weight), -1)
+
+
+@fault("data.loss_mask", met_in="no report known")
+def mask_inverted(original, roles, prompt_weight=0.0):
+    """Prompt and answer are exchanged: the model learns to ask.
+
+    Prompt rows are lit and answer rows are dark: the model asks, and cannot answer.
+    """
+    return data.prompt_mask(roles)
+
+
+@fault("data.loss_mask", met_in="TRL #976, transformers #23530, llm-course #33")
+def eos_masked(original, roles, prompt_weight=0.0):
+    """<eos> is masked, often because it is also the pad token: the model never stops.
+
+    Answer rows are lit, the row that predicts <eos> is dark: answers come and do not end.
+    """
+    return original(roles, prompt_weight) * (roles != data.EOS)
+
+
+@fault("data.encode", met_in="torchtune #2792, MedicalGPT #157")
+def eos_cut(original, example, tokenizer, bos=True, eos=True):
+    """<eos> is cut off at the length limit: the model never stops.
+
+    There is no <eos> among the targets at all: answers come and do not end.
+    """
+    return original(example, tokenizer, bos, eos).take(slice(-1))
+
+
+@fault("data.loss_mask", met_in="TRL #1920, #1183, #1820, unsloth #1262")
+def marker_not_found(original, roles, prompt_weight=0.0):
+    """The response marker is not found in some rows, which silently carry no loss.
+
+    All rows of one example are dark, prompt and answer, and no warning says so.
+    """
+    is_found = np.arange(len(roles)) % 2  # in every second example
+    return original(roles, prompt_weight) * is_found[:, None]
+
+
+@fault("data.loss_mask", met_in="no report known")
+def pads_in_the_loss(original, roles, prompt_weight=0.0):
+    """Pads carry loss as if they were answers.
+
+    Rows that predict <pad> are lit.
+    """
+    return original(roles, prompt_weight) + (roles == data.PAD)
+
+
+@fault("data.collate", met_in="stanford_alpaca #45 (as a worry)")
+def not_shifted(original, rows, prompt_weight=0.0):
+    """Targets equal inputs: the model learns to copy what it reads.
+
+    Every target is its own input: the training loss falls to almost nothing, and answers get worse.
+    """
+    batch = original(rows, prompt_weight)
+    return batch._replace(targets=batch.ids)
+
+
+@fault("data.collate", met_in="transformers #47394")
+def shifted_twice(original, rows, prompt_weight=0.0):
+    """Targets are shifted once by the data and once more by the loss: tokens are skipped.
+
+    Every target is the word after next: the model skips words when it writes.
+    """
+    batch = original(rows, prompt_weight)
+    return batch._replace(targets=shift_columns(batch.targets, -1))
+
+
+@fault("data.encode", met_in="OpenRLHF #393, open-r1 #462")
+def double_bos(original, example, tokenizer, bos=True, eos=True):
+    """Template and tokenizer both add <bos>: one more token to read, no sign in the gradient.
+
+    Two <bos> stand in front. Gradients and curves look healthy; only the tokens show it.
+    """
+    row = original(example, tokenizer, bos, eos)
+    if not bos:
+        return row
+    return row.take(np.array([0, *range(len(row.tokens))]))
+
+
+def divide_unguarded(nll, loss_mask, smallest):
+    """The weighted mean without its check: an empty mask divides by `smallest`."""
+    weights = np.asarray(loss_mask, dtype=nll.real.dtype)
+    total = np.maximum(weights.sum(), smallest)
+    with np.errstate(invalid="ignore"):
+        return (weights * nll).sum() / total, (weights, total)
+
+
+@fault("losses.weighted_mean_forward", met_in="nanochat #590, #618, #834")
+def empty_mask_nan(original, nll, loss_mask):
+    """A batch without supervised tokens divides 0 by 0, and NaN reaches every parameter.
+
+    A mask of zeros gives NaN, which one unlucky batch carries into every parameter.
+    """
+    return divide_unguarded(nll, loss_mask, smallest=0.0)
+
+
+@fault("losses.weighted_mean_forward", met_in="TRL #6668, #3927, LLaVA #1166")
+def empty_mask_silent(original, nll, loss_mask):
+    """A batch without supervised tokens has loss 0 and gradient 0: the run looks healthy.
+
+    A mask of zeros gives a loss of 0 instead of an error.
+    """
+    return divide_unguarded(nll, loss_mask, smallest=1.0)
+
+
+@fault("losses.weighted_mean_forward", met_in="d2l #2076, mlx-vlm #1392")
+def denominator_counts_all(original, nll, loss_mask):
+    """The mean divides by all positions: loss and gradient are too small by the factor R / (B T).
+
+    More pads, which carry no loss weight, make the loss smaller.
+    """
+    loss, (weights, total) = original(nll, loss_mask)
+    return loss * total / nll.size, (weights, nll.dtype.type(nll.size))
+
+
+@fault("losses.weighted_mean_forward", met_in="transformers #34191, torchtune #1875, nanochat #400")
+def mean_of_means(original, nll, loss_mask):
+    """Rows are averaged first: tokens of short answers count more, and splitting a batch changes the loss.
+
+    The loss of two rows is the plain mean of their losses, though the second has more answer tokens and
+    should count for more.
+    """
+    per_row = loss_mask / np.maximum(loss_mask.sum(axis=-1, keepdims=True), 1e-9)
+    return original(nll, per_row)
+
+
+def spread_over_all(original, dloss, cache):
+    """The backward of a plain mean: every position gets its share."""
+    weights, _ = cache
+    return np.full_like(weights, dloss / weights.size), None
+
+
+@fault(
+    "losses.weighted_mean_forward",
+    met_in="minimind #51",
+    also={"losses.weighted_mean_backward": spread_over_all},
+)
+def mask_after_reduction(original, nll, loss_mask):
+    """The mask is applied after the mean is taken: every target keeps its loss, pads too.
+
+    Every row is lit, those of pads too, and more pads change the loss.
+    """
+    _, cache = original(nll, loss_mask)
+    return nll.mean(), cache
+
+
+@fault("losses.weighted_mean_backward", met_in="a NumPy GPT")
+def gradient_scaled(original, dloss, cache):
+    """Loss and gradient divide by different numbers: a gradient check is off by a constant factor.
+
+    The gradient is not the slope of the loss, but a constant times it.
+    """
+    weights, _ = cache
+    return dloss * weights / weights.size, None
+
+
+@fault("losses.token_nll_backward", met_in="pytorch #73205")
+def smoothing_ignores_mask(original, dnll, cache):
+    """Label smoothing reaches masked rows.
+
+    Masked rows are faintly lit, and the gradient is not the slope of the loss: something that is not in
+    the loss reaches them.
+    """
+    probs, _ = cache
+    share = 0.1  # of every label, spread evenly over the vocabulary
+    dlogits, none = original((1 - share) * dnll, cache)
+    return dlogits + share * dnll.max() * (probs - 1 / probs.shape[-1]), none
+
+
+@fault("model.loss_and_grads", met_in="alpaca-lora #532")
+def attention_mask_confused(original, params, ids, targets, loss_mask, config, documents=None):
+    """The loss mask is used as attention mask: the answer cannot read the prompt.
+
+    Other prompts leave the loss of the answers exactly as it was: nobody reads them.
+    """
+    carries_loss = np.concatenate([np.zeros((len(ids), 1)), loss_mask[:, :-1]], axis=1) > 0
+    itself = np.eye(ids.shape[1], dtype=bool)  # every position reads itself at least
+    readable = carries_loss[:, None, None, :] | itself
+
+    def softmax(scores, causal):
+        return causal_softmax(scores, causal & readable)
+
+    with swap("layers.causal_softmax_forward", softmax) as causal_softmax:
+        return original(params, ids, targets, loss_mask, config, documents)
+
+
+# ---------------------------------------------------------------- seen in conversations of several turns
+
+
+@fault("data.collate", met_in="GLM-4 #803, NeMo Speech #16284", shown_by="turns")
+def last_turn_only(original, rows, prompt_weight=0.0):
+    """Only the last assistant turn carries loss: earlier answers are read, never learned.
+
+    Of several answers in a conversation, only the rows of the last are lit.
+    """
+    batch = original(rows, prompt_weight)
+    is_last = masks.last_turn(batch.roles, batch.turns, batch.documents)
+    return batch._replace(loss_mask=batch.loss_mask * is_last)
+
+
+@fault("data.loss_mask", met_in="ARPO #9", shown_by="turns")
+def tool_output_trained(original, roles, prompt_weight=0.0):
+    """Tool output carries loss: the model learns to invent results.
+
+    Rows that predict what a tool returned are lit.
+    """
+    return original(roles, prompt_weight) + (roles == data.TOOL)
+
+
+@fault("data.encode", met_in="prime-rl #2644, slime #514", shown_by="turns")
+def stop_in_next_message(original, example, tokenizer, bos=True, eos=True):
+    """The stop token is written in front of the next message, not after the answer: turns never end.
+
+    Rows that predict <eos> are dark between messages, and no <eos> follows the last answer.
+    """
+    row = original(example, tokenizer, bos, eos)
+    if row.roles[-1] == data.EOS:
+        row = row.take(slice(-1))
+    return row._replace(roles=np.where(row.roles == data.EOS, data.HEADER, row.roles))
+
+
+# ---------------------------------------------------------------- seen in packed rows
+
+
+@fault("data.collate", met_in="TRL #3728, #3749", shown_by="packing")
+def packing_drops_mask(original, rows, prompt_weight=0.0):
+    """Packing loses the mask: right row by row, every token carries loss when packed.
+
+    An example alone is right; packed with another, the rows that predict its prompt are lit, too.
+    """
+    batch = original(rows, prompt_weight)
+    if batch.documents is None or batch.documents.max() == 0:
+        return batch
+    return batch._replace(loss_mask=light_all_targets(batch.roles))
+
+
+@fault("model.loss_and_grads", met_in="functionary #265, nanoVLM #204", shown_by="packing")
+def packing_contamination(original, params, ids, targets, loss_mask, config, documents=None):
+    """In a packed row, a document reads its neighbour.
+
+    Another first document changes the loss of the second one's answer.
+    """
+    return original(params, ids, targets, loss_mask, config)
+
+
+@fault("data.loss_mask", met_in="transformers #25452, torchtitan #4075", shown_by="packing")
+def boundary_in_the_loss(original, roles, prompt_weight=0.0):
+    """In a packed row, a document's <eos> is trained to predict the next one's start.
+
+    The row that reads a document's <eos> and predicts the next one's <bos> is lit.
+    """
+    return original(roles, prompt_weight) + (roles == data.BOS)

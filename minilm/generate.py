@@ -1,4 +1,4 @@
-"""Decoding with a KV cache: the model reads each token once and remembers its keys and values."""
+"""Decoding with a KV cache: the model reads each token once, and remembers its keys and values."""
 
 import math
 
@@ -9,11 +9,11 @@ from .tokenizer import EOS_ID
 
 
 def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, rng=None):
-    """Continue one sequence; stops after <eos> or when the model's positions are used up.
+    """Continue one sequence; stop after <eos>, or when the model's positions are used up.
 
-    ids (T,) integers -> the new ids, <eos> included if it came. Temperature 0 takes the most
-    likely token (greedy); above 0 it draws from softmax(logits / temperature) with `rng`, from
-    the `top_k` most likely tokens only if given.
+    ids (T,) integers -> list of the new ids, with <eos> if it came. Temperature 0 takes the most
+    likely token (greedy). A higher one draws with `rng` from softmax(logits / temperature), if
+    `top_k` is given from the `top_k` most likely tokens only.
     Raises ValueError for no ids, a prompt that leaves no position, or senseless settings.
     """
     try:
@@ -21,22 +21,22 @@ def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, r
     except ValueError:
         raise ValueError("the prompt's ids are lists of different lengths: give one sequence") from None
     check_settings(ids, config, max_new_tokens, temperature, top_k, rng)
-    cache = empty_cache(params, config)
+    cache = make_cache(params, config)
     new, start = [], 0
     while len(new) < max_new_tokens and start < config.n_positions:
-        logits = next_logits(params, config, ids[None], cache, start)[0]
+        logits = predict_next(params, config, ids[None], cache, start)[0]
         start += len(ids)
-        new.append(choose(logits, temperature, top_k, rng))
+        new.append(choose_token(logits, temperature, top_k, rng))
         ids = np.array(new[-1:])
         if new[-1] == EOS_ID:
             break
     return new
 
 
-def next_logits(params, config, ids, cache, start):
+def predict_next(params, config, ids, cache, start):
     """Logits (B, V) after the last of `ids` (B, T), which stand at positions start, start + 1, ...
 
-    Only these ids are run; `cache` holds the keys and values of all before them and is extended.
+    Only these ids are run. `cache` holds the keys and values of all ids before them; theirs are added.
     """
     model.check_ids(ids, config)
     positions = np.arange(start, start + ids.shape[1])
@@ -44,15 +44,15 @@ def next_logits(params, config, ids, cache, start):
     place, _ = layers.embedding_forward(positions, **params["wpe"])
     x = tokens + place
     for p, (keys, values) in zip(params["h"].values(), cache, strict=True):
-        x = cached_attn_block(x, p, keys, values, positions, config.n_head)
+        x = run_cached_attn_block(x, p, keys, values, positions, config.n_head)
         x, _ = model.mlp_block_forward(x, p)
     x, _ = layers.layer_norm_forward(x[:, -1:], **params["ln_f"])
     logits, _ = layers.linear_forward(x, **params["lm_head"])
     return logits[:, 0]
 
 
-def cached_attn_block(x, p, keys, values, positions, n_head):
-    """model.attn_block_forward for new positions only; writes their keys and values."""
+def run_cached_attn_block(x, p, keys, values, positions, n_head):
+    """model.attn_block_forward for new positions only; their keys and values go into the cache."""
     h, _ = layers.layer_norm_forward(x, **p["ln_1"])
     qkv, _ = layers.linear_forward(h, **p["attn"]["c_attn"])
     q, k, v = (layers.split_heads(part, n_head) for part in np.split(qkv, 3, axis=-1))
@@ -66,15 +66,15 @@ def cached_attn_block(x, p, keys, values, positions, n_head):
     return x + h
 
 
-def empty_cache(params, config, batch_size=1):
+def make_cache(params, config, batch_size=1):
     """Room for the keys and values of every layer: pairs of (B, H, n_positions, D)."""
     shape = (batch_size, config.n_head, config.n_positions, config.n_embd // config.n_head)
     dtype = params["wte"]["weight"].dtype
     return [(np.zeros(shape, dtype), np.zeros(shape, dtype)) for _ in range(config.n_layer)]
 
 
-def choose(logits, temperature, top_k, rng):
-    """One token id from logits (V,)."""
+def choose_token(logits, temperature, top_k, rng):
+    """The id of one token, chosen by its logits (V,)."""
     if temperature == 0:
         return int(logits.argmax())
     logits = logits.astype(np.float64)

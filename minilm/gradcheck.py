@@ -7,6 +7,8 @@ Source: Squire & Trapp 1998, SIAM Review 40(1), eq. 4; Lyness & Moler 1967.
 
 Every entry of every tensor is perturbed. The perturbed copies are stacked along a leading axis
 and go through the layers together, which is several times faster than one forward a copy.
+
+First the checker, then ready-made cases for it: one for every pair, one for the whole model.
 """
 
 import inspect
@@ -14,18 +16,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import losses, model, tree
+from . import data, layers, losses, model, swap, tree
 
 STEP = {"complex": 1e-20, "central": 1e-5}
 TOLERANCE = {"complex": 1e-10, "central": 1e-6}
 CHUNK = 64  # copies at a time: few enough to stay in the processor's cache
+PAIRS = (
+    "embedding linear layer_norm gelu scores causal_softmax mix attention token_nll weighted_mean"
+).split()
 
 
 class Result(NamedTuple):
-    """One tensor's verdict: `problem` is "" where analytic and numeric gradient agree.
+    """What the check of one tensor says: `problem` is "" if the two gradients agree.
 
-    error = max |analytic - numeric| / max(|analytic|, |numeric|), both maxima over the tensor;
-    index, analytic, numeric belong to the entry that differs most.
+    error = max |analytic - numeric| / max(|analytic|, |numeric|), both maxima over the tensor.
+    `index`, `analytic` and `numeric` are those of the entry that differs most.
     """
 
     name: str
@@ -45,15 +50,16 @@ def numeric_gradient(objective, x, method="complex", ndim=None):
 
     `objective` maps a stack (n, 1, ..., *x.shape) of perturbed copies to their n values; the
     ones fill up to 1 + `ndim` axes (default x.ndim), so that copies of a bias (K,) broadcast
-    against activations (B, T, K). For a function of one array, wrap it with `one_by_one`.
+    against activations (B, T, K). Returns an array of x's shape.
     """
     h = STEP[method]
+    ones = [1] * ((ndim or x.ndim) - x.ndim)
     gradient = np.empty(x.size)
     for start in range(0, x.size, CHUNK):
         entries = np.arange(start, min(start + CHUNK, x.size))
         step = np.zeros((len(entries), x.size), dtype=complex if method == "complex" else float)
         step[np.arange(len(entries)), entries] = 1j * h if method == "complex" else h
-        step = step.reshape(len(entries), *[1] * ((ndim or x.ndim) - x.ndim), *x.shape)
+        step = step.reshape(len(entries), *ones, *x.shape)
         if method == "complex":
             values = objective(x + step).imag / h
         else:
@@ -62,17 +68,11 @@ def numeric_gradient(objective, x, method="complex", ndim=None):
     return gradient.reshape(x.shape)
 
 
-def one_by_one(function):
-    """Make a function of one array fit for numeric_gradient: a plain loop over the copies."""
-    return lambda stack: np.array([function(copy) for copy in stack])
+def check_pair(forward, backward, args, rng, method="complex", wrt=None):
+    """Check a forward / backward pair on given arguments, under a random gradient from above.
 
-
-def check_pair(forward, backward, args, rng, method="complex", wrt=None, stacked=True):
-    """Check a forward / backward pair on given arguments under a random upstream gradient.
-
-    The scalar behind it is sum(dy * forward(*args)). `wrt` names the arguments to check, by
-    default every floating-point array among `args` (float64). `stacked=False` sends the copies
-    through one at a time, for a forward that takes no leading axes. Returns a list of Results.
+    The scalar behind it is sum(dy * forward(*args)). `wrt` names the arguments to check; by
+    default these are all floating-point arrays among `args` (float64). Returns a list of Results.
     """
     y, cache = forward(*args)
     dy = rng.normal(size=np.shape(y))  # all ones would make layer norm's dx vanish
@@ -89,17 +89,15 @@ def check_pair(forward, backward, args, rng, method="complex", wrt=None, stacked
             y, _ = forward(*args[:i], stack, *args[i + 1 :])
             return (dy * y).reshape(len(stack), -1).sum(axis=-1)
 
-        if not stacked:
-            objective = one_by_one(lambda x, f=objective: f(x[None])[0])
         numeric = numeric_gradient(objective, args[i], method, ndim)
-        results.append(compare(f"d{names[i]}", gradients[i], numeric, TOLERANCE[method]))
+        results.append(compare_gradients(f"d{names[i]}", gradients[i], numeric, TOLERANCE[method]))
     return results
 
 
 def check_model(params, batch, config, method="complex"):
-    """Check every parameter's gradient of the whole model under the batch's loss mask.
+    """Check the whole model under the batch's loss mask: the gradient of every parameter.
 
-    `params` in float64; `batch` a data.Batch. Returns Results.
+    `params` are in float64, `batch` is a data.Batch. Returns a list of Results.
     """
     _, grads = model.loss_and_grads(
         params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
@@ -109,17 +107,18 @@ def check_model(params, batch, config, method="complex"):
     for name, array in tree.named(params):
 
         def objective(stack, name=name):
-            return loss(tree.replace(params, name, stack), batch, config)
+            return compute_loss(tree.replace(params, name, stack), batch, config)
 
         numeric = numeric_gradient(objective, array, method, ndim=3)  # activations are (B, T, C)
-        results.append(compare(name, grads.get(name), numeric, TOLERANCE[method]))
+        results.append(compare_gradients(name, grads.get(name), numeric, TOLERANCE[method]))
     return results
 
 
 def check_direction(params, batch, config, rng):
-    """One number in milliseconds: the slope of the loss along a random direction v.
+    """Check the slope of the loss along one random direction v, which takes milliseconds only.
 
-    Compares <grads, v> with Im loss(params + ihv) / h. It cannot say which tensor is wrong.
+    Compares <grads, v> with Im loss(params + ihv) / h. Returns one Result, which cannot say which
+    tensor is wrong.
     """
     _, grads = model.loss_and_grads(
         params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
@@ -129,24 +128,24 @@ def check_direction(params, batch, config, rng):
     direction = dict(tree.named(v))
     h = STEP["complex"]
     moved = tree.from_named({n: a + 1j * h * direction[n] for n, a in tree.named(params)})
-    numeric = loss(moved, batch, config).imag / h
+    numeric = compute_loss(moved, batch, config).imag / h
     analytic = sum(np.sum(g * direction[n]) for n, g in tree.named(grads))
     single = any(g.dtype == np.float32 for _, g in tree.named(grads))
-    return compare("direction", analytic, numeric, 1e-3 if single else TOLERANCE["complex"])
+    return compare_gradients("direction", analytic, numeric, 1e-3 if single else TOLERANCE["complex"])
 
 
-def loss(params, batch, config):
-    """The forward half alone: the masked loss of a batch, for stacked parameters one a copy."""
+def compute_loss(params, batch, config):
+    """The masked loss of a batch, by the forward alone: one number for each copy of the parameters."""
     logits, _ = model.forward(params, batch.ids, config, batch.documents)
     nll, _ = losses.token_nll_forward(logits, batch.targets)
     return losses.weighted_mean_forward(nll, batch.loss_mask)[0]
 
 
-def compare(name, analytic, numeric, tolerance):
-    """The Result for one tensor."""
+def compare_gradients(name, analytic, numeric, tolerance):
+    """The Result of one tensor, whose error should be at most `tolerance`."""
     if np.shape(analytic) != np.shape(numeric) or analytic is None:
-        found = "missing (None)" if analytic is None else f"of shape {np.shape(analytic)}"
-        problem = f"{name} is {found}, expected shape {np.shape(numeric)}"
+        received = "missing (None)" if analytic is None else f"of shape {np.shape(analytic)}"
+        problem = f"{name} is {received}, expected shape {np.shape(numeric)}"
         return Result(name, np.inf, (), np.nan, np.nan, problem)
     analytic, numeric = np.asarray(analytic), np.asarray(numeric)
     difference = np.abs(analytic - numeric)
@@ -155,7 +154,7 @@ def compare(name, analytic, numeric, tolerance):
     scale = max(np.abs(analytic).max(), np.abs(numeric).max())
     error = float(difference[index] / max(scale, 1e-12))
     problem = ""
-    if not error <= tolerance:  # so that NaN fails
+    if not error <= tolerance:  # written so that NaN fails
         ratio = a / n if n else np.inf
         problem = (
             f"{name}{list(index)}: analytic {a:.6g}, numeric {n:.6g}, ratio {ratio:.6g}, "
@@ -167,7 +166,65 @@ def compare(name, analytic, numeric, tolerance):
 
 
 def require(results):
-    """Raise GradientError with one sentence for each problem; do nothing if there is none."""
+    """Raise GradientError with one sentence for each problem of these Results, or if there are none."""
     problems = [result.problem for result in results if result.problem]
     if problems or not results:
         raise GradientError("\n".join(problems) or "nothing was checked")
+
+
+def draw_params(config, rng):
+    """Random parameters in float64, of scale about 1, biases included: small ones would hide bugs."""
+    return tree.map_arrays(lambda a: rng.normal(size=a.shape), model.init(config, rng))
+
+
+def check_named(name, rng, method="complex"):
+    """Check one of PAIRS by its name, or a small 2-layer "model". Returns a list of Results."""
+    if name == "model":
+        return check_model(*make_model_case(rng), method)
+    wrt = ("nll",) if name == "weighted_mean" else None  # the mask is data
+    return check_pair(*make_pair_case(name, rng), rng, method, wrt)
+
+
+def make_model_case(rng):
+    """(params, batch, config): about 1,100 parameters, and a batch with an uneven loss mask."""
+    config = model.Config(vocab_size=9, n_positions=6, n_layer=2, n_head=2, n_embd=6)
+    tokens = rng.integers(0, 9, (3, 6))
+    mask = np.array([[0, 0, 1, 1, 1], [0.1, 0.1, 0.1, 1, 0], [0, 0.5, 0, 0, 2]])
+    batch = data.Batch(tokens[:, :-1], tokens[:, 1:], mask, None)
+    return draw_params(config, rng), batch, config
+
+
+def make_pair_case(name, rng):
+    """(forward, backward, random arguments) of one of PAIRS, for check_pair."""
+    B, T, C, H, V = 2, 5, 6, 2, 7
+    q, k, v = rng.normal(size=(3, B, H, T, C // H))
+    x = rng.normal(size=(B, T, C))
+    scores, causal = rng.normal(size=(B, H, T, T)), np.tri(T, dtype=bool)
+    ids = rng.integers(0, 4, (B, T))  # few of them, so that ids repeat
+    module = losses if hasattr(losses, f"{name}_forward") else layers
+    args = {
+        "embedding": (ids, rng.normal(size=(V, C))),
+        "linear": (x, rng.normal(size=(C, V)), rng.normal(size=V)),
+        "layer_norm": (x, rng.normal(size=C), rng.normal(size=C)),
+        "gelu": (x,),
+        "scores": (q, k),
+        "causal_softmax": (scores, causal),
+        "mix": (scores, v),
+        "attention": (rng.normal(size=(B, T, 3 * C)), causal, H),
+        "token_nll": (rng.normal(size=(B, T, V)), ids),
+        "weighted_mean": (rng.normal(size=(B, T)), rng.integers(0, 2, (B, T)) + 0.0),
+    }[name]
+    return getattr(module, f"{name}_forward"), getattr(module, f"{name}_backward"), args
+
+
+def plant_hidden_bug():
+    """Plant the bug of lesson 5, to be found from the checker's report: `with plant_hidden_bug(): ...`
+
+    Guess first, then look at the code.
+    """
+
+    def causal_softmax_backward(dweights, cache):
+        (weights,) = cache
+        return weights * (dweights - (dweights * weights).mean(axis=-1, keepdims=True)), None
+
+    return swap("layers.causal_softmax_backward", causal_softmax_backward)

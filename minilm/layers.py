@@ -5,11 +5,11 @@ Each pair is two pure functions that sit next to each other:
     y, cache = noun_forward(x, ...)         dx, ... = noun_backward(dy, cache)
 
 `dy` is dloss/dy. The backward returns a tuple in the order of the forward's arguments, None
-for what has no gradient (integer ids, the causal mask, a head count, a bias that is not there).
+for what has no gradient (integer ids, `causal`, a head count, a bias that is not there).
 
-Letters: B batch, T time, C channels, H heads, D = C / H, V vocabulary. Every array may carry
-further leading axes; the gradient checker uses one to push many perturbed copies through at
-once. All layers run in float32, float64 and complex128 (for the complex step).
+Letters: B batch, T time, C channels, H heads, D = C / H, V vocabulary. Every array may have more
+leading axes: the gradient checker uses one to send many perturbed copies through at once. All
+layers run in float32, float64 and complex128 (for the complex step).
 """
 
 import math
@@ -22,12 +22,12 @@ FORBIDDEN = -1e30  # added to a score before the softmax; exp() makes it exactly
 
 
 def row_sum(x):
-    """(..., C) -> (..., 1), sum of every row; einsum is several times faster here than x.sum."""
+    """(..., C) -> (..., 1), the sum of every row; einsum is several times faster here than x.sum."""
     return np.einsum("...c->...", x)[..., None]
 
 
 def row_dot(x, y):
-    """(..., C), (..., C) -> (..., 1), sum of x y over every row (no conjugate: complex step)."""
+    """(..., C), (..., C) -> (..., 1), the sum of x y over every row, without a conjugate."""
     return np.einsum("...c,...c->...", x, y)[..., None]
 
 

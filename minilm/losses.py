@@ -1,21 +1,22 @@
-"""From logits to one number, in two pairs: per-token NLL first, reduction afterwards.
+"""From logits to one number, in two pairs: first the NLL of each token, then the reduction.
 
-Keeping the two apart is what makes a loss mask a visible array: the gradient that enters the
-network is dnll = loss_mask / loss_mask.sum(), one weight for every target token.
+Because the two are kept apart, the loss mask is an array that can be seen: the gradient that
+enters the network is dnll = loss_mask / loss_mask.sum(), one weight for every target token.
 """
 
 import numpy as np
 
-LARGEST = np.float64(1e30)  # of a weight: in float32, too, their sum is a number
+LARGEST = np.float64(1e30)  # loss weight: a sum of such weights is finite in float32, too
 
 
 def token_nll_forward(logits, targets):
     """Negative log-likelihood of every target token.
 
     nll[b, t] = -log softmax(logits[b, t])[targets[b, t]], in nats;
-    logits (B, T, V), targets (B, T) integers in [0, V) -> nll (B, T). cache: probs, where
-    Raises ValueError for targets of another shape, or that are no token ids (-100 and -1 included: weigh
-    them 0 instead).
+    logits (B, T, V), targets (B, T) integers in [0, V) -> nll (B, T).
+    cache: probs, the indices of the targets' entries in logits.
+    Raises ValueError for targets of another shape, and for targets that are no token ids. -100 and
+    -1 are none: keep the real id, and give it loss weight 0.
     """
     check_targets(targets, logits.shape)
     where = (..., *np.indices(targets.shape, sparse=True), targets)  # logits[b, t, targets[b, t]]
@@ -27,7 +28,7 @@ def token_nll_forward(logits, targets):
 
 
 def token_nll_backward(dnll, cache):
-    """dlogits = (probs - onehot(targets)) dnll: a row whose dnll is 0 is exactly 0."""
+    """dlogits = (probs - onehot(targets)) dnll: where dnll is 0, the row is exactly 0."""
     probs, where = cache
     dlogits = probs * dnll[..., None]
     dlogits[where] -= dnll
@@ -35,13 +36,13 @@ def token_nll_backward(dnll, cache):
 
 
 def weighted_mean_forward(nll, loss_mask):
-    """Reduce per-token losses to one, each with its weight.
+    """Reduce the losses of all tokens to their weighted mean.
 
     loss = sum(loss_mask * nll) / sum(loss_mask), in nats per unit of weight;
     nll, loss_mask (B, T) -> loss (). cache: weights, their sum.
-    Ones on every non-pad target = full-sequence loss; 1 on response targets and 0 elsewhere =
-    SFT; 1 and w = prompt-loss weight w. The denominator counts weights, never pads.
-    Raises ValueError for a mask of another shape, NaN or negative weights, or no weight at all.
+    1 on every target but pads is full-sequence loss; 1 on responses and 0 on prompts is SFT; 1 and
+    w is prompt-loss weight w. The denominator is the sum of the weights, so pads never count.
+    Raises ValueError for a mask of another shape, for NaN or negative weights, and if all are 0.
     """
     check_loss_mask(loss_mask, nll.shape)
     weights = np.asarray(loss_mask, dtype=nll.real.dtype)
@@ -61,7 +62,7 @@ def weighted_mean_backward(dloss, cache):
 
 
 def log_prob(nll, mask):
-    """Log-probability of the tokens that `mask` selects, each row a sum.
+    """Log-probability of the tokens that `mask` selects, summed over each row.
 
     log P = -sum over t of mask[b, t] nll[b, t], in nats;  nll, mask (B, T) -> (B,).
     With the masks of data.py: prompt targets give log P(x), response targets log P(y|x), all
@@ -76,8 +77,8 @@ def log_prob(nll, mask):
 def check_targets(targets, shape):
     """Raise ValueError unless `targets` are integers in [0, V), one for each row of logits (B, T, V)."""
     if getattr(targets, "dtype", np.dtype(object)).kind not in "iu":
-        found = getattr(targets, "dtype", type(targets).__name__)
-        raise ValueError(f"targets must be integers, not {found}: cast token ids to an int64 array")
+        received = getattr(targets, "dtype", type(targets).__name__)
+        raise ValueError(f"targets must be integers, not {received}: cast token ids to an int64 array")
     if targets.shape != shape[-3:-1]:  # before these, stacked copies of logits may have more axes
         raise ValueError(f"targets have shape {targets.shape}, logits {shape}: give every row one target")
     vocab_size = shape[-1]
@@ -93,8 +94,8 @@ def check_targets(targets, shape):
 def check_loss_mask(loss_mask, shape):
     """Raise ValueError unless `loss_mask` is (B, T) like the targets, finite and >= 0."""
     if getattr(loss_mask, "dtype", np.dtype(object)).kind not in "biuf":
-        found = getattr(loss_mask, "dtype", type(loss_mask).__name__)
-        raise ValueError(f"loss_mask must be an array of numbers, not {found}: np.array(mask, float)")
+        received = getattr(loss_mask, "dtype", type(loss_mask).__name__)
+        raise ValueError(f"loss_mask must be an array of numbers, not {received}: np.array(mask, float)")
     if loss_mask.ndim != 2 or loss_mask.shape != shape[-2:]:
         hint = "give every target one weight, without broadcasting"
         if loss_mask.ndim == 2 and loss_mask.shape[1] == shape[-1] + 1:

@@ -1,13 +1,15 @@
 """The whole GPT, forward and backward, and the one place where the loss mask enters.
 
-Pre-norm transformer with learned positions and an untied head, as GPT-2 (Radford et al. 2019):
+A pre-norm transformer with learned positions, as GPT-2 (Radford et al. 2019), but with a head of
+its own, which is not tied to the embedding:
 
     x = wte[ids] + wpe[positions]
     x = x + attention(ln_1(x));  x = x + mlp(ln_2(x))      for every layer
     logits = ln_f(x) lm_head
 
-Read every forward downwards and its backward upwards: they are mirror images. Where a value
-was used twice on the way down, its two gradients are added on the way up.
+The ids are at the bottom, the loss is on top. A forward goes up; its backward comes down through
+the same steps in reverse order: the two are mirror images. Where a value was used twice on the
+way up, its two gradients are added on the way down.
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from . import layers, losses, tree
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of a model, under GPT-2's names. Raises ValueError for sizes that fit no model."""
+    """The sizes of a model, under GPT-2's names. Raises ValueError for sizes that fit no model."""
 
     vocab_size: int
     n_positions: int
@@ -39,7 +41,7 @@ class Config:
 
 
 def init(config, rng, std=0.02, dtype=np.float32):
-    """Fresh parameters: weights normal with `std`, biases 0, norms 1. Same rng state, same bits."""
+    """Fresh parameters: weights are normal with `std`, biases 0, norms 1. Same rng state, same bits."""
 
     def normal(*shape):
         return rng.normal(0, std, shape).astype(dtype)
@@ -75,7 +77,7 @@ def attn_block_forward(x, p, causal, n_head):
 
 
 def attn_block_backward(dy, cache):
-    """Gradients of attn_block_forward: dx and those of its parameters."""
+    """attn_block_forward in reverse: dx, and the gradients of its parameters."""
     ln_cache, c_attn_cache, attention_cache, c_proj_cache = cache
     dh, *d_proj = layers.linear_backward(dy, c_proj_cache)
     dqkv, _, _ = layers.attention_backward(dh, attention_cache)
@@ -95,7 +97,7 @@ def mlp_block_forward(x, p):
 
 
 def mlp_block_backward(dy, cache):
-    """Gradients of mlp_block_forward: dx and those of its parameters."""
+    """mlp_block_forward in reverse: dx, and the gradients of its parameters."""
     ln_cache, c_fc_cache, gelu_cache, c_proj_cache = cache
     dh, *d_proj = layers.linear_backward(dy, c_proj_cache)
     (dh,) = layers.gelu_backward(dh, gelu_cache)
@@ -106,17 +108,17 @@ def mlp_block_backward(dy, cache):
 
 
 def leaf(gradients):
-    """Name a layer's parameter gradients as its parameters are named."""
+    """The gradients of a layer's parameters, under the names of the parameters."""
     return dict(zip(("weight", "bias"), gradients, strict=True))
 
 
 def forward(params, ids, config, documents=None):
     """Run the whole sequence, prompt and response alike.
 
-    ids (B, T) integers -> logits (B, T, V), logits[b, t] scoring what follows ids[b, t].
-    documents (B, T) integers, for rows that are packed: tokens see only their own document, whose
-    positions begin at 0. cache: those of the embeddings, the blocks, the final norm and the head.
-    Raises ValueError for ids that are no token ids, or more of them than n_positions, and for
+    ids (B, T) integers -> logits (B, T, V); logits[b, t] score what follows ids[b, t].
+    documents (B, T) integers, for packed rows: a token sees only its own document, whose positions
+    begin at 0. cache: those of the embeddings, the blocks, the final norm and the head.
+    Raises ValueError for ids that are no token ids, for more of them than n_positions, and for
     documents of another shape.
     """
     check_ids(ids, config)
@@ -137,22 +139,23 @@ def forward(params, ids, config, documents=None):
 def causal_and_places(ids, documents=None):
     """Which keys each query may see, and the position of each token.
 
-    Without documents, query i may see keys 0 .. i: (T, T), and places (T,). With them, only those
-    of its own document, which stands in one piece: (B, 1, T, T), and places (B, T) from its start.
+    Without documents, query i may see keys 0 .. i: causal (T, T), places (T,). With documents, it
+    may see only those of its own document, which stands in one piece: causal (B, 1, T, T); places
+    (B, T) are counted from the document's start.
     """
     T = ids.shape[-1]
     causal = np.tri(T, dtype=bool)
     if documents is None:
         return causal, np.arange(T)
     if getattr(documents, "shape", None) != ids.shape:
-        found = getattr(documents, "shape", type(documents).__name__)
-        raise ValueError(f"documents have shape {found}, ids {ids.shape}: give every id its document")
+        received = getattr(documents, "shape", type(documents).__name__)
+        raise ValueError(f"documents have shape {received}, ids {ids.shape}: give every id its document")
     causal = causal & (documents[:, :, None] == documents[:, None, :])  # (B, T, T)
-    return causal[:, None], np.arange(T) - causal.argmax(axis=-1)  # its first key is its start
+    return causal[:, None], np.arange(T) - causal.argmax(axis=-1)  # the first key is the start
 
 
 def backward(dlogits, cache):
-    """Gradients of all parameters, under the parameters' names."""
+    """forward in reverse: the gradients of all parameters, a tree like params."""
     wte_cache, wpe_cache, block_caches, ln_f_cache, head_cache = cache
     dx, d_head, _ = layers.linear_backward(dlogits, head_cache)
     dx, *d_ln_f = layers.layer_norm_backward(dx, ln_f_cache)
@@ -175,7 +178,7 @@ def backward(dlogits, cache):
 
 
 def loss_and_grads(params, ids, targets, loss_mask, config, documents=None):
-    """One training example's whole way: forward as usual, loss masked, backward.
+    """The whole way of a batch: up over all of its tokens, the loss masked, and down again.
 
     ids, targets, loss_mask (B, T) -> loss () in nats, grads a tree like params; documents as in forward.
     Raises ValueError as forward, token_nll_forward and weighted_mean_forward do.
@@ -190,19 +193,20 @@ def loss_and_grads(params, ids, targets, loss_mask, config, documents=None):
 
 
 def check_params(params, config):
-    """Raise ValueError unless `params` has just the config's tensors, shapes and float numbers."""
-    found, expected = dict(tree.named(params)), {}
+    """Raise ValueError unless `params` has exactly the tensors of the config, all finite floats."""
+    arrays, shapes = dict(tree.named(params)), {}
     for name, shape in tree.shapes(config):
-        if name not in found:
+        if name not in arrays:
             raise ValueError(f"tensor {name} is missing")
-        expected[name] = shape
-    for name in found:
-        if name not in expected:
+        shapes[name] = shape
+    for name in arrays:
+        if name not in shapes:
             raise ValueError(f"tensor {name} belongs to no such model")
-    if list(found) != list(expected):  # flat vectors of parameters and gradients must line up
+    if list(arrays) != list(shapes):  # flat vectors of parameters and gradients must line up
         raise ValueError("the tensors stand in another order than those of model.init: sort them so")
-    for name, shape in expected.items():
-        array, first = found[name], found["wte.weight"]
+    first = arrays["wte.weight"]
+    for name, shape in shapes.items():
+        array = arrays[name]
         if not isinstance(array, np.ndarray):
             raise ValueError(f"{name} is {type(array).__name__}, not an array")
         if array.shape != shape:
@@ -211,7 +215,7 @@ def check_params(params, config):
             raise ValueError(f"{name} holds {array.dtype}, which no gradient can change: use floats")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds a number that is not finite")
-        if array.dtype != first.dtype:  # one vector holds them all, and would have to convert some
+        if array.dtype != first.dtype:  # one vector must hold them all
             raise ValueError(
                 f"{name} holds {array.dtype}, and wte.weight {first.dtype}: give all one precision"
             )
@@ -220,9 +224,9 @@ def check_params(params, config):
 def check_ids(ids, config):
     """Raise ValueError unless `ids` is (B, T) token ids that the model has rows for."""
     if getattr(ids, "dtype", None) not in (np.int32, np.int64) or ids.ndim != 2:
-        found = f"{ids.dtype} {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__
+        received = f"{ids.dtype} {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__
         raise ValueError(
-            f"ids must be an int64 (or int32) array of shape (B, T), not {found}: narrower types wrap, "
+            f"ids must be an int64 (or int32) array of shape (B, T), not {received}: narrower types wrap, "
             "floats are no ids, and rows of different lengths must be padded first (data.collate)"
         )
     if ids.size == 0:

@@ -1,10 +1,8 @@
-"""Optimisers on one flat vector, gradient clipping, learning-rate schedules.
+"""Optimisers on one flat vector, and the learning rate over a training.
 
-params.flat_view gives the vector and the tree of views into it. The optimisers change the
-vector and their state in place: whoever calls them owns both.
+tree.flat_view gives the vector and the tree of views into it. The optimisers change the vector
+and their state in place: both belong to the caller.
 """
-
-import math
 
 import numpy as np
 
@@ -38,26 +36,11 @@ def adamw(vector, gradient, state, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay
     vector -= (lr * m_scale) * m / denominator
 
 
-def clip(gradient, max_norm):
-    """gradient * min(1, max_norm / |gradient|_2), in place; returns |gradient|_2 before it.
+def warm_up_then_decay(step, steps, warmup):
+    """The factor of the learning rate at step 1 .. steps: up to 1 over `warmup`, then down to 0.
 
-    `max_norm` None only measures. Source: Pascanu et al. 2013, arXiv 1211.5063, alg. 1.
+    Both ways are straight lines.
     """
-    norm = math.sqrt(gradient @ gradient)
-    if max_norm is not None and norm > max_norm:
-        gradient *= max_norm / norm
-    return norm
-
-
-def linear(step, steps, warmup):
-    """Factor of the learning rate at step 1 .. steps: up to 1 over `warmup`, then down to 0."""
     if step <= warmup:
         return step / warmup
     return (steps - step) / max(steps - warmup, 1)
-
-
-def cosine(step, steps, warmup):
-    """As `linear`, but down along half a cosine. Source: Loshchilov & Hutter 2017, 1608.03983."""
-    if step <= warmup:
-        return step / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))

@@ -1,7 +1,7 @@
 """The training loop: one step, many steps, and an evaluation that never trusts the loss.
 
-Losses over different token sets cannot be compared: a masked run's loss is an answer's NLL, a
-full run's is mostly the prompt's. So `evaluate` always reports both parts, whichever trains.
+Losses over different token sets cannot be compared: the loss of a masked run is an answer's NLL,
+that of a full run is mostly the prompt's. So `evaluate` always reports both parts apart.
 """
 
 import itertools
@@ -11,23 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, losses, masks, model, optim, tree
-
-CHOICES = {
-    "schedule": ("linear", "cosine"),
-    "optimizer": ("adamw", "sgd"),
-    "policy": tuple(masks.POLICIES),
-}
+from . import batches, data, losses, masks, model, optim, tree
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to train. Raises ValueError for numbers that cannot train anything.
 
-    prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr is the peak rate,
-    reached after `warmup` steps and brought to 0 by `schedule`, "linear" or "cosine".
-    optimizer: "adamw" or "sgd". clip: largest gradient norm, or None. policy: a name of
-    masks.POLICIES, what of a conversation carries loss.
+    prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr: the peak rate,
+    reached after `warmup` steps, then brought down to 0. eval_every: steps from one evaluation to
+    the next. policy: a name of masks.POLICIES, what of a conversation carries loss.
     """
 
     prompt_weight: float = 0.0
@@ -35,35 +28,26 @@ class Settings:
     batch_size: int = 32
     lr: float = 4e-3
     warmup: int = 20
-    schedule: str = "linear"
-    optimizer: str = "adamw"
-    clip: float | None = None
     eval_every: int = 20
     seed: int = 0
     policy: str = "response"
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "eval_every", "warmup", "seed"):
-            if not isinstance(getattr(self, name), numbers.Integral) or getattr(self, name) >= 2**63:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r:.80}: it must be a whole number below 2**63"
-                )
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value >= 2**63:
+                raise ValueError(f"{name} is {value!r:.80}: it must be a whole number below 2**63")
         for name in ("steps", "batch_size", "eval_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 or more")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: it must not be negative")
-        for name in ("lr", "clip"):
-            value = getattr(self, name)
-            if name == "clip" and value is None:
-                continue
-            if not isinstance(value, float | numbers.Integral) or not 0 < value < 1e308:
-                raise ValueError(f"{name} is {value!r:.80}: it must be a finite number above 0")
+        if not isinstance(self.lr, float | numbers.Integral) or not 0 < self.lr < 1e308:
+            raise ValueError(f"lr is {self.lr!r:.80}: it must be a finite number above 0")
         if not 0 <= self.warmup <= self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}: choose {' or '.join(known)}")
+        if self.policy not in tuple(masks.POLICIES):  # a tuple, so that values without a hash are refused too
+            raise ValueError(f"policy is {self.policy!r}: choose {' or '.join(masks.POLICIES)}")
         data.loss_mask(np.zeros((1, 1), int), self.prompt_weight)  # checks the weight
 
 
@@ -72,44 +56,31 @@ class NonFiniteError(ValueError):
 
 
 def train_step(vector, params, state, batch, config, settings):
-    """Forward, masked loss, backward, update: one step on one batch. Returns the loss in nats.
+    """One step on one batch: forward, masked loss, backward, update. Returns the loss in nats.
 
-    `vector` and `params` are params.flat_view's: the update of the vector is the update of the
-    model. Raises NonFiniteError, before anything is changed, naming step and tensor.
+    `vector` and `params` are those of tree.flat_view: to update the vector is to update the model.
+    Raises NonFiniteError, before anything is changed, that names the step and the tensor.
     """
     step = state["step"] + 1
-    with np.errstate(over="ignore", invalid="ignore"):  # looked for below, and named
+    with np.errstate(over="ignore", invalid="ignore"):  # check_finite looks for both, and names them
         loss, grads = model.loss_and_grads(
             params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
         )
     check_finite(step, loss, grads)
-    gradient = tree.flatten(grads)
-    optim.clip(gradient, settings.clip)
-    schedule, update = getattr(optim, settings.schedule), getattr(optim, settings.optimizer)
-    update(vector, gradient, state, settings.lr * schedule(step, settings.steps, settings.warmup))
+    lr = settings.lr * optim.warm_up_then_decay(step, settings.steps, settings.warmup)
+    optim.adamw(vector, tree.flatten(grads), state, lr)
     return float(loss)
 
 
-class State(NamedTuple):
-    """Where a training stands: all that it goes on from, but for the order of the rows.
-
-    `optimizer` is optim.init's dict, which counts the steps; `recent` are the losses since the last
-    entry of the history.
-    """
-
-    params: dict
-    optimizer: dict
-    recent: list
-
-    @property
-    def step(self):
-        """How many steps are done."""
-        return self.optimizer["step"]
-
-
-def begin(params):
-    """The state before step 1."""
-    return State(params, optim.init(tree.flatten(params)), [])
+def check_finite(step, loss, grads):
+    """Raise NonFiniteError naming the step and the first tensor that is not finite."""
+    if not np.isfinite(loss):
+        raise NonFiniteError(f"step {step}: the loss is {loss}: lower the learning rate")
+    for name, gradient in tree.named(grads):
+        if not np.isfinite(gradient).all():
+            raise NonFiniteError(
+                f"step {step}: the gradient of {name} is not finite: lower the learning rate"
+            )
 
 
 def train(params, config, rows, held_out, settings, report=None):
@@ -129,28 +100,51 @@ def train(params, config, rows, held_out, settings, report=None):
     return state.params, history
 
 
-def each_step(start, config, rows, held_out, settings):
-    """Go on from a copy of a State; yield (entry of the history or None, State) after each step.
+class State(NamedTuple):
+    """Where a training stands: all that it needs to go on, except the order of the rows.
 
-    Step 0 comes first if nothing is trained yet, else the start itself, without an entry. The batches
-    before it are drawn once more and left out, so that stopped and unstopped training see the same.
-    A State yielded is changed by the next step: save it, or copy it.
+    `optimizer` is the dict of optim.init, which counts the steps; `recent` holds the losses since
+    the last entry of the history.
     """
-    keep_freed_memory()
+
+    params: dict
+    optimizer: dict
+    recent: list
+
+    @property
+    def step(self):
+        """How many steps are done."""
+        return self.optimizer["step"]
+
+
+def begin(params):
+    """The state before step 1."""
+    return State(params, optim.init(tree.flatten(params)), [])
+
+
+def each_step(start, config, rows, held_out, settings):
+    """Train on from a copy of the State `start`; yield (entry or None, State) there and after each step.
+
+    An entry is a dict for the history, where there is one: at the beginning (not where training
+    resumes), at every `eval_every` steps and at the end. A resumed training draws the batches before
+    `start` once more and skips them, so that it sees those of a training that never stopped.
+    The next step changes the State that was yielded: save it, or copy it.
+    """
     model.check_params(start.params, config)
     vector, params = tree.flat_view(start.params)
     optimizer = {name: np.copy(value) for name, value in start.optimizer.items()} | {"step": start.step}
     recent = list(start.recent)
-    order = batches(len(rows), settings.batch_size, np.random.default_rng(settings.seed))
+    order = batches.shuffle_batches(len(rows), settings.batch_size, np.random.default_rng(settings.seed))
     order = itertools.islice(order, start.step, None)
-    for step in range(start.step, settings.steps + 1):
-        if step > start.step:
-            batch = data.collate([rows[i] for i in next(order)], settings.prompt_weight)
-            batch = batch._replace(loss_mask=masks.POLICIES[settings.policy](batch))
-            recent.append(train_step(vector, params, optimizer, batch, config, settings))
+    entry = None if start.step else {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
+    yield entry, State(params, optimizer, recent)
+    for step in range(start.step + 1, settings.steps + 1):
+        batch = data.collate([rows[i] for i in next(order)], settings.prompt_weight)
+        batch = batch._replace(loss_mask=masks.POLICIES[settings.policy](batch))
+        recent.append(train_step(vector, params, optimizer, batch, config, settings))
         entry = None
-        if (step > start.step or step == 0) and is_evaluated(step, settings):
-            train_loss = sum(recent) / len(recent) if recent else None
+        if is_evaluated(step, settings):
+            train_loss = sum(recent) / len(recent)
             entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
             recent = []
         yield entry, State(params, optimizer, recent)
@@ -165,8 +159,8 @@ def evaluate(params, config, rows, batch_size=64):
     """NLL of prompts and of responses, nats per token, and exact match, on a list of Rows.
 
     Exact match: the share of rows in which every response token, <eos> included, is the model's
-    first choice when the tokens before it are given. Messages count by their weights, as they do in
-    the loss: one of weight 0 is no answer to be matched.
+    first choice, given the tokens before it. Messages count by their loss weights, as in the loss:
+    one of weight 0 is no answer to be matched. Returns a dict of the three.
     """
     sums = {"prompt": 0.0, "response": 0.0}
     counts = {"prompt": 0.0, "response": 0.0}
@@ -186,40 +180,3 @@ def evaluate(params, config, rows, batch_size=64):
         "response_nll": float(sums["response"] / counts["response"]),
         "exact_match": n_exact / len(rows),
     }
-
-
-def batches(n_rows, batch_size, rng):
-    """Endless index arrays: every row once, in a new random order, then again."""
-    queue = np.array([], dtype=int)
-    while True:
-        while len(queue) < batch_size:
-            queue = np.concatenate([queue, rng.permutation(n_rows)])
-        yield queue[:batch_size]
-        queue = queue[batch_size:]
-
-
-def check_finite(step, loss, grads):
-    """Raise NonFiniteError naming the step and the first tensor that is not finite."""
-    if not np.isfinite(loss):
-        raise NonFiniteError(f"step {step}: the loss is {loss}: lower the learning rate")
-    for name, gradient in tree.named(grads):
-        if not np.isfinite(gradient).all():
-            raise NonFiniteError(
-                f"step {step}: the gradient of {name} is not finite: lower the learning rate or clip"
-            )
-
-
-def keep_freed_memory():
-    """Let glibc keep freed arrays instead of returning their pages to the system each time.
-
-    A step allocates and frees the same large arrays over and over; fetching zeroed pages for
-    them takes up to half of its time (`python -m minilm bench` shows it). No-op elsewhere.
-    """
-    try:
-        import ctypes
-
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (ImportError, OSError, AttributeError):
-        return
-    mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD: arrays come from the heap, up to 1 GiB
-    mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD: and the heap is not shrunk when they go

@@ -1,14 +1,14 @@
 """Trees of arrays: nested dicts whose dotted names are GPT-2's.
 
-A model's parameters, its gradients and an optimiser's statistics are all such trees, with the
-same names: {"wte": {"weight": ...}, "h": {"0": {"attn": {"c_attn": {"weight": ...}}}}, ...}.
+The parameters of a model and their gradients are such trees, with the same names:
+{"wte": {"weight": ...}, "h": {"0": {"attn": {"c_attn": {"weight": ...}}}}, ...}.
 """
 
 import numpy as np
 
 
 def named(tree, prefix=""):
-    """List of (dotted name, array) in the tree's own order, e.g. ("h.0.ln_1.bias", ...)."""
+    """All leaves as a list of (dotted name, array), such as ("h.0.ln_1.bias", ...), in the tree's order."""
     leaves = []
     for key, value in tree.items():
         name = f"{prefix}{key}"
@@ -25,13 +25,13 @@ def map_arrays(function, tree):
 
 
 def replace(tree, name, array):
-    """A new tree in which the leaf with this dotted name is `array`; all others are shared."""
+    """A new tree in which `array` is the leaf of this dotted name; the others are those of `tree`."""
     key, _, rest = name.partition(".")
     return {**tree, key: replace(tree[key], rest, array) if rest else array}
 
 
 def from_named(leaves):
-    """The tree that a {dotted name: array} dict describes: the inverse of named."""
+    """The tree of a dict {dotted name: array}: the inverse of `named`."""
     tree = {}
     for name, array in leaves.items():
         *path, leaf = name.split(".")
@@ -43,14 +43,14 @@ def from_named(leaves):
 
 
 def flatten(tree):
-    """All leaves one after the other in one new vector, in the order of named."""
+    """One new vector of all leaves, one after the other, in the order of `named`."""
     return np.concatenate([array.ravel() for _, array in named(tree)])
 
 
 def flat_view(tree):
-    """Copy a tree into one vector; return it and the tree of views into it.
+    """Copy a tree into one vector; returns the vector, and the tree of views into it.
 
-    An optimiser that updates the vector in place thereby updates the model.
+    An optimiser that updates the vector in place updates the model with it.
     """
     vector = flatten(tree)
     ends = iter(np.cumsum([array.size for _, array in named(tree)]))
@@ -63,9 +63,9 @@ def flat_view(tree):
 
 
 def shapes(config):
-    """Yield (name, shape) of every tensor of a model, in the order of model.init, and make none.
+    """Yield (name, shape) of every tensor of a model, in the order of model.init; allocates none.
 
-    One after the other: whatever sizes a file announces, who reads can stop at the first that is not there.
+    A generator, so that a reader of a file with absurd sizes can stop at the first missing tensor.
     """
     C = config.n_embd
     yield "wte.weight", (config.vocab_size, C)
@@ -87,5 +87,5 @@ def shapes(config):
 
 
 def count(tree):
-    """Number of parameters."""
+    """The number of parameters."""
     return sum(array.size for _, array in named(tree))

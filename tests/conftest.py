@@ -8,7 +8,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is loaded:
 import numpy as np
 import pytest
 
-from minilm import gradcases
+from minilm import gradcheck
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def rng():
 @pytest.fixture
 def case(rng):
     """(params, batch, config) in float64, scale 1, uneven rows and weights."""
-    return gradcases.model_case(rng)
+    return gradcheck.make_model_case(rng)
 
 
 @pytest.fixture

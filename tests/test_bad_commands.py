@@ -25,12 +25,10 @@ COMMANDS = {
     "25 abbreviated with =": ("train --data {good} --out {dir}/new --prompt-w=1", "unknown flag --prompt-w"),
     "25 unknown command": ("tarin", "invalid choice: 'tarin'"),
     "16 empty answer": ("mask a <EMPTY>", "the response is empty"),
-    "17 rows cut": ("--data {good} --max-tokens 3", "row 0: cut to 3 tokens it keeps no response token"),
-    "17 a late row": (
-        "--data {late} --max-tokens 9",
-        "row 17: cut to 9 tokens it keeps no response token",
+    "17 rows cut": (
+        "--data {good} --max-tokens 3",
+        "no row that trains: on line 1, cut to 3 tokens it",
     ),
-    "12 a row too long": ("--data {long}", "row 3 .from 0. has 3004 tokens, more than the 1024"),
     "25 a flag of another command": ("--seed 3", "unknown flag --seed: flags"),
     "25 level without data": ("--level byte", "--level and --max-tokens are about your own rows"),
     "25 data for mask": ("--data {good} mask a b", "--data stands before a command"),
@@ -47,7 +45,7 @@ COMMANDS = {
         "mask --data {good} --html {dir}",
         "is a folder: give --html the name of a file",
     ),
-    "17 all weights 0": ("--data {unweighted}", "row 1: its answers all have weight 0"),
+    "17 all weights 0": ("--data {unweighted}", "unweighted.jsonl has a single prompt left to train on"),
     "35 no checkpoint": ("generate {dir} a", "model.npz is no file"),
     "35 text for a checkpoint": ("generate {text} a", "is not a whole minilm checkpoint"),
     "35 text to resume": ("train --data {good} --out {text} --resume", "is not a whole minilm checkpoint"),
@@ -81,11 +79,7 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rows = [f'{{"prompt": "q{i}?", "completion": "a"}}\n' for i in range(20)]
-    late = [*rows[:17], rows[17].replace("q17?", "longer prompt"), *rows[18:]]
-    long = [*rows[:3], rows[3].replace('"a"', f'"{"a" * 2998}"'), *rows[4:]]
     files = {"good": GOOD * 9, "one": '{"prompt": "a", "completion": "b"}\n' * 3}
-    files |= {"late": "".join(late), "long": "".join(long)}
     files["spaces"] = GOOD.replace("f?", "f  ?")
     answer = (
         '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]}'

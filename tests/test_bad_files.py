@@ -169,7 +169,7 @@ RUNS = {
 @pytest.fixture
 def run(tmp_path):
     """The folder of a short run, and rows beside it."""
-    files.run.run(tmp_path / "run", run_cases.TASK._replace(settings=run_cases.SETTINGS))
+    files.run.start_or_resume(tmp_path / "run", run_cases.TASK._replace(settings=run_cases.SETTINGS))
     (tmp_path / "rows.jsonl").write_text(run_cases.JSONL, encoding="utf-8")
     return tmp_path
 

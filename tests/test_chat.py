@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from minilm import chat, data, files, template, tokenizer
+from minilm import chat, data, files
+from minilm import tokenizer as tokenizers
 
 SYSTEM, USER, ASSISTANT, TOOL = (3, 4, 5, 6)  # ids of the markers
 
@@ -19,31 +20,31 @@ FOUR = conversation(
 )
 
 
-@pytest.mark.parametrize("level", tokenizer.LEVELS)
+@pytest.mark.parametrize("level", tokenizers.LEVELS)
 def test_markers_stand_after_the_special_tokens_and_shift_all_others(level):
-    plain, marked = (tokenizer.build(level, ["a b"], markers) for markers in (False, True))
+    plain, marked = (tokenizers.build(level, ["a b"], markers) for markers in (False, True))
     assert marked.vocab[:7] == ("<bos>", "<eos>", "<pad>", "<system>", "<user>", "<assistant>", "<tool>")
-    assert [marked.marker(role) for role in chat.ROLES] == [SYSTEM, USER, ASSISTANT, TOOL]
+    assert [marked.marker(role) for role in chat.SPEAKERS] == [SYSTEM, USER, ASSISTANT, TOOL]
     np.testing.assert_array_equal(marked.encode("a b"), plain.encode("a b") + 4)
     assert marked.decode(marked.encode("a b")) == "a b" and marked.has_markers
     assert not plain.has_markers and len(marked.vocab) == len(plain.vocab) + 4
-    assert tokenizer.Tokenizer(level, marked.vocab) == marked  # as a checkpoint stores it
+    assert tokenizers.Tokenizer(level, marked.vocab) == marked  # as a checkpoint stores it
 
 
 def test_markers_cannot_be_written_in_a_text():
-    words = tokenizer.build("word", ["say <user> now"], markers=True)
+    tokenizer = tokenizers.build("word", ["say <user> now"], markers=True)
     with pytest.raises(ValueError, match="unknown word '<user>'"):
-        words.encode("say <user> now")
-    ids = tokenizer.build("byte", markers=True).encode("<user>")
+        tokenizer.encode("say <user> now")
+    ids = tokenizers.build("byte", markers=True).encode("<user>")
     assert ids.tolist() == [7 + b for b in b"<user>"]
     with pytest.raises(ValueError, match="the vocabulary has no marker <user>"):
-        tokenizer.build("byte").marker("user")
+        tokenizers.build("byte").marker("user")
 
 
 def test_the_template_by_hand():
-    words = tokenizer.build("char", ["abcdes"], markers=True)
-    row = data.encode(FOUR, words)
-    assert words.decode(row.tokens) == "<bos><system>s<user>ab<assistant>c<eos><tool>d<assistant>e<eos>"
+    tokenizer = tokenizers.build("char", ["abcdes"], markers=True)
+    row = data.encode(FOUR, tokenizer)
+    assert tokenizer.decode(row.tokens) == "<bos><system>s<user>ab<assistant>c<eos><tool>d<assistant>e<eos>"
     assert " ".join(data.ROLES[r] for r in row.roles) == (
         "bos header system header user user header response eos header tool header response eos"
     )
@@ -57,26 +58,26 @@ def test_the_template_by_hand():
 
 
 def test_without_eos_no_answer_ends():
-    words = tokenizer.build("char", ["abcdes"], markers=True)
-    row = data.encode(FOUR, words, eos=False)
-    assert words.decode(row.tokens) == "<bos><system>s<user>ab<assistant>c<tool>d<assistant>e"
+    tokenizer = tokenizers.build("char", ["abcdes"], markers=True)
+    row = data.encode(FOUR, tokenizer, eos=False)
+    assert tokenizer.decode(row.tokens) == "<bos><system>s<user>ab<assistant>c<tool>d<assistant>e"
 
 
 def test_a_prompt_ends_where_the_answer_begins():
-    words = tokenizer.build("char", ["abcdes"], markers=True)
-    row = data.encode(FOUR, words)
-    ids = template.prompt_ids(chat.opening(FOUR), words)
+    tokenizer = tokenizers.build("char", ["abcdes"], markers=True)
+    row = data.encode(FOUR, tokenizer)
+    ids = chat.prompt_ids(chat.find_prompt(FOUR), tokenizer)
     np.testing.assert_array_equal(ids, row.tokens[:7])
-    assert words.decode(ids) == "<bos><system>s<user>ab<assistant>"
-    plain = tokenizer.build("char", ["ab"])
-    assert template.prompt_ids("ab", plain).tolist() == [0, 3, 4]
+    assert tokenizer.decode(ids) == "<bos><system>s<user>ab<assistant>"
+    plain = tokenizers.build("char", ["ab"])
+    assert chat.prompt_ids("ab", plain).tolist() == [0, 3, 4]
 
 
 def test_a_prompt_with_its_answer_is_a_conversation_of_two():
-    words = tokenizer.build("char", ["abc"], markers=True)
-    row = data.encode(chat.from_example(data.Example("ab", "c")), words)
-    assert words.decode(row.tokens) == "<bos><user>ab<assistant>c<eos>"
-    assert chat.from_example(FOUR) is FOUR
+    tokenizer = tokenizers.build("char", ["abc"], markers=True)
+    row = data.encode(chat.to_conversation(data.Example("ab", "c")), tokenizer)
+    assert tokenizer.decode(row.tokens) == "<bos><user>ab<assistant>c<eos>"
+    assert chat.to_conversation(FOUR) is FOUR
 
 
 def test_both_forms_in_one_file(tmp_path):
@@ -103,10 +104,10 @@ def test_the_iterator_yields_what_stands_before_a_bad_line(tmp_path):
 
 
 def test_the_table_shows_a_conversation_and_any_mask():
-    words = tokenizer.build("char", ["abcdes"], markers=True)
-    row = data.encode(FOUR, words)
-    lines = data.mask_table(row, words).split("\n")
+    tokenizer = tokenizers.build("char", ["abcdes"], markers=True)
+    row = data.encode(FOUR, tokenizer)
+    lines = data.mask_table(row, tokenizer).split("\n")
     assert lines[1].split() == ["0", "<bos>", "->", "<system>", "header", "0"]
     assert lines[7].split() == ["6", "<assistant>", "->", "c", "response", "1", "<-", "loss", "here"]
-    other = data.mask_table(row, words, mask=np.eye(1, 13)).split("\n")
+    other = data.mask_table(row, tokenizer, mask=np.eye(1, 13)).split("\n")
     assert [line.endswith("here") for line in other[1:]] == [True] + [False] * 12

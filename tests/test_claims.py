@@ -40,7 +40,7 @@ def new_problems(home):
 
 
 def test_a_stale_number_in_the_readme_is_found(home):
-    edit(home / "README.md", "## How to read it", "It was 0.4242 nats, or 37 %.\n\n## How to read it")
+    edit(home / "README.md", "## Run it", "It was 0.4242 nats, or 37 %.\n\n## Run it")
     first, second = new_problems(home)
     assert first.startswith("README.md: 0.4242 in ") and second.startswith("README.md: 37 % in ")
 
@@ -76,12 +76,12 @@ def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home):
     ],
 )
 def test_a_sentence_that_says_too_much_is_found(home, sentence):
-    edit(home / "README.md", "## How to read it", f"{sentence}\n\n## How to read it")
+    edit(home / "README.md", "## Run it", f"{sentence}\n\n## Run it")
     (problem,) = new_problems(home)
     assert problem.startswith("README.md: ") and problem.endswith("claims more than was measured")
 
 
 def test_another_caption_under_a_figure_is_found(home):
-    edit(home / "README.md", "judged without it, mean", "judged with it, mean")
+    edit(home / "README.md", "float64, summed loss", "float32, summed loss")
     (problem,) = new_problems(home)
-    assert problem == "README.md: the caption under figures/fingerprints.png is another than in its JSON"
+    assert problem == "README.md: the caption under figures/anatomy.png is another than in its JSON"

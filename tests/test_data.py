@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from minilm import data, files, tokenizer
+from minilm import data, files
+from minilm import tokenizer as tokenizers
 
-WORDS = tokenizer.build("word", ["User: What is 2+2? Assistant: 4"])
+TOKENIZER = tokenizers.build("word", ["User: What is 2+2? Assistant: 4"])
 SEED = data.Example("User: What is 2+2? Assistant:", "4")
 
 
@@ -21,28 +22,28 @@ SEED = data.Example("User: What is 2+2? Assistant:", "4")
     ],
 )
 def test_decode_undoes_encode(level, text):
-    words = WORDS if level == "word" else tokenizer.build(level, [text])
-    ids = words.encode(text)
+    tokenizer = TOKENIZER if level == "word" else tokenizers.build(level, [text])
+    ids = tokenizer.encode(text)
     assert ids.dtype == np.int64
-    assert words.decode(ids) == text
+    assert tokenizer.decode(ids) == text
     assert (ids >= 3).all()  # no text can write a special token
 
 
 def test_bytes_cover_every_character():
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000)]))
-    assert tokenizer.build("byte").decode(tokenizer.build("byte").encode(text)) == text
+    assert tokenizers.build("byte").decode(tokenizers.build("byte").encode(text)) == text
 
 
 def test_special_tokens_cannot_be_written_in_text():
-    words = tokenizer.build("word", ["say <eos> now"])
-    assert words.vocab == ("<bos>", "<eos>", "<pad>", "now", "say")
+    tokenizer = tokenizers.build("word", ["say <eos> now"])
+    assert tokenizer.vocab == ("<bos>", "<eos>", "<pad>", "now", "say")
     with pytest.raises(ValueError, match="unknown word '<eos>' at character 4"):
-        words.encode("say <eos> now")
+        tokenizer.encode("say <eos> now")
 
 
 def test_roles_and_slice_of_the_seed_example():
-    row = data.encode(SEED, WORDS)
-    assert WORDS.decode(row.tokens) == "<bos> User: What is 2+2? Assistant: 4 <eos>"
+    row = data.encode(SEED, TOKENIZER)
+    assert TOKENIZER.decode(row.tokens) == "<bos> User: What is 2+2? Assistant: 4 <eos>"
     assert [data.ROLES[r] for r in row.roles] == ["bos", *["prompt"] * 5, "response", "eos"]
     batch = data.collate([row])
     assert batch.ids.tolist() == [row.tokens[:-1].tolist()]
@@ -56,14 +57,14 @@ def test_roles_and_slice_of_the_seed_example():
 )
 def test_the_question_of_the_course(bos, eos, mask):
     # ['User:', 'What', 'is', '2+2?', 'Assistant:', '4']: only '4' (and <eos>) carries loss.
-    row = data.encode(SEED, WORDS, bos=bos, eos=eos)
+    row = data.encode(SEED, TOKENIZER, bos=bos, eos=eos)
     assert data.collate([row]).loss_mask.tolist() == [mask]
 
 
 def test_batch_of_uneven_rows_by_hand():
-    words = tokenizer.build("char", ["abcd"])
-    a, b, c, d = words.encode("abcd")
-    rows = [data.encode(data.Example("ab", "cd"), words), data.encode(data.Example("a", "b"), words)]
+    tokenizer = tokenizers.build("char", ["abcd"])
+    a, b, c, d = tokenizer.encode("abcd")
+    rows = [data.encode(data.Example("ab", "cd"), tokenizer), data.encode(data.Example("a", "b"), tokenizer)]
     batch = data.collate(rows, prompt_weight=0.1)
     assert batch.ids.tolist() == [[0, a, b, c, d], [0, a, b, 1, 2]]
     assert batch.targets.tolist() == [[a, b, c, d, 1], [a, b, 1, 2, 2]]
@@ -74,32 +75,35 @@ def test_batch_of_uneven_rows_by_hand():
 
 
 def test_targets_are_counted_by_their_part():
-    words = tokenizer.build("char", ["abcd"])
-    rows = [data.encode(data.Example("abc", "d"), words), data.encode(data.Example("ab", "cd"), words)]
+    tokenizer = tokenizers.build("char", ["abcd"])
+    rows = [
+        data.encode(data.Example("abc", "d"), tokenizer),
+        data.encode(data.Example("ab", "cd"), tokenizer),
+    ]
     assert data.count_targets(rows) == (5, 5)  # a b c | d <eos> and a b | c d <eos>
     assert data.count_targets(rows[:1]) == (3, 2)
 
 
 def test_mask_table_answers_at_a_glance():
-    table = data.mask_table(data.encode(SEED, WORDS, eos=False), WORDS).split("\n")
+    table = data.mask_table(data.encode(SEED, TOKENIZER, eos=False), TOKENIZER).split("\n")
     assert len(table) == 7
     assert [line.endswith("<- loss here") for line in table[1:]] == [False] * 5 + [True]
     assert table[-1].split() == ["5", "Assistant:", "->", "4", "response", "1", "<-", "loss", "here"]
 
 
 def test_table_shows_invisible_tokens():
-    words = tokenizer.build("byte")
-    table = data.mask_table(data.encode(data.Example("a b\n", "é"), words), words)
+    tokenizer = tokenizers.build("byte")
+    table = data.mask_table(data.encode(data.Example("a b\n", "é"), tokenizer), tokenizer)
     assert "' '" in table and r"'\n'" in table and "<c3>" in table
 
 
 def test_truncation_keeps_the_first_tokens_or_says_which_row_it_empties():
-    words = tokenizer.build("char", ["abcd"])
+    tokenizer = tokenizers.build("char", ["abcd"])
     examples = [data.Example("a", "bcd"), data.Example("abc", "d")]
-    rows = data.encode_all(examples[:1], words, max_tokens=4)
-    assert words.decode(rows[0].tokens) == "<bos>abc"
+    rows = data.encode_all(examples[:1], tokenizer, max_tokens=4)
+    assert tokenizer.decode(rows[0].tokens) == "<bos>abc"
     with pytest.raises(ValueError, match=r"row 1: cut to 4 tokens it keeps no response token.* take 4"):
-        data.encode_all(examples, words, max_tokens=4)
+        data.encode_all(examples, tokenizer, max_tokens=4)
 
 
 def test_jsonl_with_mark_crlf_blank_lines_and_further_fields(tmp_path):

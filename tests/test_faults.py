@@ -1,18 +1,20 @@
 """Every planted fault has the signature that it is known by, and is gone after the block."""
 
+from pathlib import Path
+
+import build
 import numpy as np
 import pytest
 
 import minilm
 from minilm import (
+    batches,
     chat,
     data,
     faults,
-    gradcases,
     gradcheck,
     losses,
     model,
-    packing,
     recording,
     tokenizer,
     train,
@@ -22,7 +24,7 @@ from minilm import (
 WORDS = tokenizer.build("char", ["abcdefgh"])
 EXAMPLES = [data.Example(*e) for e in (("abc", "de"), ("ab", "cdef"), ("abcde", "fgh"))]
 CONFIG = model.Config(len(WORDS.vocab), 12, 1, 2, 4)
-PARAMS = gradcases.random_params(CONFIG, np.random.default_rng(0))
+PARAMS = gradcheck.draw_params(CONFIG, np.random.default_rng(0))
 HEALTHY_MASK = [  # targets: a b c d e <eos>, a b c d e f <eos>, a b c d e f g h <eos>, then pads
     [0, 0, 0, 1, 1, 1, 0, 0, 0],
     [0, 0, 1, 1, 1, 1, 1, 0, 0],
@@ -90,7 +92,7 @@ def mask_of_talk():
 
 
 def pack():
-    return data.collate(packing.pack([data.encode(e, WORDS) for e in EXAMPLES[:2]], 16))
+    return data.collate(batches.pack_rows([data.encode(e, WORDS) for e in EXAMPLES[:2]], 16))
 
 
 def nll_of_second(batch):
@@ -101,7 +103,7 @@ def nll_of_second(batch):
 
 
 PACK_CONFIG = model.Config(len(WORDS.vocab), 16, 1, 2, 4)
-PACK_PARAMS = gradcases.random_params(PACK_CONFIG, np.random.default_rng(1))
+PACK_PARAMS = gradcheck.draw_params(PACK_CONFIG, np.random.default_rng(1))
 
 
 def test_faults_of_turns_light_what_they_are_known_for():
@@ -130,15 +132,29 @@ def test_rows_of_dlogits_are_lit_as_known(name):
     assert run()[2] == HEALTHY_MASK  # nothing is left behind
 
 
-def test_every_fault_has_a_signature_here_and_a_line_in_the_table():
+def test_every_fault_has_a_signature_here_and_all_that_is_told_of_it():
     assert {*LIT, "empty_mask_nan", "empty_mask_silent", *CHAT, *PACKED} == set(faults.FAULTS)
-    table = faults.table()
     for name, fault in faults.FAULTS.items():
-        sentence = fault.sentence.replace("<eos>", "`<eos>`").replace("<bos>", "`<bos>`")
-        assert f"| `{name}` | {sentence} | {fault.met_in} |" in table
+        assert fault.sentence.endswith(".") and fault.sign.endswith(".") and fault.met_in, name
+    assert {fault.shown_by for fault in faults.FAULTS.values()} == {"rows", "turns", "packing"}
     with pytest.raises(ValueError, match="there is no fault 'off_by_two'; there are mask_not_applied, "):
         with faults.plant("off_by_two"):
             pass
+
+
+def test_the_table_has_a_line_for_every_fault_and_its_sign_if_asked():
+    assert faults.table().split("\n")[7] == (
+        "| `eos_cut` | `<eos>` is cut off at the length limit: the model never stops. "
+        "| torchtune #2792, MedicalGPT #157 |"
+    )
+    _, _, *lines = faults.table(with_signs=True).split("\n")
+    for line, (name, fault) in zip(lines, faults.FAULTS.items(), strict=True):
+        assert line.replace("`", "") == f"| {name} | {fault.sentence} | {fault.sign} | {fault.met_in} |"
+
+
+def test_the_page_of_faults_is_not_stale():
+    page = Path(build.__file__).with_name("faults.md").read_text(encoding="utf-8")
+    assert page == build.make_fault_page(), "run: python lessons/build.py"
 
 
 def test_targets_are_copies_or_skip_a_token():
@@ -213,10 +229,10 @@ def test_mean_of_means_depends_on_how_a_batch_is_split():
 def test_a_hidden_prompt_does_not_reach_the_answer():
     # The row that reads the prompt's last token still sees that one, so the edit keeps it.
     edited = [data.Example(p[:-1][::-1] + p[-1], r) for p, r in EXAMPLES]
-    batches = [data.collate([data.encode(e, WORDS) for e in part]) for part in (EXAMPLES, edited)]
+    parts = [data.collate([data.encode(e, WORDS) for e in part]) for part in (EXAMPLES, edited)]
 
     def losses_now():
-        return [model.loss_and_grads(PARAMS, b.ids, b.targets, b.loss_mask, CONFIG)[0] for b in batches]
+        return [model.loss_and_grads(PARAMS, b.ids, b.targets, b.loss_mask, CONFIG)[0] for b in parts]
 
     a, b = losses_now()
     assert abs(a - b) > 1e-3

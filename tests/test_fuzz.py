@@ -18,7 +18,7 @@ import pytest
 import run_cases
 from fuzzing import pick
 
-from minilm import chat, data, diagnose, files, generate, losses, model, template, tokenizer, train
+from minilm import chat, data, diagnose, files, generate, losses, model, tokenizer, train
 from minilm.diagnose import audit, prepared, text
 from minilm.figures.results import read_json
 
@@ -47,8 +47,8 @@ PREPARED = {
     "labels": np.arange(12).reshape(3, 4),
     "mask": np.ones((3, 4)),
 }
-HF_TENSORS, HF_CONFIG = files.gpt2.to_gpt2(PARAMS, CONFIG)
-TOKENIZER_JSON = files.export.tokenizer_json(WORDS)
+HF_TENSORS, HF_CONFIG = files.huggingface.to_gpt2(PARAMS, CONFIG)
+TOKENIZER_JSON = files.huggingface_tokenizer.to_tokenizer_json(WORDS)
 NOTEBOOK = {
     "cells": [
         {"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# One\n", "two"]},
@@ -71,8 +71,8 @@ NOTEBOOK = {
 def run_files():
     """What a run of run_cases leaves: the checkpoint's bytes and the history's entries."""
     with tempfile.TemporaryDirectory() as folder:
-        files.run.run(folder, run_cases.TASK)
-        return (Path(folder) / files.run.MODEL).read_bytes(), files.run.read_history(folder)
+        files.run.start_or_resume(folder, run_cases.TASK)
+        return (Path(folder) / files.run.MODEL).read_bytes(), files.history.read(folder)
 
 
 def lines(rng, rows):
@@ -154,8 +154,8 @@ def read_run(rng, folder):
 
 
 def read_history(rng, folder):
-    (folder / files.run.HISTORY).write_bytes(lines(rng, run_files()[1]))
-    return lambda: files.run.read_history(folder)
+    (folder / files.history.NAME).write_bytes(lines(rng, run_files()[1]))
+    return lambda: files.history.read(folder)
 
 
 def read_safetensors(rng, folder):
@@ -168,7 +168,9 @@ def read_safetensors(rng, folder):
 
 def read_export(rng, folder):
     damaged_export(rng, folder)
-    return pick(rng, [lambda: files.export.read_folder(folder), lambda: files.gpt2.read_folder(folder)])
+    return pick(
+        rng, [lambda: files.huggingface.read_folder(folder), lambda: files.huggingface.read_model(folder)]
+    )
 
 
 def from_gpt2(rng, folder):
@@ -177,13 +179,16 @@ def from_gpt2(rng, folder):
     config = fuzzing.tree(rng, HF_CONFIG)
     return pick(
         rng,
-        [lambda: files.gpt2.from_gpt2(tensors, HF_CONFIG), lambda: files.gpt2.from_gpt2(HF_TENSORS, config)],
+        [
+            lambda: files.huggingface.from_gpt2(tensors, HF_CONFIG),
+            lambda: files.huggingface.from_gpt2(HF_TENSORS, config),
+        ],
     )
 
 
 def from_tokenizer_json(rng, folder):
     content = fuzzing.tree(rng, TOKENIZER_JSON)
-    return lambda: files.export.from_tokenizer_json(content)
+    return lambda: files.huggingface_tokenizer.from_tokenizer_json(content)
 
 
 def some_prepared(rng):
@@ -295,7 +300,7 @@ def conversations(rng, folder):
         rng,
         [
             lambda: data.encode_all([chat.Conversation(said)], CHAT_WORDS),
-            lambda: template.prompt_ids(said, CHAT_WORDS),
+            lambda: chat.prompt_ids(said, CHAT_WORDS),
         ],
     )
 
@@ -333,7 +338,7 @@ def results(rng, folder):
 
 def notebooks(rng, folder):
     path = file(folder, fuzzing.text(rng, NOTEBOOK))
-    return lambda: build.without_solutions(build.read(path))
+    return lambda: build.remove_solutions(build.read_notebook(path))
 
 
 def settings(rng, folder):

@@ -41,7 +41,7 @@ def damaged_run(rng, folder):
     """A run's folder with its checkpoint or its history damaged, mostly what it says of the run."""
     run = folder / "run"
     run.mkdir()
-    model_file, history = (trained()[name] for name in (files.run.MODEL, files.run.HISTORY))
+    model_file, history = (trained()[name] for name in (files.run.MODEL, files.history.NAME))
     how = rng.integers(4)
     if how == 0:
         history = test_fuzz.lines(rng, [json.loads(entry) for entry in history.splitlines()])
@@ -53,7 +53,7 @@ def damaged_run(rng, folder):
         meta["run"] = fuzzing.tree(rng, meta["run"])
         model_file = fuzzing.npz({**arrays, "meta": json.dumps(meta)})
     (run / files.run.MODEL).write_bytes(model_file)
-    (run / files.run.HISTORY).write_bytes(history)
+    (run / files.history.NAME).write_bytes(history)
     return run
 
 
@@ -220,7 +220,9 @@ def test_a_small_file_makes_no_large_array(name, tmp_path):
 def test_an_export_announces_no_large_model(tmp_path):
     words = tokenizer.build("char", ["ab"])
     config = model.Config(len(words.vocab), 4, 1, 2, 4)
-    files.export.write_folder(tmp_path / "hf", model.init(config, np.random.default_rng(0)), config, words)
+    files.huggingface.write_folder(
+        tmp_path / "hf", model.init(config, np.random.default_rng(0)), config, words
+    )
     path = tmp_path / "hf" / "config.json"
     said = json.loads(path.read_text(encoding="utf-8")) | {
         "n_layer": 2**40,
@@ -231,7 +233,7 @@ def test_an_export_announces_no_large_model(tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"wte\.weight has shape"):
-            files.export.read_folder(tmp_path / "hf")
+            files.huggingface.read_folder(tmp_path / "hf")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

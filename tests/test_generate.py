@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from minilm import generate, gradcases, model
+from minilm import generate, gradcheck, model
 from minilm.tokenizer import EOS_ID
 
 
 @pytest.fixture
 def tiny(rng):
     config = model.Config(vocab_size=11, n_positions=12, n_layer=2, n_head=2, n_embd=6)
-    return gradcases.random_params(config, rng), config
+    return gradcheck.draw_params(config, rng), config
 
 
 def test_cached_logits_equal_the_full_forward(tiny, rng):
     params, config = tiny
     ids = rng.integers(0, 11, (3, 12))
     full, _ = model.forward(params, ids, config)
-    cache = generate.empty_cache(params, config, batch_size=3)
+    cache = generate.make_cache(params, config, batch_size=3)
     for start, end in ((0, 4), (4, 5), (5, 6), (6, 10), (10, 12)):
-        logits = generate.next_logits(params, config, ids[:, start:end], cache, start)
+        logits = generate.predict_next(params, config, ids[:, start:end], cache, start)
         np.testing.assert_allclose(logits, full[:, end - 1], atol=1e-10)
 
 
@@ -53,13 +53,13 @@ def test_temperature_and_top_k_draw_from_the_right_distribution():
     rng = np.random.default_rng(0)
 
     def frequencies(temperature, top_k):
-        draws = [generate.choose(logits, temperature, top_k, rng) for _ in range(4000)]
+        draws = [generate.choose_token(logits, temperature, top_k, rng) for _ in range(4000)]
         return np.bincount(draws, minlength=4) / 4000
 
     np.testing.assert_allclose(frequencies(1.0, None), [0.1, 0.2, 0.3, 0.4], atol=0.03)
     np.testing.assert_allclose(frequencies(1.0, 2), [0, 0, 3 / 7, 4 / 7], atol=0.03)
     np.testing.assert_allclose(frequencies(0.5, None), np.array([1, 4, 9, 16]) / 30, atol=0.03)
-    assert generate.choose(logits, 0, None, None) == 3
+    assert generate.choose_token(logits, 0, None, None) == 3
 
 
 def test_same_seed_same_text(tiny):

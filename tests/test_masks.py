@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from minilm import chat, data, files, masks, model, packing, recording, template, tokenizer, train
+from minilm import batches, chat, data, files, masks, model, recording, train
+from minilm import tokenizer as tokenizers
 
-WORDS = tokenizer.build("char", ["abcdestu"], markers=True)
+TOKENIZER = tokenizers.build("char", ["abcdestu"], markers=True)
 LONG = chat.Conversation(
     tuple(
         chat.Message(*m)
@@ -15,7 +16,7 @@ LONG = chat.Conversation(
     )
 )
 SHORT = chat.Conversation((chat.Message("user", "d"), chat.Message("assistant", "e", 0.25)))
-BATCH = data.collate([data.encode(LONG, WORDS), data.encode(SHORT, WORDS)])
+BATCH = data.collate([data.encode(LONG, TOKENIZER), data.encode(SHORT, TOKENIZER)])
 ROLES, TURNS = BATCH.roles, BATCH.turns
 # targets      <system> s <user> u <assist> a b <eos> <tool> t <assist> c <eos>
 # targets      <user> d <assistant> e <eos>, then eight pads
@@ -68,21 +69,21 @@ def test_weights_of_messages():
 
 
 def test_the_last_turn_of_a_truncated_row_is_the_last_that_is_left():
-    row = data.encode(LONG, WORDS).take(slice(12))  # ends with the second <assistant>
+    row = data.encode(LONG, TOKENIZER).take(slice(12))  # ends with the second <assistant>
     batch = data.collate([row])
     last = masks.response(batch.roles) * masks.last_turn(batch.roles, batch.turns)
     assert last.tolist() == [[0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0]]
 
 
 def test_every_document_of_a_packed_row_has_its_own_last_turn():
-    batch = data.collate([packing.join([data.encode(LONG, WORDS), data.encode(SHORT, WORDS)])])
+    batch = data.collate([batches.join_rows([data.encode(LONG, TOKENIZER), data.encode(SHORT, TOKENIZER)])])
     last = masks.response(batch.roles) * masks.last_turn(batch.roles, batch.turns, batch.documents)
     assert last.tolist() == [[*digits("0000000000011"), 0, 0, 0, 0, 1, 1]]
     assert masks.response(batch.roles).tolist() == [[*digits("0000011100011"), 0, 0, 0, 0, 1, 1]]
 
 
 def test_prompt_and_response_without_markers_are_one_turn():
-    batch = data.collate([data.encode(data.Example("ab", "c"), WORDS)])
+    batch = data.collate([data.encode(data.Example("ab", "c"), TOKENIZER)])
     factor = masks.last_turn(batch.roles, batch.turns)
     assert (masks.response(batch.roles) * factor).tolist() == batch.loss_mask.tolist() == [[0, 0, 1, 1]]
 
@@ -95,11 +96,11 @@ def test_training_uses_the_mask_that_the_preview_shows(policy, tmp_path):
         '{"role": "assistant", "content": "d", "weight": 0.5}]}\n'
     )
     (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
-    shown = files.preview.preview(tmp_path / "rows.jsonl", "char", policy).shown[0].runs
+    shown = files.preview.read(tmp_path / "rows.jsonl", "char", policy).shown[0].entries
     example = files.rows.read(tmp_path / "rows.jsonl")[0]
-    words = template.fit_tokenizer([example], "char")
-    rows = [data.encode(template.fit(example, words), words)]
-    config = model.Config(len(words.vocab), 20, 1, 2, 4)
+    tokenizer = chat.fit_tokenizer([example], "char")
+    rows = [data.encode(chat.fit_example(example, tokenizer), tokenizer)]
+    config = model.Config(len(tokenizer.vocab), 20, 1, 2, 4)
     params = model.init(config, np.random.default_rng(0))
     settings = train.Settings(steps=1, warmup=0, batch_size=1, policy=policy)
     with recording("losses.weighted_mean_forward") as means:
@@ -113,7 +114,7 @@ def test_training_uses_the_mask_that_the_preview_shows(policy, tmp_path):
 
 @pytest.mark.parametrize("policy", masks.POLICIES)
 def test_policies_of_packed_rows_are_those_of_the_rows_alone(policy):
-    rows = [data.encode(talk, WORDS) for talk in (LONG, SHORT)]
+    rows = [data.encode(talk, TOKENIZER) for talk in (LONG, SHORT)]
     alone = [masks.POLICIES[policy](data.collate([row]))[0].tolist() for row in rows]
-    packed = masks.POLICIES[policy](data.collate([packing.join(rows)]))[0].tolist()
+    packed = masks.POLICIES[policy](data.collate([batches.join_rows(rows)]))[0].tolist()
     assert packed == [*alone[0], 0, *alone[1]]  # 0: the boundary

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm import data, gradcases, gradcheck, losses, model, recording, tokenizer, tree
+from minilm import data, gradcheck, losses, model, recording, tokenizer, tree
 
 MASKS = {
     "full": np.ones((3, 5)),
@@ -53,7 +53,7 @@ def test_padding_changes_neither_loss_nor_gradients(rng):
     words = tokenizer.build("char", ["abcdefgh"])
     rows = [data.encode(data.Example(*e), words) for e in (("ab", "c"), ("abc", "defg"))]
     config = model.Config(len(words.vocab), 9, 2, 2, 4)
-    params = gradcases.random_params(config, rng)
+    params = gradcheck.draw_params(config, rng)
 
     def sums(batch):
         _, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
@@ -136,12 +136,3 @@ def test_init_is_reproducible_and_as_documented():
             assert (array == 1).all()
         else:
             assert 0.015 < array.std() < 0.025, name
-
-
-def test_flat_view_shares_memory_with_its_tree(case):
-    params, _, _ = case
-    vector, view = tree.flat_view(params)
-    np.testing.assert_array_equal(vector, tree.flatten(params))
-    vector += 1
-    np.testing.assert_array_equal(tree.flatten(view), tree.flatten(params) + 1)
-    assert tree.flatten(tree.from_named(dict(tree.named(view)))).tolist() == vector.tolist()

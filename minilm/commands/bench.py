@@ -1,9 +1,10 @@
-"""How fast is a training step, and how much of it is arithmetic that nobody can avoid?
+"""How fast is a training step, and how much of its time does arithmetic take that nobody can avoid?
 
 The floor is the time of the step's matrix products alone, on arrays of the same shapes. Step and
-floor run alternately in one process; only their ratio is comparable between machines.
+floor take turns in one process. Only their ratio can be compared between machines.
 """
 
+import math
 import statistics
 import time
 import tracemalloc
@@ -11,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import data, generate, model, optim, packing, train, tree
+from .. import batches, data, generate, model, optim, train, tree
+from ..figures import processes
 from . import terminal
 
 SUMMARY = "Time a training step against its bare matrix products, and generation."
@@ -19,7 +21,7 @@ EXAMPLE = "python -m minilm bench --sizes zoo S"
 
 
 class Size(NamedTuple):
-    """A model and a batch: sizes of docs and tables, the share of targets that is prompt."""
+    """A model, the rows of a batch, and the share of the targets that is prompt."""
 
     config: model.Config
     batch_size: int
@@ -31,20 +33,21 @@ SIZES = {
     "S": Size(model.Config(64, n_positions=32, n_layer=2, n_head=4, n_embd=64), 32, 0.5),
     "M": Size(model.Config(256, n_positions=128, n_layer=4, n_head=4, n_embd=128), 16, 0.5),
 }
+ROUNDS = {"zoo": 200, "S": 100, "M": 20}
 
 
-def step_function(size):
-    """A function of no arguments that makes one masked training step on one random batch."""
+def make_step(size):
+    """Returns a function without arguments: one masked training step, always on the same random batch."""
     rng = np.random.default_rng(0)
     config, settings = size.config, train.Settings(steps=10**6, lr=1e-4)
     vector, params = tree.flat_view(model.init(config, rng))
     state = optim.init(vector)
-    batch = random_batch(size, rng)
+    batch = draw_batch(size, rng)
     return lambda: train.train_step(vector, params, state, batch, config, settings)
 
 
-def random_batch(size, rng):
-    """Random tokens; the first `prompt_share` of every row's targets is masked."""
+def draw_batch(size, rng):
+    """A Batch of random tokens, in which the first `prompt_share` of every row's targets is masked."""
     B, T = size.batch_size, size.config.n_positions
     tokens = rng.integers(0, size.config.vocab_size, (B, T + 1))
     roles = np.full((B, T), data.RESPONSE)
@@ -52,8 +55,8 @@ def random_batch(size, rng):
     return data.Batch(tokens[:, :-1], tokens[:, 1:], data.loss_mask(roles), roles)
 
 
-def floor_function(size):
-    """A function of no arguments that makes only the step's matrix products."""
+def make_floor(size):
+    """Returns a function without arguments: only the matrix products of a step."""
     config, B = size.config, size.batch_size
     T, C, H, L = config.n_positions, config.n_embd, config.n_head, config.n_layer
     rows, heads = (B * T,), (B, H)
@@ -69,8 +72,8 @@ def floor_function(size):
     return lambda: [a @ b for a, b in products]
 
 
-def alternate(functions, rounds):
-    """Median seconds of each function, run in turn `rounds` times after 3 to warm up."""
+def time_in_turn(functions, rounds):
+    """Median seconds of each function; they take turns `rounds` times, after 3 rounds to warm up."""
     times = [[] for _ in functions]
     for i in range(rounds + 3):
         for function, seconds in zip(functions, times, strict=True):
@@ -81,8 +84,8 @@ def alternate(functions, rounds):
     return [statistics.median(seconds) for seconds in times]
 
 
-def generation_speed(config, seconds=0.5):
-    """Greedy tokens per second with the KV cache, one sequence at a time."""
+def measure_generation(config, seconds=0.5):
+    """Greedy tokens per second, with the KV cache, one sequence at a time."""
     params = model.init(config, np.random.default_rng(0), std=0.1)
     tokens, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
@@ -90,8 +93,8 @@ def generation_speed(config, seconds=0.5):
     return tokens / (time.perf_counter() - start)
 
 
-def peak_megabytes(function):
-    """The most memory that NumPy held at once during one call, beyond what it held before."""
+def measure_peak(function):
+    """The most memory (MB) that one call holds at once, beyond what was held before it."""
     tracemalloc.start()
     function()
     peak = tracemalloc.get_traced_memory()[1]
@@ -102,23 +105,23 @@ def peak_megabytes(function):
 HEAD = "size   ms/step   tokens/s   matrix products alone   ratio   generated tokens/s   peak memory"
 
 
-def line(name, rounds=None):
+def measure_size(name):
     """One line of the table under HEAD."""
-    train.keep_freed_memory()
+    processes.keep_freed_memory()
     size = SIZES[name]
-    step, floor = step_function(size), floor_function(size)
-    seconds, least = alternate([step, floor], rounds or {"zoo": 200, "S": 100, "M": 20}[name])
+    step = make_step(size)
+    seconds, floor = time_in_turn([step, make_floor(size)], ROUNDS[name])
     tokens = size.batch_size * size.config.n_positions
     return (
-        f"{name:<6}{seconds * 1e3:8.2f}{tokens / seconds:11,.0f}{least * 1e3:18.2f} ms"
-        f"{seconds / least:11.2f}{generation_speed(size.config):18,.0f}{peak_megabytes(step):14.1f} MB"
+        f"{name:<6}{seconds * 1e3:8.2f}{tokens / seconds:11,.0f}{floor * 1e3:18.2f} ms"
+        f"{seconds / floor:11.2f}{measure_generation(size.config):18,.0f}{measure_peak(step):14.1f} MB"
     )
 
 
 MIXED = model.Config(64, n_positions=128, n_layer=2, n_head=4, n_embd=64)
 
 
-def mixed_rows(rng, n_rows=256):
+def draw_mixed_rows(rng, n_rows=256):
     """Rows of 8 to 128 tokens, lengths spread evenly on a logarithmic scale; half is prompt."""
     rows = []
     for n in np.exp(rng.uniform(np.log(8), np.log(129), n_rows)).astype(int):
@@ -127,67 +130,70 @@ def mixed_rows(rng, n_rows=256):
     return rows
 
 
-def ways_to_batch(rows, rng, batch_size=16):
+def batch_in_three_ways(rows, rng, batch_size=16):
     """One round over all rows, batched in three ways: {name: list of Batches}.
 
-    Packed batches hold as many rows that about as many tokens are learned from at once.
+    A packed batch has fewer rows, so that a step learns from about as many tokens in all three.
     """
-    packed = packing.pack(rows, MIXED.n_positions + 1)
+    packed = batches.pack_rows(rows, MIXED.n_positions + 1)
     n_packed = max(1, round(batch_size * len(packed) / len(rows)))
 
-    def one_round(rows, order, size):
-        return [data.collate([rows[i] for i in next(order)]) for _ in range(-(-len(rows) // size))]
+    def take_round(rows, order, size):
+        n_batches = math.ceil(len(rows) / size)
+        return [data.collate([rows[i] for i in next(order)]) for _ in range(n_batches)]
 
     lengths = [len(row.tokens) for row in rows]
     return {
-        "random padding": one_round(rows, train.batches(len(rows), batch_size, rng), batch_size),
-        "sorted padding": one_round(rows, packing.sorted_batches(lengths, batch_size, rng), batch_size),
-        "packing": one_round(packed, train.batches(len(packed), n_packed, rng), n_packed),
+        "random padding": take_round(rows, batches.shuffle_batches(len(rows), batch_size, rng), batch_size),
+        "sorted padding": take_round(rows, batches.sort_batches(lengths, batch_size, rng), batch_size),
+        "packing": take_round(packed, batches.shuffle_batches(len(packed), n_packed, rng), n_packed),
     }
 
 
-def batching(rounds=3):
-    """The table of tokens of content per second in the three ways, pads not counted."""
-    train.keep_freed_memory()
+def compare_batching(rounds=3):
+    """The table of the three ways: how many tokens of content they train on in a second, without pads."""
+    processes.keep_freed_memory()
     rng = np.random.default_rng(0)
-    settings, ways = train.Settings(steps=10**6, lr=1e-4), ways_to_batch(mixed_rows(rng), rng)
+    ways = batch_in_three_ways(draw_mixed_rows(rng), rng)
+    settings = train.Settings(steps=10**6, lr=1e-4)
     vector, params = tree.flat_view(model.init(MIXED, rng))
     state = optim.init(vector)
 
-    def one_round(batches):
-        return lambda: [train.train_step(vector, params, state, b, MIXED, settings) for b in batches]
+    def make_round(parts):
+        return lambda: [train.train_step(vector, params, state, b, MIXED, settings) for b in parts]
 
-    seconds = alternate([one_round(batches) for batches in ways.values()], rounds)
+    seconds = time_in_turn([make_round(parts) for parts in ways.values()], rounds)
     lines = ["batches          steps   places filled   tokens of content/s   to random"]
-    rates = [
-        content(batches) / time_taken for batches, time_taken in zip(ways.values(), seconds, strict=True)
-    ]
-    for (name, batches), rate in zip(ways.items(), rates, strict=True):
-        filled = content(batches) / sum(batch.ids.size for batch in batches)
-        lines.append(f"{name:<17}{len(batches):5}{filled:16.0%}{rate:22,.0f}{rate / rates[0]:12.2f}")
+    for (name, parts), time_taken in zip(ways.items(), seconds, strict=True):
+        n_tokens = count_content(parts)
+        rate = n_tokens / time_taken
+        if name == "random padding":
+            random_rate = rate
+        filled = n_tokens / sum(batch.ids.size for batch in parts)
+        lines.append(f"{name:<17}{len(parts):5}{filled:16.0%}{rate:22,.0f}{rate / random_rate:12.2f}")
     return "\n".join(lines)
 
 
-def content(batches):
-    """How many targets belong to a row: neither pads nor the first tokens of packed documents."""
-    return sum(int((batch.roles > data.BOS).sum()) for batch in batches)
+def count_content(parts):
+    """How many targets of these Batches are neither pads nor first tokens of packed documents."""
+    return sum(int((batch.roles > data.BOS).sum()) for batch in parts)
 
 
 def add_options(sub):
     """The options of this command."""
-    sub.add_argument("--sizes", nargs="+", choices=("zoo", "S", "M"), default=["zoo", "S", "M"])
+    sub.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
     sub.add_argument("--batching", action="store_true", help="compare padding and packing instead")
 
 
 def run(options):
     """Print the benchmark's lines, each as soon as it is measured."""
     if options.batching:
-        print(batching())
+        print(compare_batching())
         return
     print(HEAD)
     with terminal.Progress("measuring") as progress:
         for done, size in enumerate(options.sizes, start=1):
-            text = line(size)
+            line = measure_size(size)
             progress.clear()
-            print(text, flush=True)
+            print(line, flush=True)
             progress.report(done, len(options.sizes))

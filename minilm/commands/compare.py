@@ -21,9 +21,7 @@ def add_options(sub):
         "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"
     )
     sub.add_argument("--level", choices=("char", "byte"), help="tokens of --data (default char)")
-    sub.add_argument(
-        "--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens (conversations: default 256)"
-    )
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut --data rows to N tokens (default 256)")
 
 
 def run(options):

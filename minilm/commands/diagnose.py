@@ -1,6 +1,6 @@
 """`python -m minilm diagnose`."""
 
-from .. import files, template, tokenizer
+from .. import data, files, tokenizer
 from ..diagnose import DiagnoseError, audit, prepared, text
 from . import terminal
 
@@ -18,7 +18,7 @@ def add_options(sub):
     )
     sub.add_argument("--data", metavar="JSONL", help="rows of text, or of input_ids and labels")
     sub.add_argument("--level", choices=("char", "byte"), help="tokens of text rows (default char)")
-    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut text rows (conversations: default 256)")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut text rows (default 256)")
     sub.add_argument("--eos-id", type=int, metavar="ID", help="the end-of-sequence id (default: guessed)")
     sub.add_argument("--vocab-size", type=int, metavar="V", help="refuse ids that are not below V")
 
@@ -43,7 +43,5 @@ def from_text(options):
     """Rows of text in minilm's own encoding, and their tokenizer."""
     if options.max_tokens is not None and options.max_tokens < 2:
         raise DiagnoseError(f"--max-tokens is {options.max_tokens}: it must be 2 or more")
-    examples = files.rows.read(options.data)
-    words = template.fit_tokenizer(examples, options.level or "char")
-    examples = (template.fit(example, words) for example in examples)
-    return prepared.from_text(examples, words, template.limit(words, options.max_tokens)), words
+    words, file_rows = files.rows.stream(options.data, options.level or "char", options.max_tokens)
+    return ((file_row.row.tokens, data.weigh_tokens(file_row.row)) for file_row in file_rows), words

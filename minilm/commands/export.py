@@ -9,13 +9,13 @@ EXAMPLE = "python -m minilm export run hf"
 
 
 def add_options(sub):
-    """The options of this command."""
-    sub.add_argument("dir", help="what train wrote with --out")
+    """Add the options of this command."""
+    sub.add_argument("dir", help="the folder that `train --out` wrote")
     sub.add_argument("out", help="the new folder: config, weights and tokenizer of a GPT-2")
 
 
 def run(options):
     """Write a checkpoint as a folder for transformers."""
-    params, config, words = files.checkpoint.load(Path(options.dir) / "model.npz")
-    files.export.write_folder(options.out, params, config, words)
+    params, config, tokenizer = files.checkpoint.load(Path(options.dir) / files.run.MODEL)
+    files.huggingface.write_folder(options.out, params, config, tokenizer)
     print(f"{options.out} holds the model: AutoModelForCausalLM.from_pretrained({options.out!r}) opens it")

@@ -9,16 +9,16 @@ EXAMPLE = "python -m minilm import hf run2"
 
 
 def add_options(sub):
-    """The options of this command."""
-    sub.add_argument("dir", help="a folder of export's, or what save_pretrained made of it")
-    sub.add_argument("out", help="model.npz goes there")
+    """Add the options of this command."""
+    sub.add_argument("dir", help="a folder that `export` wrote, or that save_pretrained made of it")
+    sub.add_argument("out", help="the folder for model.npz")
 
 
 def run(options):
-    """Write what such a folder holds as a checkpoint."""
-    path = Path(options.out) / "model.npz"
+    """Write the model of such a folder as a checkpoint."""
+    path = Path(options.out) / files.run.MODEL
     if path.exists():
         raise ValueError(f"{path} exists: name another folder, or move it away first")
-    params, config, words = files.export.read_folder(options.dir)
-    files.checkpoint.save(path, params, config, words)
-    print(f"{path} holds the model: {config.n_layer} layers, {words.level} level")
+    params, config, tokenizer = files.huggingface.read_folder(options.dir)
+    files.checkpoint.save(path, params, config, tokenizer)
+    print(f"{path} holds the model: {config.n_layer} layers, {tokenizer.level} level")

@@ -1,6 +1,7 @@
 """`python -m minilm mask`."""
 
-from .. import data, files, masks, tokenizer
+from .. import data, files, masks
+from .. import tokenizer as tokenizers
 from . import terminal
 
 SUMMARY = "Print which tokens of an example, or of a file's rows, carry loss."
@@ -14,7 +15,7 @@ def add_options(sub):
     sub.add_argument("--data", dest="rows", metavar="JSONL", help="show rows of a file, and sum all up")
     sub.add_argument("--row", type=int, metavar="N", help="which row, from 0 (default: the first ones)")
     sub.add_argument("--policy", choices=masks.POLICIES, help="the mask (default response)")
-    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows (conversations: default 256)")
+    sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows (default 256)")
     sub.add_argument("--html", metavar="FILE", help="write a page for the browser (default: print text)")
     sub.add_argument(
         "--level", choices=("word", "char", "byte"), help="default word for an example, char for --data"
@@ -32,12 +33,13 @@ def run(options):
         return preview_rows(options)
     if options.response is None:
         raise ValueError("give a PROMPT and a RESPONSE, or rows with --data")
-    if (options.row, options.policy, options.max_tokens, options.html) != (None,) * 4:
+    about_files = (options.row, options.policy, options.max_tokens, options.html)
+    if any(option is not None for option in about_files):
         raise ValueError("--row, --policy, --max-tokens and --html are about a file: give them with --data")
     example = data.Example(options.prompt, options.response)
-    words = tokenizer.build(options.level or "word", example)
-    row = data.encode(example, words, bos=not options.no_bos, eos=not options.no_eos)
-    print(data.mask_table(row, words, options.prompt_weight))
+    tokenizer = tokenizers.build(options.level or "word", example)
+    row = data.encode(example, tokenizer, bos=not options.no_bos, eos=not options.no_eos)
+    print(data.mask_table(row, tokenizer, options.prompt_weight))
 
 
 def preview_rows(options):
@@ -46,21 +48,21 @@ def preview_rows(options):
     for name, value, least in (("row", options.row, 0), ("max-tokens", options.max_tokens, 2)):
         if value is not None and value < least:
             raise ValueError(f"--{name} is {value}: it must be {least} or more")
-    first = range(3 if options.html is None else 100)
-    seen = files.preview.preview(
+    numbers = range(3 if options.html is None else 100)
+    if options.row is not None:
+        numbers = range(options.row, options.row + 1)
+    preview = files.preview.read(
         options.rows,
         options.level or "char",
         options.policy or "response",
-        first if options.row is None else range(options.row, options.row + 1),
+        numbers,
         options.max_tokens,
         options.prompt_weight,
         bos=not options.no_bos,
         eos=not options.no_eos,
     )
     if options.html is None:
-        print(files.preview.text(seen, terminal.has_colour()))
-    else:
-        terminal.write_page(options.html, files.preview.page(seen))
-        print(
-            "\n".join([*files.preview.summary(seen), f"{options.html} holds the rows: open it in a browser"])
-        )
+        print(files.preview.write_text(preview, terminal.has_colour()))
+        return
+    terminal.write_page(options.html, files.preview.make_page(preview))
+    print(*files.preview.summarize(preview), f"{options.html} holds the rows: open it in a browser", sep="\n")

@@ -21,7 +21,7 @@ def run(options):
     stored = files.run.load(options.dir)
     result = {
         "settings": stored.run["terms"],
-        "history": files.run.read_history(options.dir),
+        "history": files.history.read(options.dir),
         "uniform": math.log(stored.config.vocab_size),
     }
     path = Path(options.dir) / "history.png"

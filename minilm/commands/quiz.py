@@ -18,7 +18,7 @@ def run(options):
 
     print("Ten runs, each with one fault of the zoo, or none. Say which.")
     try:
-        score = quiz.quiz(options.seed, input, print)
+        score = quiz.run_quiz(options.seed, input, print)
     except EOFError:
         raise DiagnoseError("the answers ended before the tenth case") from None
     print(f"\nYou named {score} of 10.")

@@ -62,7 +62,7 @@ def check_page(path):
 
 def write_page(path, text):
     """Write a page; the file changes only when all of it is written."""
-    with files.checkpoint.replacing(path) as file:
+    with files.atomic.replace_file(path) as file:
         file.write(text.encode("utf-8", errors="backslashreplace"))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import chat, data, model, packing, recording
+from .. import batches, chat, data, model, recording
 from . import locate, naming
 from .case import Case, caller
 from .locate import DiagnoseError
@@ -126,7 +126,7 @@ def own(words, params, config, prompt_weight=0.0, gradient=True, packed=False):
 
     def make_batch(examples):
         rows = [data.encode(as_example(e), words) for e in examples]
-        rows = packing.pack(rows, config.n_positions + 1) if packed else rows
+        rows = batches.pack_rows(rows, config.n_positions + 1) if packed else rows
         batch = data.collate(rows, prompt_weight)
         more = [] if batch.documents is None else [batch.documents]
         return batch.ids, batch.targets, batch.loss_mask, *more

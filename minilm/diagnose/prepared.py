@@ -23,7 +23,7 @@ def npz(path):
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
         try:
-            arrays = files.npz.arrays(file)
+            arrays = files.npz.read_arrays(file)
         except Exception as error:  # as in checkpoint.read
             reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
             raise DiagnoseError(
@@ -117,7 +117,7 @@ def jsonl(path):
 
 def tokenized(line):
     """One line's bytes -> (tokens, weights). Raises ValueError for another object."""
-    row = files.rows.loads(line)
+    row = files.rows.parse_object(line)
     try:
         ids, labels = row["input_ids"], row["labels"]
         if len(ids) != len(labels):
@@ -132,7 +132,7 @@ def tokenized(line):
 
 def is_tokenized(path):
     """Whether a JSONL file's first row holds input_ids, rather than text."""
-    return "input_ids" in next((row for _, row in files.rows.iterate(path, files.rows.loads)), {})
+    return "input_ids" in next((row for _, row in files.rows.iterate(path, files.rows.parse_object)), {})
 
 
 def from_text(examples, words, max_tokens=None):

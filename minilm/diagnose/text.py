@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from .. import files
+from .. import views
 from . import audit
 from .series import sentence
 
@@ -93,5 +93,5 @@ def example_lines(tokens, weights, decode, colour):
     """One row as preview shows it, from a little before its first token with loss on."""
     first = next((k for k, weight in enumerate(weights) if weight), 0)
     part = slice(max(0, first - SHOWN // 2), first + SHOWN)
-    yield from files.preview.marked(files.preview.runs(tokens[part], weights[part], None, decode), colour)
+    yield from views.write_lines(views.mark_runs(tokens[part], weights[part], decode), colour)
     yield ""

@@ -1,8 +1,8 @@
 """Exercises with a checker that says what is wrong: check("gelu_backward", my_function).
 
-An exercise is a few random cases, minilm's own function, and the mistakes that learners make,
-each with the sentence that helps. A wrong answer is compared with those mistakes, and with
-scaled, transposed and shifted forms of the right one.
+The exercises of lessons/NN_name.ipynb are in the module `name`. An exercise is a few random cases,
+minilm's own function, and the mistakes that learners make, each with the sentence that helps.
+A wrong answer is compared with those mistakes, and with the right one scaled, transposed or reshaped.
 """
 
 import html
@@ -13,31 +13,33 @@ from typing import NamedTuple
 import numpy as np
 
 from . import (
+    attention_backward,
+    backward_by_hand,
     diagnosis,
-    on_attention,
-    on_data,
-    on_diagnosis,
-    on_layers,
-    on_losses,
-    on_numerics,
-    on_residual,
-    on_sequence,
-    reading,
+    explain,
+    forward,
+    gradient_check,
+    loss_mask,
+    masked_vs_full,
+    one_sequence,
+    real_data,
+    result,
     sandbox,
 )
 
 SECONDS = 5.0  # for one call of a learner's function
-TOPICS = (  # in the order of the lessons
-    on_sequence,
-    on_losses,
-    on_layers,
-    on_attention,
-    on_residual,
-    on_numerics,
-    on_diagnosis,
-    on_data,
+LESSONS = (  # in their order
+    one_sequence,
+    forward,
+    backward_by_hand,
+    attention_backward,
+    gradient_check,
+    loss_mask,
+    masked_vs_full,
+    diagnosis,
+    real_data,
 )
-EXERCISES = {name: exercise for topic in TOPICS for name, exercise in topic.EXERCISES.items()}
+EXERCISES = {name: exercise for lesson in LESSONS for name, exercise in lesson.EXERCISES.items()}
 
 
 class Verdict(NamedTuple):
@@ -59,7 +61,7 @@ class Verdict(NamedTuple):
     def grade(self):
         """The verdict itself; while nbgrader grades, AssertionError for anything but "passed".
 
-        nbgrader gives a cell its points unless it raises. Everywhere else a notebook shall go on.
+        nbgrader gives a cell its points unless it raises. Everywhere else a notebook should go on.
         """
         if os.environ.get("NBGRADER_EXECUTION") and not self.ok:
             raise AssertionError(str(self))
@@ -108,38 +110,48 @@ def find(name):
 
 
 def judge(name, exercise, function, seconds):
-    """Run all cases, stop at the first that cannot be compared, then compare and diagnose."""
-
-    def verdict(status, message):
-        return Verdict(name, status, message, function if status == "passed" else exercise.solve)
-
+    """The Verdict on a function: run all cases, then explain what is wrong."""
     if not callable(function):
-        return verdict("wrong", f"Hand over the function itself, not {reading.kind(function)}.")
+        message = f"Hand over the function itself, not {result.name_type(function)}."
+        return make_verdict(name, "wrong", message)
     trials, notes = [], ""
-    for args in exercise.cases():
-        if not fits(function, args):
-            return verdict("wrong", f"Your function takes other arguments: it is {exercise.signature()}.")
+    for args in exercise.make_cases():
+        if not accepts(function, args):
+            message = f"Your function takes other arguments: it is {exercise.describe_call()}."
+            return make_verdict(name, "wrong", message)
         outcome = sandbox.call(function, args, seconds)
         if outcome.todo:
-            help_ = f'hint("{name}") helps; until then minilm\'s own function is used.'
-            return verdict("to do", f"{exercise.task}\n{help_}")
-        expected = exercise.outputs(exercise.solve(*args))
-        got, problem = None, outcome.problem and ended(f"Your function {outcome.problem}")
-        if not problem:
-            got, problem = reading.read(exercise, outcome.result, expected)
+            advice = f'hint("{name}") helps; until then minilm\'s own function is used.'
+            return make_verdict(name, "to do", f"{exercise.task}\n{advice}")
+        right = exercise.split_outputs(exercise.solve(*args))
+        got, problem = read_outcome(exercise, outcome, right)
+        printed = sandbox.quote_printed(outcome)
         if problem:
-            return verdict("wrong", problem + reading.printed(outcome))
-        trials.append((args, got, expected))
-        notes = notes or reading.printed(outcome)
+            return make_verdict(name, "wrong", problem + printed)
+        trials.append((args, got, right))
+        notes = notes or printed
     with np.errstate(all="ignore"):  # wrong answers may overflow here as they did there
-        problem = diagnosis.compare(exercise, trials)
+        problem = explain.explain_answer(exercise, trials)
     if problem:
-        return verdict("wrong", f'{problem}{notes}\n(hint("{name}") and hint("{name}", 2) help.)')
-    remarks = next(filter(None, (reading.note(*trial) for trial in trials)), "")
-    return verdict("passed", f"{len(trials)} random cases agree.{remarks}{notes}")
+        return make_verdict(name, "wrong", f'{problem}{notes}\n(hint("{name}") and hint("{name}", 2) help.)')
+    remarks = [result.note_types(*trial) for trial in trials]
+    remark = next(filter(None, remarks), "")
+    return make_verdict(name, "passed", f"{len(trials)} random cases agree.{remark}{notes}", function)
 
 
-def fits(function, args):
+def make_verdict(name, status, message, function=None):
+    """A Verdict, with minilm's own function where the learner's is not passed."""
+    return Verdict(name, status, message, EXERCISES[name].solve if function is None else function)
+
+
+def read_outcome(exercise, outcome, right):
+    """The outputs of a call as arrays, or None and the problem with it."""
+    if outcome.problem:
+        return None, end_sentence(f"Your function {outcome.problem}")
+    return result.read_outputs(exercise, outcome.result, right)
+
+
+def accepts(function, args):
     """Whether a function can be called with so many arguments; True where nobody knows."""
     try:
         inspect.signature(function).bind(*args)
@@ -150,6 +162,6 @@ def fits(function, args):
     return True
 
 
-def ended(sentence):
-    """With a full stop, unless it ends in a mark of its own."""
+def end_sentence(sentence):
+    """The sentence with a full stop, unless it has a mark of its own."""
     return sentence if sentence.endswith((".", "?", "!")) else sentence + "."

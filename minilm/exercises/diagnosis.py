@@ -1,174 +1,58 @@
-"""From a wrong array to the sentence that helps."""
+"""The exercise of lesson 9: the loss weights that a step really uses, read off its dlogits."""
 
 import numpy as np
 
-
-def compare(exercise, trials):
-    """The first wrong output's description and diagnosis, or "" if all trials agree.
-
-    trials: list of (args, got, expected), the latter two tuples of arrays or None.
-    """
-    for k, label in enumerate(exercise.labels):
-        cases = [(args, got[k], right[k]) for args, got, right in trials if right[k] is not None]
-        for args, got, right in cases:
-            if got.shape != right.shape:
-                why = shape(exercise, label, args, got, right) or exchanged(exercise, label, trials)
-                why = why or "Compare the shapes that go in with the shape that shall come out."
-                return f"{label} has shape {got.shape}, not {right.shape}. {why}"
-        wrong = [case for case in cases if not close(case[1], case[2])]
-        if wrong:
-            why = known(exercise, label, wrong) or exchanged(exercise, label, trials)
-            why = why or values(exercise, wrong)
-            return f"{label} is wrong: {worst(*wrong[0][1:])}. {why}"
-    return ""
+from .exercise import Exercise, draw_normal, draw_sizes, pick_targets
 
 
-def close(got, right, tolerance=None):
-    """Equal to rounding: to `tolerance` of the largest entry, by default `rounding` of the two."""
-    if not np.isfinite(got).all():
-        return False
-    scale = max(np.abs(right).max(initial=0.0), 1e-30)  # not 0, to which an h of 1e-20 is no rounding
-    return bool(np.abs(got - right).max(initial=0.0) <= (tolerance or rounding(got, right)) * scale)
+def target_weights(dlogits, exchanged, targets):
+    """The loss weight of every target (B, T), from dlogits (B, T, V) before and after an exchange."""
+    return pick_targets(exchanged - dlogits, targets)
 
 
-def rounding(*arrays):
-    """What rounding may do, relative to the largest entry: 1e-4 where there is a float32, else 1e-8."""
-    return 1e-4 if any(a.dtype == np.float32 for a in arrays) else 1e-8
+def make_dlogits(rng, dtype):
+    """dlogits of a masked mean with uneven weights, where something else lights every row a little."""
+    B, T, V = draw_sizes(rng, "B", "T", "V", low=3)
+    logits = draw_normal(rng, dtype, B, T, V)
+    p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    targets = rng.integers(0, V, (B, T))
+    others = (targets + rng.integers(1, V, (B, T))) % V
+    weights = (rng.random((B, T)) < 0.6) * rng.random((B, T)) / (B * T)
+    weights[0, 0] = 1 / (B * T)
+    leak = 0.01 * (p - 1 / V)
+    rows = [weights[..., None] * (p - np.eye(V)[y]) + leak for y in (targets, others)]
+    return *(row.astype(dtype) for row in rows), targets
 
 
-def worst(got, right):
-    """Where an array is most wrong: index, got, expected, ratio."""
-    difference = np.where(np.isfinite(got), np.abs(got - right), np.inf)
-    index = np.unravel_index(difference.argmax(), difference.shape)
-    a, b = got[index], right[index]
-    place = f"at {[int(i) for i in index]} " if index else ""
-    if right.dtype.kind != "f" or not a or not b or not np.isfinite(a):
-        return f"{place}got {a:.6g}, expected {b:.6g}"
-    digits = 6 if abs(a / b - 1) > 1e-3 else 10  # a small difference must show
-    return f"{place}got {a:.{digits}g}, expected {b:.{digits}g} (ratio {a / b:.{digits - 2}g})"
+def make_mistakes(dlogits, exchanged, targets):
+    rise = exchanged - dlogits
+    fall, before = pick_targets(-rise, targets), -pick_targets(dlogits, targets)
+    norms = np.linalg.norm(dlogits, axis=-1)
+    both = np.abs(rise).sum(axis=-1)
+    return {
+        "weights": {
+            "The sign: without its target, the entry rises from w (p - 1) to w p.": fall,
+            "That is w (1 - p) and whatever else lights the row: p must cancel.": before,
+            "That is w p: loss weight and probability are mixed.": pick_targets(exchanged, targets),
+            "A norm tells that a row is lit, not by which loss weight, nor whether its target did it.": norms,
+            "Every target's row changes at two entries: take only the one at the target.": both,
+        }
+    }
 
 
-def known(exercise, label, wrong):
-    """The sentence of the first known mistake that explains every wrong case, or ""."""
-    for name, message, mistake in exercise.mistakes:
-        if name == label and all(matches(got, mistake(*args), right) for args, got, right in wrong):
-            return message
-    return ""
-
-
-def matches(got, mistaken, right):
-    """Whether an answer is this mistake, infinities and NaN included."""
-    mistaken = np.asarray(mistaken)
-    if got.shape != mistaken.shape:
-        return False
-    finite = np.isfinite(mistaken)
-    if not finite.any() or (finite != np.isfinite(got)).any():
-        return False
-    return close(got[finite], mistaken[finite], rounding(got, right))
-
-
-def exchanged(exercise, label, trials):
-    """A sentence for an output that is another one of the outputs, or ""."""
-    k = exercise.labels.index(label)
-    for j, other in enumerate(exercise.labels):
-        mine = [(got[k], right[j]) for _, got, right in trials]
-        its = [(got[j], right[j]) for _, got, right in trials]
-        if j != k and all(map(equal, mine)) and not all(map(equal, its)):
-            names = exercise.returns or exercise.labels
-            order = f": the order is {', '.join(names)}" if len(names) == len(exercise.labels) else ""
-            return f"These are the values of {other}{order}."
-    return ""
-
-
-def equal(pair):
-    """Whether two outputs, which may be None, agree in shape and values."""
-    a, b = pair
-    return a is not None and b is not None and a.shape == b.shape and close(a, b)
-
-
-def shape(exercise, label, args, got, right):
-    """A sentence for a wrong shape, or ""."""
-    message = known(exercise, label, [(args, got, right)])
-    if message:
-        return message
-    if got.size == right.size and close(got.reshape(right.shape), right):
-        return f"The numbers are right: reshape them to {right.shape}."
-    if got.ndim == right.ndim >= 2 and got.swapaxes(-1, -2).shape == right.shape:
-        if close(got.swapaxes(-1, -2), right):
-            return "It is transposed."
-    extra = tuple(range(got.ndim - right.ndim))
-    if extra and got.shape[len(extra) :] == right.shape and close(got.sum(axis=extra), right):
-        return "It is not yet summed over the leading axes: every row that used it adds its part."
-    if got.ndim < right.ndim:
-        return "Axes are missing: is something summed or picked out that should be kept?"
-    if got.ndim > right.ndim:
-        return "There are axes too many: is something not yet summed, or over another axis?"
-    return ""
-
-
-def values(exercise, wrong):
-    """A sentence for wrong numbers: a constant factor, a transposition, a rounding, a part."""
-    if not all(np.isfinite(got).all() for _, got, _ in wrong):
-        return (
-            "There are numbers that are not finite: a division by 0, a log of 0, or exp of something large?"
-        )
-    ratios = [constant_ratio(got, right) for _, got, right in wrong]
-    telling = factor(exercise, wrong, ratios) if None not in ratios else ""
-    if telling:
-        return telling
-    if all(square(got) and close(np.swapaxes(got, -1, -2), right) for _, got, right in wrong):
-        return "It is transposed."
-    if not any(got.any() for _, got, _ in wrong):
-        return "It is 0 everywhere."
-    if all(got.dtype.kind in "iub" and right.dtype.kind == "f" for _, got, right in wrong):
-        return f"It is an array of {wrong[0][1].dtype}, which holds no fractions: make it one of floats."
-    if all(close(got, right, tolerance=1e-2) for _, got, right in wrong):
-        return "It is nearly right: an approximation, a small term too much or too little, or rounding?"
-    return part(*wrong[0][1:])
-
-
-def part(got, right):
-    """What can be said when nothing is known: how much is wrong, and where it begins."""
-    off = np.abs(got - right) > rounding(got, right) * np.abs(right).max()
-    if off.all():
-        return f"{'No entry is right: go' if off.ndim else 'Go'} through the formula term by term."
-    first = [int(i) for i in np.argwhere(off)[0]]
-    return f"{off.sum()} of {off.size} entries differ, the first at {first}; the others are right."
-
-
-def square(array):
-    return array.ndim >= 2 and array.shape[-1] == array.shape[-2]
-
-
-def constant_ratio(got, right):
-    """c if got = c * right throughout and c is neither 0 nor 1, else None."""
-    if not right.any() or not got.any():
-        return None
-    c = float(np.vdot(right, got) / np.vdot(right, right))
-    return c if 1e-99 < abs(c) < 1e99 and close(got, c * right) else None
-
-
-def factor(exercise, wrong, ratios):
-    """A sentence for an answer that is right up to a constant, or ""."""
-    if np.allclose(ratios, -1):
-        return "The sign is wrong."
-    constants = [exercise.constants(*args) for args, _, _ in wrong]
-    for name, value in constants[0].items():
-        here = np.array([c[name] for c in constants])
-        for verb, expected in (("divide by", here), ("multiply by", 1 / here)):
-            if np.allclose(ratios, expected, rtol=1e-4) and not np.allclose(expected, 1):
-                what, comma, why = name.partition(",")
-                return f"It is {size(ratios[0])}: {verb} {what} ({value:.4g}){comma}{why}."
-    if np.allclose(ratios, ratios[0], rtol=1e-4):
-        return f"It is {size(ratios[0])} in every case: a constant factor is missing or too much."
-    if wrong[0][1].size == 1:  # any two numbers have a ratio
-        return ""
-    return f"It is {size(ratios[0])} here, another factor in another case: what is divided by what?"
-
-
-def size(ratio):
-    """ "exactly 12 times too large"; a ratio that is no whole number gets no "exactly"."""
-    times = max(abs(ratio), 1 / abs(ratio))
-    exactly = "exactly " if abs(times - round(times)) < 1e-4 * times else ""
-    direction = "large" if abs(ratio) > 1 else "small"
-    return f"{'of the wrong sign and ' * (ratio < 0)}{exactly}{times:.4g} times too {direction}"
+EXERCISES = {
+    "target_weights": Exercise(
+        "target_weights(dlogits, exchanged, targets): the weight (B, T) that a loss gives every target. "
+        "dlogits (B, T, V) belong to the targets (B, T), exchanged to the same batch with every target "
+        "replaced by another. Some rows are lit for another reason, too.",
+        ("weights",),
+        target_weights,
+        make_dlogits,
+        make_mistakes,
+        hints=(
+            "A row is w (p - onehot(y)) plus what does not know y. What is left of a difference of the two?",
+            "np.take_along_axis(exchanged - dlogits, targets[..., None], axis=-1)[..., 0]",
+        ),
+        is_tuple=False,
+    ),
+}

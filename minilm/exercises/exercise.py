@@ -1,4 +1,4 @@
-"""What an exercise is made of."""
+"""What an exercise is made of, and random numbers for its cases."""
 
 from typing import NamedTuple
 
@@ -12,79 +12,88 @@ def as_tuple(result):
     return result if isinstance(result, tuple) else (result,)
 
 
-def no_constants(*args):
-    """For exercises without a telling factor."""
+def name_no_constants(*args):
+    """For exercises in which no factor tells anything."""
     return {}
 
 
 class Exercise(NamedTuple):
     """One exercise.
 
-    task: one or two sentences, the signature first. labels: names of the outputs. solve: minilm's
-    own function. make: (rng, dtype) -> arguments of one random case. mistakes: (label, sentence,
-    function of the arguments) for each known wrong value of an output. hints: two, the second
-    nearly the solution. constants: arguments -> {"name": number above 0} by which learners divide
-    or multiply too often or not at all. outputs: a result -> tuple of arrays, one for each label.
-    is_tuple: whether a tuple is asked for. returns: names of its values, if not the labels.
+    task: one or two sentences; the first starts with the call, e.g. "shift(tokens): ...".
+    labels: the names of the outputs.
+    solve: minilm's own function.
+    make_case: (rng, dtype) -> the arguments of one random case.
+    make_mistakes: arguments -> {label: {sentence: wrong value}}, the known mistakes of an output.
+    hints: two texts; the second is nearly the solution.
+    constants: arguments -> {name: number above 0}, factors that learners forget or use twice.
+    split_outputs: a result -> a tuple of arrays, one for each label.
+    is_tuple: whether the function must return a tuple.
+    returns: the names of what it returns, where they are not the labels.
     """
 
     task: str
     labels: tuple
     solve: object
-    make: object
-    mistakes: tuple
+    make_case: object
+    make_mistakes: object
     hints: tuple
-    constants: object = no_constants
-    outputs: object = as_tuple
+    constants: object = name_no_constants
+    split_outputs: object = as_tuple
     is_tuple: bool = True
     returns: tuple = ()
 
-    def cases(self):
-        """Arguments of four random cases of different shapes, in both precisions."""
+    def make_cases(self):
+        """Yield the arguments of four random cases of different shapes, in both precisions."""
         dtypes = (np.float64, np.float32, np.float64, np.float64)
         for seed, dtype in enumerate(dtypes, start=55):  # seeds that never give a shape twice
-            yield self.make(np.random.default_rng(seed), dtype)
+            yield self.make_case(np.random.default_rng(seed), dtype)
 
-    def signature(self):
+    def describe_call(self):
         """How the function is called, e.g. "gelu_backward(dy, cache)"."""
         return self.task.split(":")[0]
 
-    def wanted(self):
-        """What the function shall return, e.g. "the tuple (dx,)"."""
+    def describe_result(self):
+        """What the function should return, e.g. "the tuple (dx,)"."""
         names = self.returns or self.labels
         if not self.is_tuple:
             return f"one array, {names[0]}"
         return f"the tuple ({names[0]},)" if len(names) == 1 else f"the tuple ({', '.join(names)})"
 
 
-def leaves(given, names, what):
-    """The arrays of a tree, in the order of `names`. Raises ValueError for other names."""
-    if not isinstance(given, dict):
-        raise ValueError(f"{what} is {type(given).__name__}, not a dict")
-    found = dict(tree.named(given))
+def pick_leaves(params, names, what):
+    """The arrays of a tree in the order of `names`. Raises ValueError, calling it `what`, for other names."""
+    if not isinstance(params, dict):
+        raise ValueError(f"{what} is {type(params).__name__}, not a dict")
+    leaves = dict(tree.named(params))
     for name in names:
-        if name not in found:
+        if name not in leaves:
             raise ValueError(f"{what} lacks {name}")
-    for name in found:
+    for name in leaves:
         if name not in names:
             raise ValueError(f"{what} has {name}, which does not belong there")
-    return tuple(found[name] for name in names)
+    return tuple(leaves[name] for name in names)
 
 
-def sizes(rng, *names, low=2):
-    """Different random sizes, so that no axis can be taken for another."""
+def draw_sizes(rng, *names, low=2):
+    """One random size for each name, all different, so that no axis can be taken for another."""
     return rng.permutation(np.arange(low, low + len(names) + 3))[: len(names)].tolist()
 
 
-def normal(rng, dtype, *shape):
+def draw_normal(rng, dtype, *shape):
     """Standard normal numbers."""
     return rng.normal(size=shape).astype(dtype)
 
 
-def uneven_roles(rng):
+def draw_roles(rng):
     """Roles (B, T + 1) of a padded batch: uneven prompts, answers of 2 to 4 tokens, <eos>, pads."""
     n_rows = int(rng.integers(3, 7))
     n_prompts = rng.permutation(np.arange(2, 2 + n_rows))
     rows = [[1] + [2] * int(n) + [3] * int(rng.integers(2, 5)) + [4] for n in n_prompts]
     longest = max(map(len, rows)) + 1  # at least one pad in every row
     return np.array([row + [0] * (longest - len(row)) for row in rows])
+
+
+def pick_targets(array, targets):
+    """The entries (B, T) of an array (B, T, V) at the targets (B, T)."""
+    return np.take_along_axis(array, targets[..., None], axis=-1)[..., 0]

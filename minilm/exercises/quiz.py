@@ -1,10 +1,10 @@
 """The diagnosis game: sealed cases, each a training run that has one fault of the zoo, or none.
 
-    case = game.case("A")        # or game.deal(seed)[0]
-    case                         # what a look at the run would show
-    game.judge(case, "eos_masked")
+    case = quiz.case("A")        # or: for case in quiz.deal(seed)
+    case                         # shows what a look at the run would show
+    quiz.judge(case, "eos_masked")
 
-A case holds its answer only as a digest: to read it takes a diagnosis, or at least some effort.
+A case holds its answer only as a digest: reading it takes a diagnosis, or at least some effort.
 """
 
 import difflib
@@ -15,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import exercises, faults
-from ..diagnose import signs
 from . import evidence
 
 HEALTHY = "healthy"
-LESSON = dict(zip("ABC", (0, 4, 14), strict=True))  # places in the zoo
+SIGN_OF_HEALTH = "The rows that predict answer and <eos> are lit, no others, and every measurement agrees."
+LESSON_CASES = {"A": 0, "B": 4, "C": 14}  # letter -> place in list_answers()
 N_OPTIONS = 5
 
 
 class Case(NamedTuple):
-    """A sealed run: what is seen of it, the names to choose from, and a digest of the right one."""
+    """A sealed run: its evidence as text, the names to choose from, and a digest of the right one."""
 
     title: str
     text: str
@@ -38,92 +38,114 @@ class Case(NamedTuple):
     __repr__ = __str__
 
 
-def names():
-    """All that a case can be: what rows of prompt and response show, or nothing."""
-    return (*(name for name, fault in faults.FAULTS.items() if fault.shown_by == "rows"), HEALTHY)
-
-
 def case(letter):
     """A case of the lesson, "A" to "C". Raises ValueError for another letter."""
-    if letter not in LESSON:
-        raise ValueError(f"there is no case {letter!r}: there are {', '.join(LESSON)}")
-    return make(letter, names()[LESSON[letter]], names(), seed=ord(letter))
+    if letter not in LESSON_CASES:
+        raise ValueError(f"there is no case {letter!r}: there are {', '.join(LESSON_CASES)}")
+    answers = list_answers()
+    return make_case(letter, answers[LESSON_CASES[letter]], answers, seed=ord(letter))
 
 
 def deal(seed, n_cases=10):
-    """Yield `n_cases` cases of different faults; the same seed deals the same. Made when asked for."""
+    """Yield `n_cases` cases with different answers; the same seed deals the same cases.
+
+    A case takes a training run, which is done when the case is asked for.
+    """
     rng = np.random.default_rng(seed)
-    for k, i in enumerate(rng.permutation(len(names()))[:n_cases]):
-        right = names()[i]
-        others = [name for name in names() if name != right]
+    answers = list_answers()
+    for number, i in enumerate(rng.permutation(len(answers))[:n_cases], start=1):
+        right = answers[i]
+        others = [name for name in answers if name != right]
         options = [right, *rng.choice(others, N_OPTIONS - 1, replace=False).tolist()]
-        yield make(
-            f"{k + 1} of {n_cases}", right, tuple(rng.permutation(options).tolist()), int(rng.integers(1000))
-        )
+        options = tuple(rng.permutation(options).tolist())
+        yield make_case(f"{number} of {n_cases}", right, options, seed=int(rng.integers(1000)))
 
 
-def make(title, name, options, seed):
-    """Train a model with the fault, look at it, and seal the name."""
-    return Case(title, evidence.text(None if name == HEALTHY else name, seed), options, seal(title, name))
+def list_answers():
+    """All that a case can be: the faults that rows of prompt and response show, and "healthy"."""
+    shown_by_rows = [name for name, fault in faults.FAULTS.items() if fault.shown_by == "rows"]
+    return (*shown_by_rows, HEALTHY)
 
 
-def seal(title, name):
-    """What stands in a case for its answer."""
+def make_case(title, right, options, seed):
+    """Train a model with the fault `right`, write down the evidence, and seal the name."""
+    text = evidence.describe_run(None if right == HEALTHY else right, seed)
+    return Case(title, text, options, seal_answer(title, right))
+
+
+def seal_answer(title, name):
+    """The digest that a case holds in place of its answer."""
     return hashlib.sha256(f"{title} {name}".encode()).hexdigest()[:16]
 
 
+def unseal_answer(case):
+    """The right name: the one that has the case's digest."""
+    return next(name for name in list_answers() if seal_answer(case.title, name) == case.digest)
+
+
+def get_sign(name):
+    """By what sign one knows a fault, or a healthy run."""
+    return SIGN_OF_HEALTH if name == HEALTHY else faults.FAULTS[name].sign
+
+
 def judge(case, answer):
-    """An exercises.Verdict on an answer: right or wrong, what it was, and by what it is known."""
-    if not isinstance(answer, str) or answer not in names():
-        near = difflib.get_close_matches(str(answer).lower().replace(" ", "_"), names(), n=1)
-        choice = f"Do you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(names())}."
-        return verdict(case, "wrong", f"{answer!r:.80} is no fault of the zoo. {choice}")
-    right = next(name for name in names() if seal(case.title, name) == case.digest)
-    if answer == right:
-        return verdict(case, "passed", f"It is {right}. {signs.SIGNS[right]}")
-    return verdict(case, "wrong", f"It is not {answer}: {signs.SIGNS[answer]} Here something else is seen.")
+    """An exercises.Verdict on an answer: right or wrong, and the sign of the fault that was named."""
+    if not isinstance(answer, str) or answer not in list_answers():
+        return make_verdict(case, "wrong", f"{answer!r:.80} is no fault of the zoo. {suggest_name(answer)}")
+    if answer == unseal_answer(case):
+        return make_verdict(case, "passed", f"It is {answer}. {get_sign(answer)}")
+    return make_verdict(case, "wrong", f"It is not {answer}. Its sign would be: {get_sign(answer)}")
+
+
+def suggest_name(answer):
+    """A sentence with the name that is most like an unknown answer, or else with all names."""
+    simplified = str(answer).lower().replace(" ", "_")
+    nearest = difflib.get_close_matches(simplified, list_answers(), n=1)
+    return f"Do you mean {nearest[0]!r}?" if nearest else f"Choose one of: {', '.join(list_answers())}."
 
 
 def check(case, function):
     """Judge what a learner's function without arguments returns; "to do" if it is not written yet."""
     outcome = exercises.sandbox.call(function, (), exercises.SECONDS)
     if outcome.todo:
-        return verdict(case, "to do", "Read the case, and return the name of a fault, or 'healthy'.")
+        return make_verdict(case, "to do", "Read the case, and return the name of a fault, or 'healthy'.")
     if outcome.problem:
-        return verdict(case, "wrong", f"Your function {outcome.problem}.")
+        return make_verdict(case, "wrong", f"Your function {outcome.problem}.")
     if outcome.result is None:
-        return verdict(case, "wrong", "Your function returns None: is the return missing?")
+        return make_verdict(case, "wrong", "Your function returns None: is the return missing?")
     return judge(case, outcome.result)
 
 
-def verdict(case, status, message):
+def make_verdict(case, status, message):
+    """An exercises.Verdict on a case, which has no function to go on with."""
     return exercises.Verdict(f"case {case.title}", status, message, None)
 
 
-def quiz(seed, ask, say):
-    """Ten cases on a terminal: say(text) shows, ask(prompt) -> answer, a name or its number. The score."""
+def run_quiz(seed, ask, say):
+    """Play ten cases on a terminal and return how many were named rightly.
+
+    say(text) shows a text; ask(prompt) returns the player's answer, a name or its number.
+    """
     score = 0
-    for k, sealed in enumerate(deal(seed)):
-        say(f"\nCase {sealed.title}\n\n{sealed.text}")
-        say("\n".join(f"  {i}  {name}" for i, name in enumerate(sealed.options, start=1)))
-        answer = read_answer(sealed, ask, say)
-        said = judge(sealed, answer)
-        if not said.ok:
-            right = next(name for name in sealed.options if seal(sealed.title, name) == sealed.digest)
-            say(f"{said.message}\nIt is {right}. {signs.SIGNS[right]}")
-        else:
-            say(said.message)
-        score += said.ok
-        say(f"{score} of {k + 1}")
+    for number, case in enumerate(deal(seed), start=1):
+        say(f"\nCase {case.title}\n\n{case.text}")
+        say("\n".join(f"  {i}  {name}" for i, name in enumerate(case.options, start=1)))
+        verdict = judge(case, read_answer(case, ask, say))
+        say(verdict.message)
+        if not verdict.ok:
+            right = unseal_answer(case)
+            say(f"It is {right}. {get_sign(right)}")
+        score += verdict.ok
+        say(f"{score} of {number}")
     return score
 
 
-def read_answer(sealed, ask, say):
-    """Ask until the answer is one of the options."""
+def read_answer(case, ask, say):
+    """Ask until the answer is one of the case's options, and return that option."""
     while True:
-        given = ask(f"Which is it? 1 to {len(sealed.options)}: ").strip()
-        if given in sealed.options:
-            return given
-        if given.isdigit() and 1 <= int(given) <= len(sealed.options):
-            return sealed.options[int(given) - 1]
-        say(f"{given!r} is none of them: type a number from 1 to {len(sealed.options)}, or a name")
+        answer = ask(f"Which is it? 1 to {len(case.options)}: ").strip()
+        if answer in case.options:
+            return answer
+        if answer.isdigit() and 1 <= int(answer) <= len(case.options):
+            return case.options[int(answer) - 1]
+        say(f"{answer!r} is none of them: type a number from 1 to {len(case.options)}, or a name")

@@ -42,8 +42,8 @@ def call(function, args, seconds):
     args_copy = copy.deepcopy(args)
     printed, problem, todo, result = io.StringIO(), "", False, None
     try:
-        with contextlib.redirect_stdout(printed), quiet(function):
-            result = timed(function, args_copy, seconds)
+        with contextlib.redirect_stdout(printed), silence(function):
+            result = call_until_deadline(function, args_copy, seconds)
     except KeyboardInterrupt:
         raise
     except NotImplementedError:
@@ -55,12 +55,12 @@ def call(function, args, seconds):
     except SystemExit:
         problem = "calls exit(): return the result instead"
     except BaseException as error:
-        problem = f"raises {type(error).__name__}{where(error, function)}: {reason(error, args)}"
-    return Outcome(result, printed.getvalue(), problem or changes(args, args_copy), todo)
+        problem = f"raises {type(error).__name__}{find_line(error, function)}: {describe_error(error, args)}"
+    return Outcome(result, printed.getvalue(), problem or find_changes(args, args_copy), todo)
 
 
-def timed(function, args, seconds):
-    """function(*args), or OutOfTime. Whatever traced before, a debugger or coverage, traces on."""
+def call_until_deadline(function, args, seconds):
+    """function(*args), or OutOfTime. An earlier tracer, a debugger or coverage, is put back afterwards."""
     deadline = time.monotonic() + seconds
 
     def tracer(frame, event, argument):
@@ -79,7 +79,7 @@ def timed(function, args, seconds):
 
 
 @contextlib.contextmanager
-def quiet(function):
+def silence(function):
     """No warnings, and an exit() that can be caught: a notebook's cannot, a console's closes stdin."""
 
     def leave(*_):
@@ -87,8 +87,9 @@ def quiet(function):
 
     hidden = []
     for names in (vars(builtins), getattr(function, "__globals__", {})):
-        hidden.append((names, {name: names[name] for name in ("exit", "quit") if name in names}))
-        names.update(dict.fromkeys(hidden[-1][1], leave))
+        originals = {name: names[name] for name in ("exit", "quit") if name in names}
+        hidden.append((names, originals))
+        names.update(dict.fromkeys(originals, leave))
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -98,51 +99,65 @@ def quiet(function):
             names.update(originals)
 
 
-def where(error, function):
+def find_line(error, function):
     """The learner's own line that an exception came from, as text."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     if not frames:
         return ""
-    return f" in line {frames[-1].lineno}{frames[-1].line and f', `{frames[-1].line}`'}"
+    source = f", `{frames[-1].line}`" if frames[-1].line else ""
+    return f" in line {frames[-1].lineno}{source}"
 
 
-def reason(error, args):
+def describe_error(error, args):
     """An exception's message, cut; where it is about shapes, with the shapes that went in."""
     try:
-        text = str(error)
+        text = str(error) or "no message"
     except Exception:
         text = "(its message cannot be shown)"
     text = re.sub(r", with gufunc signature \S+", "", text)
     text = text if len(text) <= 300 else text[:300] + " ..."
-    about_shapes = any(word in text for word in ("shape", "dimension", "broadcast", "axes", "axis"))
-    shown = ", ".join(map(shape, args))
-    return f"{text.rstrip('.') or 'no message'}. The shapes that went in: {shown}" if about_shapes else text
+    if not any(word in text for word in ("shape", "dimension", "broadcast", "axes", "axis")):
+        return text
+    shapes = ", ".join(map(describe_shape, args))
+    return f"{text.rstrip('.')}. The shapes that went in: {shapes}"
 
 
-def shape(argument):
+def describe_shape(argument):
     """An argument's shape as text, that of a tuple in brackets."""
     if isinstance(argument, tuple):
-        return f"[{', '.join(map(shape, argument))}]"
+        return f"[{', '.join(map(describe_shape, argument))}]"
     return str(argument.shape) if isinstance(argument, np.ndarray) else type(argument).__name__
 
 
-def changes(args, after):
+def find_changes(args, after):
     """The problem with arguments that are not what they were, or ""."""
     for i, (a, b) in enumerate(zip(args, after, strict=True)):
-        if not same(a, b):
+        if not are_same(a, b):
             ordinal = ("first", "second", "third", "fourth", "fifth")[i]
             inside = "" if isinstance(a, np.ndarray) else "something inside "
             return f"changes {inside}its {ordinal} argument: work on a copy, it still belongs to the caller"
     return ""
 
 
-def same(a, b):
+def are_same(a, b):
     """Whether two arguments are equal to the last bit; functions and the like count as equal."""
     if isinstance(a, np.ndarray):
         return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
     if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+        return isinstance(b, dict) and a.keys() == b.keys() and all(are_same(a[key], b[key]) for key in a)
     if isinstance(a, (tuple, list)):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(map(are_same, a, b))
     return a == b if isinstance(a, (int, float, str)) else True
+
+
+def quote_printed(outcome):
+    """What the function printed, cut to a few lines, or ""."""
+    text = outcome.printed.strip()
+    if not text:
+        return ""
+    lines = text.split("\n")
+    shown = [line if len(line) <= 200 else line[:200] + " ..." for line in lines[:5]]
+    if len(lines) > 5:
+        shown.append("...")
+    return "\nIt printed:\n" + "\n".join(shown)

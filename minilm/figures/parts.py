@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .. import data, losses, model, optim, train, tree
+from .. import batches, data, losses, model, optim, tree
 
 
 def part_gradients(params, batch, config):
@@ -116,16 +116,15 @@ def fit_parts(task, update, seed, lr, measure_every=None):
 
     With `measure_every`, angles are measured on the first step's batch and on every so many steps'.
     """
-    train.keep_freed_memory()
     settings = task.settings
     vector, params = tree.flat_view(model.init(task.config, np.random.default_rng(seed)))
     state, measured = init_states(vector), []
-    order = train.batches(len(task.rows), settings.batch_size, np.random.default_rng(seed))
+    order = batches.shuffle_batches(len(task.rows), settings.batch_size, np.random.default_rng(seed))
     for step in range(1, settings.steps + 1):
         batch = data.collate([task.rows[i] for i in next(order)])
         g_x, g_y, n_x, n_y = part_gradients(params, batch, task.config)
         if measure_every and (step == 1 or step % measure_every == 0):
             measured.append({"step": step, **measure_angles(g_x, g_y)})
-        rate = lr * optim.linear(step, settings.steps, settings.warmup)
+        rate = lr * optim.warm_up_then_decay(step, settings.steps, settings.warmup)
         update(vector, g_x, g_y, n_x, n_y, state, rate)
     return params, measured

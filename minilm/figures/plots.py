@@ -131,5 +131,5 @@ def encode_png(figure, alt, dpi=110):
 def save(figure, path, alt):
     """Write the figure as a PNG; whole or not at all."""
     png = encode_png(figure, alt)
-    with files.checkpoint.replacing(path) as file:
+    with files.atomic.replace_file(path) as file:
         file.write(png)

@@ -24,6 +24,7 @@ def run_all(function, jobs, workers=0, report=None):
 def in_processes(function, jobs, workers):
     """Yield (job, function(*job)) as they finish."""
     if not workers:
+        keep_freed_memory()
         yield from ((job, function(*job)) for job in jobs)
         return
     import multiprocessing  # not to be had in a browser, where workers is 0
@@ -32,8 +33,7 @@ def in_processes(function, jobs, workers):
     others = set(multiprocessing.active_children())
     # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
     context = multiprocessing.get_context("spawn")
-    quiet = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    with one_blas_thread(), ProcessPoolExecutor(min(workers, len(jobs)), context, **quiet) as pool:
+    with one_blas_thread(), ProcessPoolExecutor(min(workers, len(jobs)), context, prepare_worker) as pool:
         try:
             futures = {pool.submit(function, *job): job for job in jobs}
             yield from ((futures[future], future.result()) for future in as_completed(futures))
@@ -53,3 +53,26 @@ def one_blas_thread():
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def prepare_worker():
+    """What each worker does first: leave Ctrl-C to its parent, and keep freed memory."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
+
+
+def keep_freed_memory():
+    """Let glibc keep freed arrays, instead of returning their pages to the system each time.
+
+    A training step allocates and frees the same large arrays over and over; fetching zeroed pages
+    for them takes up to half of its time (`python -m minilm bench` shows it). For the whole process,
+    so it is called where a command or a worker starts to train. Does nothing without glibc.
+    """
+    try:
+        import ctypes
+
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (ImportError, OSError, AttributeError):
+        return
+    mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD: arrays come from the heap, up to 1 GiB
+    mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD: and the heap is not shrunk when they go

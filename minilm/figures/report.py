@@ -89,20 +89,11 @@ def describe_rows(task):
     head, *lines = data.mask_table(task.rows[0], task.tokenizer).split("\n")
     start = int(data.response_mask(task.rows[0].roles[1:]).argmax())  # the first response target's line
     excerpt = "\n".join([head, *lines[:2], "...", *lines[max(start - 3, 2) : start + 6], "..."])
+    note = f"{task.note}\n" if task.note else ""
     return (
         f"masked loss: {supervised:,} of {targets:,} targets carry loss "
-        f"({supervised / targets:.0%}); in the first row:\n\n{excerpt}\n{note_cut_rows(task)}"
+        f"({supervised / targets:.0%}); in the first row:\n\n{excerpt}\n{note}"
     )
-
-
-def note_cut_rows(task):
-    """A line on rows that fill all positions and do not end with <eos>; "" if there are none."""
-    longest = task.config.n_positions
-    rows = task.rows + task.held_out
-    cut = sum(len(row.tokens) == longest and row.roles[-1] != data.EOS for row in rows)
-    if not cut:
-        return ""
-    return f"{cut} of {len(rows)} rows reach {longest} tokens without an <eos>: they were cut\n"
 
 
 def format_samples(result):

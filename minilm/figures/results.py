@@ -11,7 +11,7 @@ from .. import files
 def write_json(path, result):
     """Write a result dict with its versions; the file changes only when all of it is written."""
     text = json.dumps({**result, "versions": name_versions()}, indent=1) + "\n"
-    with files.checkpoint.replacing(path) as file:
+    with files.atomic.replace_file(path) as file:
         file.write(text.encode("utf-8"))
 
 

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import chat, corpora, data, files, generate, model, template, tokenizer, train, tree
+from .. import chat, corpora, data, files, generate, model, tokenizer, train, tree
 from . import processes
 
 WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
 LOSS_NAMES = {"0": "masked", "0.1": "weight 0.1", "1": "full"}  # the same, as JSON's keys
-MAX_TOKENS = 1024  # of a row in --data
 
 
 class Task(NamedTuple):
@@ -32,6 +31,7 @@ class Task(NamedTuple):
     held_out: list
     prompts: list
     floor: float | None
+    note: str = ""  # what of a file was cut or left out
 
 
 def make_zoo_task(steps=300):
@@ -47,12 +47,11 @@ def make_zoo_task(steps=300):
 def make_rows_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.15, lr=3e-3):
     """A user's own rows, split by prompt so that repeated ones do not leak.
 
-    A conversation's prompt is what stands before its first answer; without `max_tokens` it is
-    cut as template.limit says. In a file with both forms of rows, all are conversations.
-    Raises ValueError for rows that cannot be used, or a single prompt.
+    A conversation's prompt is what stands before its first answer. files.rows.load says how rows are
+    cut or left out; the task's note tells it. Raises ValueError as load does, and for a single prompt.
     """
-    tokenizer, prompts, encoded = encode_file(path, level, max_tokens)
-    check_lengths(encoded)
+    tokenizer, encoded, report = files.rows.load(path, level, max_tokens=max_tokens)
+    prompts = [chat.find_prompt(example) for example in report.examples]
     is_held_out = choose_held_out(path, prompts, held_out_share)
     rows = [row for row, out in zip(encoded, is_held_out, strict=True) if not out]
     held_out = [row for row, out in zip(encoded, is_held_out, strict=True) if out]
@@ -60,39 +59,20 @@ def make_rows_task(path, level="char", steps=300, max_tokens=None, held_out_shar
     config = model.Config(len(tokenizer.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
     settings = train.Settings(steps=steps, batch_size=16, warmup=min(20, steps), lr=lr)
     sampled = [prompt for prompt, out in zip(prompts, is_held_out, strict=True) if out][:3]
-    return Task("data", config, settings, tokenizer, rows, held_out, sampled, None)
-
-
-def encode_file(path, level, max_tokens):
-    """(tokenizer, prompts, Rows) of a file of rows; a prompt is a text or a conversation's opening."""
-    examples = files.rows.read(path)
-    tokenizer = template.fit_tokenizer(examples, level)
-    examples = [template.fit(example, tokenizer) for example in examples]
-    try:
-        encoded = data.encode_all(examples, tokenizer, template.limit(tokenizer, max_tokens))
-    except ValueError as error:
-        raise ValueError(f"{path}, {error}") from None
-    return tokenizer, [chat.opening(example) for example in examples], encoded
+    note = files.rows.describe(report)
+    return Task("data", config, settings, tokenizer, rows, held_out, sampled, None, note)
 
 
 def choose_held_out(path, prompts, share):
     """For every row whether it is held out: about `share` of the different prompts, by their hash."""
-    hashes = [data.prompt_hash(chat.text(prompt)) for prompt in prompts]
+    hashes = [data.prompt_hash(chat.write_prompt(prompt)) for prompt in prompts]
     different = sorted(set(hashes))
     if len(different) < 2:
-        raise ValueError(f"{path} has a single prompt, so none can be held out: add other rows")
+        raise ValueError(
+            f"{path} has a single prompt left to train on, so none can be held out: add other rows"
+        )
     first_trained = different[max(1, round(share * len(different)))]
     return [prompt_hash < first_trained for prompt_hash in hashes]
-
-
-def check_lengths(rows):
-    """Raise ValueError for a row whose attention would need gigabytes: memory grows with T^2."""
-    number = max(range(len(rows)), key=lambda i: len(rows[i].tokens))
-    if len(rows[number].tokens) > MAX_TOKENS:
-        raise ValueError(
-            f"row {number} (from 0) has {len(rows[number].tokens)} tokens, more than the {MAX_TOKENS} that "
-            f"fit: cut rows with --max-tokens {MAX_TOKENS}, or split them"
-        )
 
 
 def train_task(task, prompt_weight, seed):
@@ -102,7 +82,7 @@ def train_task(task, prompt_weight, seed):
     params, history = train.train(params, task.config, task.rows, task.held_out, settings)
     samples = []
     for prompt in task.prompts:
-        shown = task.tokenizer.decode(template.prompt_ids(prompt, task.tokenizer)[1:])
+        shown = task.tokenizer.decode(chat.prompt_ids(prompt, task.tokenizer)[1:])
         samples.append([shown, write_answer(params, task.config, task.tokenizer, prompt)])
     return {"history": history, "samples": samples}
 
@@ -113,7 +93,7 @@ def write_answer(params, config, tokenizer, prompt, max_new_tokens=40, **how):
     `prompt` is a text, or the messages of a conversation, which <assistant> ends. `how` goes to
     generate.generate.
     """
-    ids = template.prompt_ids(prompt, tokenizer)
+    ids = chat.prompt_ids(prompt, tokenizer)
     return tokenizer.decode(generate.generate(params, config, ids, max_new_tokens, **how))
 
 

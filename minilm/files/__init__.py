@@ -1,3 +1,14 @@
 """What lies on disk: rows of examples, checkpoints, the folder of a run, weights for other tools."""
 
-from . import checkpoint, export, gpt2, npz, preview, rows, run, safetensors  # noqa: F401
+from . import (  # noqa: F401
+    atomic,
+    checkpoint,
+    history,
+    huggingface,
+    huggingface_tokenizer,
+    npz,
+    preview,
+    rows,
+    run,
+    safetensors,
+)

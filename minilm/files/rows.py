@@ -4,14 +4,118 @@
     {"messages": [{"role": "user", "content": "What is 2+2?"}, {"role": "assistant", "content": "4"}]}
 
 Roles are system, user, assistant and tool; a message may have a number "weight" between 0 and 1.
+`load` is the one way from a file to tokens; `stream` is the same for those who look at one row at a time.
 """
 
 import json
+from typing import NamedTuple
 
 from .. import chat, data
-from ..tokenizer import utf8
+from ..tokenizer import encode_utf8
 
 MAX_LINE = 2**24  # bytes of one row: what is read at once
+MAX_TOKENS = 256  # of a row, where nobody says another limit
+LISTED = 20  # line numbers in a sentence
+
+
+class FileRow(NamedTuple):
+    """One row of a file, cut. `problem` says why it trains nothing; "" where it trains."""
+
+    line: int
+    example: data.Example | chat.Conversation
+    row: data.Row
+    is_cut: bool
+    problem: str
+
+
+class Report(NamedTuple):
+    """What became of a file's rows: how many there are, and the lines of those cut or left out.
+
+    A row that is cut before its answer is in both lists. `examples` are those of the rows that are
+    left, in their order.
+    """
+
+    rows: int
+    limit: int
+    cut: list
+    left_out: list
+    examples: list
+
+
+def load(path, level="char", tokenizer=None, max_tokens=None, **ends):
+    """Read a file's rows, encode them, and cut them. Returns (tokenizer, list of data.Rows, Report).
+
+    Without a `tokenizer` one is built from the file at this level. A file with any conversation is
+    read as conversations. Every row is cut to its first `max_tokens` tokens, by default MAX_TOKENS:
+    attention's memory grows with the square of the longest row, and 256 keeps training within
+    some hundred megabytes. A row of which nothing carries loss is left out, and reported. `ends` are
+    data.encode's bos and eos. Raises ValueError naming file and line for what is no such row or cannot
+    be encoded, and where no row is left.
+    """
+    numbered = list(iterate(path))
+    if tokenizer is None:
+        tokenizer = chat.fit_tokenizer((example for _, example in numbered), level)
+    file_rows = list(encode_each(path, numbered, tokenizer, max_tokens, **ends))
+    trained = [file_row for file_row in file_rows if not file_row.problem]
+    if not trained:
+        line, problem = file_rows[0].line, file_rows[0].problem
+        raise ValueError(f"{path} holds no row that trains: on line {line}, {problem}")
+    cut = [file_row.line for file_row in file_rows if file_row.is_cut]
+    left_out = [file_row.line for file_row in file_rows if file_row.problem]
+    examples = [file_row.example for file_row in trained]
+    report = Report(len(file_rows), choose_limit(max_tokens), cut, left_out, examples)
+    return tokenizer, [file_row.row for file_row in trained], report
+
+
+def stream(path, level="char", max_tokens=None, **ends):
+    """The steps of `load` with one row in memory: the file is read twice, once for the tokenizer.
+
+    Returns the tokenizer and an iterator of FileRow, rows that train nothing included.
+    """
+    tokenizer = chat.fit_tokenizer((example for _, example in iterate(path)), level)
+    return tokenizer, encode_each(path, iterate(path), tokenizer, max_tokens, **ends)
+
+
+def encode_each(path, numbered, tokenizer, max_tokens=None, **ends):
+    """Yield a FileRow for each (line number, example) of a file. Raises ValueError if there is none."""
+    limit, line = choose_limit(max_tokens), None
+    for line, example in numbered:
+        example = chat.fit_example(example, tokenizer)
+        try:
+            whole = data.encode(example, tokenizer, **ends)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {line}: {error}") from None
+        row = whole.take(slice(limit))
+        problem = "" if data.has_target(row) else data.explain_no_target(whole, limit)
+        yield FileRow(line, example, row, len(whole.tokens) > limit, problem)
+    if line is None:
+        raise ValueError(f"{path} holds no rows: the data set is empty")
+
+
+def choose_limit(max_tokens):
+    """Tokens that rows are cut to. Raises ValueError for what is no such number."""
+    data.check_max_tokens(max_tokens)
+    return MAX_TOKENS if max_tokens is None else int(max_tokens)
+
+
+def describe(report):
+    """What was cut and left out, in one or two sentences; "" where nothing was."""
+    sentences = []
+    if report.cut:
+        sentences.append(f"Cut to {report.limit} tokens: {list_lines(report.cut)}.")
+    if report.left_out:
+        sentences.append(f"Left out, because no token carries loss: {list_lines(report.left_out)}.")
+    return " ".join(sentences)
+
+
+def list_lines(lines):
+    """How many rows, and on which lines."""
+    if not lines:
+        return "no row"
+    if len(lines) == 1:
+        return f"1 row, on line {lines[0]}"
+    more = f" and {len(lines) - LISTED:,} more" if len(lines) > LISTED else ""
+    return f"{len(lines):,} rows, on lines {', '.join(map(str, lines[:LISTED]))}{more}"
 
 
 def read(path):
@@ -19,7 +123,7 @@ def read(path):
 
     Raises ValueError naming file and line for what is no such row, and for a file without rows.
     """
-    examples = [row for _, row in iterate(path)]
+    examples = [example for _, example in iterate(path)]
     if not examples:
         raise ValueError(f"{path} holds no rows: the data set is empty")
     return examples
@@ -28,10 +132,10 @@ def read(path):
 def iterate(path, parse=None):
     """Yield (line number from 1, Example or Conversation), holding one line at a time.
 
-    `parse`, bytes -> anything, makes something else of a line. Blank lines are skipped.
+    `parse`, a function of a line's bytes, can make something else of it. Blank lines are skipped.
     Raises ValueError naming file and line for what is no such row.
     """
-    parse = parse or example
+    parse = parse or parse_example
     with open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # byte order mark
@@ -39,39 +143,42 @@ def iterate(path, parse=None):
                 try:
                     row = parse(line)
                 except (ValueError, RecursionError) as error:
-                    raise ValueError(f"{path}, line {number}: {_reason(error)}") from None
+                    raise ValueError(f"{path}, line {number}: {explain_error(error)}") from None
                 yield number, row
 
 
-def loads(line):
+def parse_object(line):
     """One line's bytes -> a dict. Raises ValueError or RecursionError."""
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE} bytes: one row stands on one line, and ends there")
-    row = json.loads(line.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    row = json.loads(
+        line.decode("utf-8"), object_pairs_hook=refuse_double_keys, parse_constant=refuse_constant
+    )
     if not isinstance(row, dict):
         raise ValueError(f'the row is {type(row).__name__}, not an object with "prompt" or "messages"')
     return row
 
 
-def example(line):
+def parse_example(line):
     """One line's bytes -> Example or Conversation. Raises ValueError or RecursionError."""
-    row = loads(line)
+    row = parse_object(line)
     if "messages" in row:
         if "prompt" in row or "completion" in row:
             raise ValueError('the row has both "messages" and "prompt" or "completion": keep one form')
-        return _conversation(row["messages"])
+        return parse_messages(row["messages"])
     for key in ("prompt", "completion"):
         if not isinstance(row.get(key), str) or not row[key]:
             found = f"is {row[key]!r}" if key in row else 'is missing, and there is no "messages"'
             raise ValueError(f"the field {key!r} {found}: it must be a string that is not empty")
-        utf8(row[key])
+        encode_utf8(row[key])
     return data.Example(row["prompt"], row["completion"])
 
 
-def _conversation(messages):
+def parse_messages(messages):
+    """A list of JSON objects -> Conversation. Raises ValueError."""
     if not isinstance(messages, list) or not messages:
         raise ValueError("the field 'messages' must be a list of messages that is not empty")
-    made = []
+    parsed = []
     for i, message in enumerate(messages):
         if not isinstance(message, dict):
             raise ValueError(f'messages[{i}] is {type(message).__name__}, not an object with "role"')
@@ -80,13 +187,14 @@ def _conversation(messages):
                 raise ValueError(f"messages[{i}]: the field {key!r} is missing")
         if message.get("tool_calls") or message.get("function_call"):
             raise ValueError(f"messages[{i}] holds a tool call: write the call into its content as text")
-        made.append(chat.Message(message["role"], message["content"], message.get("weight", 1.0)))
-    conversation = chat.Conversation(tuple(made))
-    chat.check(conversation)
+        parsed.append(chat.Message(message["role"], message["content"], message.get("weight", 1.0)))
+    conversation = chat.Conversation(tuple(parsed))
+    chat.check_conversation(conversation)
     return conversation
 
 
-def _unique(pairs):
+def refuse_double_keys(pairs):
+    """The pairs of a JSON object -> dict. Raises ValueError for a key that stands twice."""
     keys = [key for key, _ in pairs]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
@@ -94,11 +202,13 @@ def _unique(pairs):
     return dict(pairs)
 
 
-def _no_constant(name):
+def refuse_constant(name):
+    """Raise ValueError: Python reads NaN and Infinity, which are no JSON."""
     raise ValueError(f"{name} is not JSON: use null or a string")
 
 
-def _reason(error):
+def explain_error(error):
+    """Why a line cannot be read, in a sentence."""
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON, {error.msg} at column {error.colno}"
     if isinstance(error, RecursionError):

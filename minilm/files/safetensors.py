@@ -1,10 +1,10 @@
-"""The safetensors file format, written out: what other tools read and write weights in.
+"""The safetensors file format: other tools read and write weights in it.
 
     8 bytes     length n of the header, little-endian
     n bytes     the header, JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
-    the rest    the numbers themselves, tensor after tensor, C-contiguous and little-endian
+    the rest    the numbers, tensor after tensor, C-contiguous and little-endian
 
-Nothing in such a file can run, unlike in a pickle; what it says is checked before it is believed.
+Unlike a pickle, such a file cannot run code. What its header says is checked before it is used.
 Source: the format description of https://github.com/huggingface/safetensors.
 """
 
@@ -19,9 +19,9 @@ DTYPES |= {"I8": "i1", "U8": "u1", "BOOL": "?"}
 
 
 def to_bytes(tensors, metadata=None):
-    """A whole file: {name: array} and {text: text} -> bytes, the tensors in the dict's order.
+    """{name: array} and metadata {text: text} -> the bytes of a file, tensors in the dict's order.
 
-    Raises ValueError for an array of a dtype that the format or this writer does not know.
+    Raises ValueError for an array whose dtype the format does not have.
     """
     names = {np.dtype(code): name for name, code in DTYPES.items() if name != "BF16"}
     header = {"__metadata__": metadata} if metadata else {}
@@ -39,10 +39,10 @@ def to_bytes(tensors, metadata=None):
 
 
 def from_bytes(content):
-    """Read a whole file: bytes -> {name: array}, in the order of the data.
+    """The bytes of a file -> {name: array}, in the order of the data.
 
-    float16 and bfloat16 come as float32, in which every one of their numbers is exact.
-    Raises ValueError, in one sentence, for whatever is not a well-formed file.
+    float16 and bfloat16 become float32, which holds each of their numbers exactly.
+    Raises ValueError, in one sentence, for bytes that are not a well-formed file.
     """
     n = int.from_bytes(content[:8], "little")
     if len(content) < 8 or n > min(HEADER_LIMIT, len(content) - 8):
@@ -56,9 +56,9 @@ def from_bytes(content):
         if begin != position or end > len(data):
             raise ValueError(
                 f"tensor {name} lies at bytes {begin} to {end} of {len(data)}, where {position} is the "
-                "first free one: tensors follow each other without gap or overlap, inside the file"
+                "first free one: tensors must follow each other without gap or overlap, inside the file"
             )
-        tensors[name] = decode(data[begin:end], entry["dtype"], entry["shape"])
+        tensors[name] = decode_tensor(data[begin:end], entry["dtype"], entry["shape"])
         position = end
     if position != len(data):
         raise ValueError(f"{len(data) - position} bytes at its end belong to no tensor")
@@ -66,40 +66,40 @@ def from_bytes(content):
 
 
 def parse_header(text):
-    """The header's entries without __metadata__. Raises ValueError for what is not such JSON."""
+    """The header's bytes -> {name: entry}, without __metadata__. Raises ValueError for other JSON."""
 
-    def unique(pairs):
+    def require_unique_names(pairs):
         if len(dict(pairs)) != len(pairs):
-            raise ValueError(f"a name stands twice among {', '.join(name for name, _ in pairs)!r:.80}")
+            raise ValueError(f"a name occurs twice among {', '.join(name for name, _ in pairs)!r:.80}")
         return dict(pairs)
 
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=require_unique_names)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its header is not JSON with unique names ({error})") from None
     if not isinstance(header, dict):
-        raise ValueError(f"its header is {type(header).__name__}, not an object with one entry a tensor")
+        raise ValueError(f"its header is {type(header).__name__}, not an object with an entry a tensor")
     header.pop("__metadata__", None)
-    odd = next((name for name in header if not name.isprintable()), None)
-    if odd is not None:
-        raise ValueError(f"the tensor name {odd!r:.80} holds what cannot be printed")
+    for name in header:
+        if not name.isprintable():
+            raise ValueError(f"the tensor name {name!r:.80} has characters that cannot be printed")
     return header
 
 
 def check_entry(name, entry):
     """Return a header entry. Raises ValueError unless its dtype, shape and offsets fit together."""
 
-    def whole(value):
+    def is_list_of_counts(value):
         return isinstance(value, list) and all(type(i) is int and i >= 0 for i in value)
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(
-            f"tensor {name} needs just dtype, shape and data_offsets in the header, not {entry!r:.80}"
+            f"tensor {name} needs exactly dtype, shape and data_offsets in the header, not {entry!r:.80}"
         )
     if entry["dtype"] not in list(DTYPES):
         raise ValueError(f"tensor {name} has dtype {entry['dtype']!r:.80}, not one of {', '.join(DTYPES)}")
     shape, offsets = entry["shape"], entry["data_offsets"]
-    if not whole(shape) or not whole(offsets) or len(offsets) != 2:
+    if not is_list_of_counts(shape) or not is_list_of_counts(offsets) or len(offsets) != 2:
         raise ValueError(
             f"tensor {name} has shape {shape!r:.80} and offsets {offsets!r:.80}: whole numbers are needed"
         )
@@ -111,7 +111,7 @@ def check_entry(name, entry):
     return entry
 
 
-def decode(data, dtype, shape):
+def decode_tensor(data, dtype, shape):
     """The bytes of one tensor -> an array of its own, float32 for 16-bit floats."""
     array = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
     if dtype == "BF16":  # the upper half of a float32

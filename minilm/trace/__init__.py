@@ -1,13 +1,14 @@
-"""Step through one example: every value on the way down, every gradient on the way up.
+"""Step through one example: every value on the way up, every gradient on the way down.
 
-The model is not written a second time here: its functions are swapped for ones that keep what
-they took and gave, and then model.loss_and_grads runs as in training, once for every loss mask.
-What is recorded keeps the batch axis, B = 1. Values have dotted names, like parameters:
+The input is at the bottom, the loss on top. The model is not written a second time here. Its
+functions are swapped for functions that keep their arguments and results. Then
+model.loss_and_grads runs as in training, once for every loss mask. The arrays keep the batch
+axis, B = 1. Values have dotted names, like parameters, from the bottom up:
 
     wte wpe x   h.0.ln_1   h.0.attn.{q k v scores weights mix c_proj x}
     h.0.ln_2   h.0.mlp.{c_fc gelu c_proj x}   ...   ln_f logits probs nll
 
-where x is the residual stream; a gradient is d + the name: h.0.attn.dscores.
+where x is the residual stream. The name of a gradient is d + the name: h.0.attn.dscores.
 """
 
 import collections
@@ -19,22 +20,30 @@ from .. import data, model, swap
 from . import page, panels, view
 
 MAX_POSITIONS = 32
-PAIRS = (
-    *("layers.embedding", "layers.layer_norm", "layers.linear", "layers.gelu"),
-    *("layers.scores", "layers.causal_softmax", "layers.mix"),
-    *("model.attn_block", "model.mlp_block", "losses.token_nll", "losses.weighted_mean"),
-)
-RENDERED = collections.Counter()  # how often a notebook of this process has shown the same content
+PAIRS = {  # how often a pair is called: in every block, outside the blocks
+    "layers.embedding": (0, 2),
+    "layers.layer_norm": (2, 1),
+    "layers.linear": (4, 1),
+    "layers.gelu": (1, 0),
+    "layers.scores": (1, 0),
+    "layers.causal_softmax": (1, 0),
+    "layers.mix": (1, 0),
+    "model.attn_block": (1, 0),
+    "model.mlp_block": (1, 0),
+    "losses.token_nll": (0, 1),
+    "losses.weighted_mean": (0, 1),
+}
+SHOWN = collections.Counter()  # how often a notebook of this process has shown the same content
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """One example's values, and its gradients under every loss.
 
-    inputs, targets: the tokens as text; batch: ids, targets, mask and roles of the first loss;
-    values {name: array} is the same under every loss; loss_masks, losses, gradients and grads are
-    {prompt weight: ...}, holding the mask (1, T), the loss in nats, {d + name: array}, and the
-    tree of parameter gradients. print(trace) is plain text, a notebook shows the pages.
+    inputs and targets are the tokens as text. batch has ids, targets, mask and roles of the first
+    loss. values is {name: array}, the same under every loss. loss_masks, losses, gradients and
+    grads are {prompt weight: ...}: the loss mask (1, T), the loss in nats, {d + name: array}, and
+    the tree of parameter gradients. print(trace) prints plain text; a notebook shows the page.
     """
 
     tokenizer: object
@@ -56,151 +65,162 @@ class Trace:
         return [self.tokenizer.show(i) for i in self.batch.targets[0]]
 
     def html(self):
-        """One self-contained page, without script or network: the same trace, the same bytes."""
-        return page.page(self)
+        """One self-contained page without script or network. The same trace gives the same bytes."""
+        return page.render_page(self)
 
     def _repr_html_(self):
         content = hashlib.sha256(str(self).encode()).hexdigest()[:8]
-        RENDERED[content] += 1  # shown twice in one notebook, its radio buttons stay two groups
-        return page.fragment(self, f"t{content}-{RENDERED[content]}")
+        SHOWN[content] += 1  # if a notebook shows it twice, the radio buttons stay two groups
+        return page.render_fragment(self, f"t{content}-{SHOWN[content]}")
 
     def __str__(self):
-        return view.text(self)
+        return view.write_text(self)
 
     def __repr__(self):
-        names = ", ".join(panels.loss_name(weight) for weight in self.losses)
+        names = ", ".join(panels.name_loss(weight) for weight in self.losses)
         return f"<Trace of {len(self.inputs)} positions, loss: {names}; print() shows its steps>"
 
 
 def trace(params, row, config, tokenizer, prompt_weights=(0.0, 1.0)):
     """Record one Row (data.encode) through the model, forward and backward, under every loss.
 
-    A prompt weight of 0 is masked loss, 1 full-sequence loss; each run divides by its own sum of
-    weights, as model.loss_and_grads does. Returns a Trace.
-    Raises ValueError for a row too long to be shown, weights that are none, twice or outside
-    [0, 1], and parameters or a tokenizer that do not fit the config.
+    A prompt weight of 0 is masked loss, 1 is full-sequence loss. Each run divides by its own sum of
+    loss weights, as model.loss_and_grads does. Returns a Trace.
+    Raises ValueError if the row is too long to show; if prompt_weights is empty, or has a weight
+    twice or one outside [0, 1]; or if the parameters or the tokenizer do not fit the config.
     """
-    check(params, row, config, tokenizer, prompt_weights)
+    check_example(params, row, config, tokenizer, prompt_weights)
     batches = {float(weight): data.collate([row], weight) for weight in prompt_weights}
-    runs = {weight: record(params, batch, config) for weight, batch in batches.items()}
+    runs = {weight: record_calls(params, batch, config) for weight, batch in batches.items()}
     first = next(iter(batches))
+    first_calls, _, _ = runs[first]
     return Trace(
-        tokenizer,
-        config,
-        batches[first],
-        tuple(data.ROLES[role] for role in row.roles[:-1]),
-        values(runs[first][0], config.n_layer),
-        {weight: batch.loss_mask for weight, batch in batches.items()},
-        {weight: float(loss) for weight, (_, loss, _) in runs.items()},
-        {weight: gradients(calls, config.n_layer) for weight, (calls, _, _) in runs.items()},
-        {weight: grads for weight, (_, _, grads) in runs.items()},
+        tokenizer=tokenizer,
+        config=config,
+        batch=batches[first],
+        input_roles=tuple(data.ROLES[role] for role in row.roles[:-1]),
+        values=name_values(first_calls, config.n_layer),
+        loss_masks={weight: batch.loss_mask for weight, batch in batches.items()},
+        losses={weight: float(loss) for weight, (_, loss, _) in runs.items()},
+        gradients={weight: name_gradients(calls, config.n_layer) for weight, (calls, _, _) in runs.items()},
+        grads={weight: grads for weight, (_, _, grads) in runs.items()},
     )
 
 
-def record(params, batch, config):
-    """One training example's way with every pair watched: (calls, loss, grads)."""
+def record_calls(params, batch, config):
+    """Run loss_and_grads with every pair watched; returns (calls, loss, grads).
+
+    calls is {function name: list of (arguments, result)}. Raises ValueError if a call was missed.
+    """
     with contextlib.ExitStack() as stack:
-        names = [f"{pair}_{way}" for pair in PAIRS for way in ("forward", "backward")]
-        calls = {name: watch(stack, name) for name in names}
+        names = [f"{pair}_{direction}" for pair in PAIRS for direction in ("forward", "backward")]
+        calls = {name: watch_calls(stack, name) for name in names}
         loss, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
-    L = config.n_layer
-    times = dict(zip(PAIRS, (2, 2 * L + 1, 4 * L + 1, L, L, L, L, L, L, 1, 1), strict=True))
-    for name, seen in calls.items():
-        expected = times[name.rpartition("_")[0]]
-        if len(seen) != expected:
+    for name, recorded in calls.items():
+        in_every_block, outside = PAIRS[name.rpartition("_")[0]]
+        expected = in_every_block * config.n_layer + outside
+        if len(recorded) != expected:
             raise ValueError(
-                f"{name} was called {len(seen)} times and not {expected}: a function in its place must "
-                "be looked up in its module by whoever calls it, or the trace has a gap"
+                f"{name} was called {len(recorded)} times and not {expected}: the trace would have a gap. "
+                "Its caller must look it up in its module, as in layers.gelu_forward(x)"
             )
     return calls, loss, grads
 
 
-def watch(stack, name):
-    """Keep (arguments, result) of a function's calls until the stack closes; returns their list."""
+def watch_calls(stack, name):
+    """Keep (arguments, result) of every call of a function until the stack closes; returns their list."""
     calls = []
 
-    def call(*args, **kwargs):
+    def watched(*args, **kwargs):
         result = original(*args, **kwargs)
         calls.append((args, result))
         return result
 
-    original = stack.enter_context(swap(name, call))
+    original = stack.enter_context(swap(name, watched))
     return calls
 
 
-def readers(calls, way):
-    """Two functions of (pair, k): the k-th call's i-th argument, and its first result."""
+def make_getters(calls, direction):
+    """Two functions: one gives the i-th argument of a pair's k-th call, the other its i-th result."""
 
-    def took(pair, k, i=0):
-        return calls[f"{pair}_{way}"][k][0][i]
+    def get_argument(pair, k, i=0):
+        arguments, _ = calls[f"{pair}_{direction}"][k]
+        return arguments[i]
 
-    def gave(pair, k):
-        return calls[f"{pair}_{way}"][k][1][0]
+    def get_result(pair, k, i=0):
+        _, results = calls[f"{pair}_{direction}"][k]
+        return results[i]
 
-    return took, gave
+    return get_argument, get_result
 
 
-def values(calls, n_layer):
-    """Name what the forward functions took and gave, downwards."""
-    took, gave = readers(calls, "forward")
-    named = {"wte": gave("layers.embedding", 0), "wpe": gave("layers.embedding", 1)}
-    named["x"] = took("model.attn_block", 0)
+def name_values(calls, n_layer):
+    """{name: array} of the forward functions' arguments and results, from the bottom up."""
+    get_argument, get_result = make_getters(calls, "forward")
+    named = {"wte": get_result("layers.embedding", 0), "wpe": get_result("layers.embedding", 1)}
+    named["x"] = get_argument("model.attn_block", 0)
     for i in range(n_layer):
         block = {
-            "ln_1": gave("layers.layer_norm", 2 * i),
-            "attn.q": took("layers.scores", i, 0),
-            "attn.k": took("layers.scores", i, 1),
-            "attn.v": took("layers.mix", i, 1),
-            "attn.scores": gave("layers.scores", i),
-            "attn.weights": gave("layers.causal_softmax", i),
-            "attn.mix": gave("layers.mix", i),
-            "attn.c_proj": gave("layers.linear", 4 * i + 1),
-            "attn.x": gave("model.attn_block", i),
-            "ln_2": gave("layers.layer_norm", 2 * i + 1),
-            "mlp.c_fc": gave("layers.linear", 4 * i + 2),
-            "mlp.gelu": gave("layers.gelu", i),
-            "mlp.c_proj": gave("layers.linear", 4 * i + 3),
-            "mlp.x": gave("model.mlp_block", i),
+            "ln_1": get_result("layers.layer_norm", 2 * i),
+            "attn.q": get_argument("layers.scores", i, 0),
+            "attn.k": get_argument("layers.scores", i, 1),
+            "attn.v": get_argument("layers.mix", i, 1),
+            "attn.scores": get_result("layers.scores", i),
+            "attn.weights": get_result("layers.causal_softmax", i),
+            "attn.mix": get_result("layers.mix", i),
+            "attn.c_proj": get_result("layers.linear", 4 * i + 1),
+            "attn.x": get_result("model.attn_block", i),
+            "ln_2": get_result("layers.layer_norm", 2 * i + 1),
+            "mlp.c_fc": get_result("layers.linear", 4 * i + 2),
+            "mlp.gelu": get_result("layers.gelu", i),
+            "mlp.c_proj": get_result("layers.linear", 4 * i + 3),
+            "mlp.x": get_result("model.mlp_block", i),
         }
         named |= {f"h.{i}.{name}": value for name, value in block.items()}
-    named |= {"ln_f": gave("layers.layer_norm", 2 * n_layer), "logits": gave("layers.linear", 4 * n_layer)}
-    _, (nll, (probs, _)) = calls["losses.token_nll_forward"][0]
-    return named | {"probs": probs, "nll": nll}
+    named["ln_f"] = get_result("layers.layer_norm", 2 * n_layer)
+    named["logits"] = get_result("layers.linear", 4 * n_layer)
+    named["probs"], _ = get_result("losses.token_nll", 0, 1)  # the cache: probs, and where the targets are
+    named["nll"] = get_result("losses.token_nll", 0)
+    return named
 
 
-def gradients(calls, n_layer):
-    """Name what the backward functions took and gave, upwards: the last block comes first."""
-    took, gave = readers(calls, "backward")
-    named = {"dnll": gave("losses.weighted_mean", 0), "dlogits": gave("losses.token_nll", 0)}
-    named["dln_f"] = gave("layers.linear", 0)
+def name_gradients(calls, n_layer):
+    """{d + name: array} of the backward functions' arguments and results, from the top down.
+
+    The k-th backward call belongs to block n_layer - 1 - k: the last block comes first.
+    """
+    get_argument, get_result = make_getters(calls, "backward")
+    named = {"dnll": get_result("losses.weighted_mean", 0), "dlogits": get_result("losses.token_nll", 0)}
+    named["dln_f"] = get_result("layers.linear", 0)
     for k, i in enumerate(reversed(range(n_layer))):
         block = {
-            "mlp.dx": took("model.mlp_block", k),
-            "mlp.dc_proj": took("layers.linear", 4 * k + 1),
-            "mlp.dgelu": gave("layers.linear", 4 * k + 1),
-            "mlp.dc_fc": gave("layers.gelu", k),
-            "dln_2": gave("layers.linear", 4 * k + 2),
-            "attn.dx": gave("model.mlp_block", k),
-            "attn.dc_proj": took("layers.linear", 4 * k + 3),
-            "attn.dmix": took("layers.mix", k),
-            "attn.dweights": gave("layers.mix", k),
-            "attn.dscores": gave("layers.causal_softmax", k),
-            "attn.dq": gave("layers.scores", k),
-            "attn.dk": calls["layers.scores_backward"][k][1][1],
-            "attn.dv": calls["layers.mix_backward"][k][1][1],
-            "dln_1": gave("layers.linear", 4 * k + 4),
+            "mlp.dx": get_argument("model.mlp_block", k),
+            "mlp.dc_proj": get_argument("layers.linear", 4 * k + 1),
+            "mlp.dgelu": get_result("layers.linear", 4 * k + 1),
+            "mlp.dc_fc": get_result("layers.gelu", k),
+            "dln_2": get_result("layers.linear", 4 * k + 2),
+            "attn.dx": get_result("model.mlp_block", k),
+            "attn.dc_proj": get_argument("layers.linear", 4 * k + 3),
+            "attn.dmix": get_argument("layers.mix", k),
+            "attn.dweights": get_result("layers.mix", k),
+            "attn.dscores": get_result("layers.causal_softmax", k),
+            "attn.dq": get_result("layers.scores", k),
+            "attn.dk": get_result("layers.scores", k, 1),
+            "attn.dv": get_result("layers.mix", k, 1),
+            "dln_1": get_result("layers.linear", 4 * k + 4),
         }
         named |= {f"h.{i}.{name}": value for name, value in block.items()}
-    named["dx"] = gave("model.attn_block", n_layer - 1)
-    return named | {"dwte": took("layers.embedding", 1), "dwpe": took("layers.embedding", 0)}
+    named["dx"] = get_result("model.attn_block", n_layer - 1)
+    return named | {"dwte": get_argument("layers.embedding", 1), "dwpe": get_argument("layers.embedding", 0)}
 
 
-def check(params, row, config, tokenizer, prompt_weights):
+def check_example(params, row, config, tokenizer, prompt_weights):
     """Raise ValueError for what cannot be traced or shown."""
     model.check_params(params, config)
     if len(tokenizer.vocab) != config.vocab_size:
         raise ValueError(
-            f"the tokenizer knows {len(tokenizer.vocab)} tokens, the model {config.vocab_size}: they differ"
+            f"the tokenizer knows {len(tokenizer.vocab)} tokens, the model {config.vocab_size}: "
+            "give the tokenizer that the model was made for"
         )
     if len(row.tokens) - 1 > MAX_POSITIONS:
         raise ValueError(
@@ -208,6 +228,6 @@ def check(params, row, config, tokenizer, prompt_weights):
             f"{MAX_POSITIONS}: give a shorter example"
         )
     if not len(prompt_weights):
-        raise ValueError("there are no prompt weights: give at least one, such as 0 for masked loss")
+        raise ValueError("there are no prompt weights: give at least one, for example 0 for masked loss")
     if len(set(prompt_weights)) < len(prompt_weights):
-        raise ValueError(f"the prompt weights {tuple(prompt_weights)} name one twice: give each once")
+        raise ValueError(f"the prompt weights {tuple(prompt_weights)} hold one twice: give each once")

@@ -1,6 +1,6 @@
-"""What the step-through says on the way up, from dnll to the embeddings: forward.py's counterpart.
+"""The texts of the steps on the way down, from dnll to the embeddings: forward.py's counterpart.
 
-Arrays are named as on the way down: {"ln_2": ...} shows the gradient dln_2.
+Arrays have their names from the way up: {"ln_2": ...} shows the gradient dln_2.
 """
 
 from .forward import HEADS, SCORES, Spec, X
@@ -9,22 +9,21 @@ HEAD = (
     Spec(
         "dnll",
         "dnll = loss_mask / Σ loss_mask",
-        "Here the losses part: this array is all that differs between them, and a weight of 0 gives "
-        "exactly 0.",
+        "Here the losses part: only this array differs between them. A loss weight of 0 gives exactly 0.",
         {"nll": "B, T"},
     ),
     Spec(
         "dlogits",
         "dlogits[t] = (probs[t] − onehot(targets[t])) · dnll[t]",
-        "The target's entry is negative (its logit shall rise), all others positive; a row of weight 0 is "
-        "exactly 0.",
+        "The target's entry is negative (its logit should rise), all other entries are positive. A row of "
+        "loss weight 0 is exactly 0.",
         {"logits": "B, T, V"},
     ),
     Spec(
         "dln_f, dx",
         "dln_f = dlogits lm_head.weightᵀ,   dx = (dy − mean(dy) − y mean(dy · y)) / std,   with dy = dln_f · "
         "weight, y = (x − mean(x)) / std",
-        "Head and final norm work row by row: a row that arrives as exact 0 leaves as exact 0.",
+        "The head and the final norm work row by row: a row that arrives as exact 0 leaves as exact 0.",
         {"ln_f": X, "{last}": X},
     ),
 )
@@ -33,65 +32,65 @@ BLOCK = (
     Spec(
         "dgelu",
         "dgelu = dx mlp.c_proj.weightᵀ",
-        "x = x + MLP passes dx on twice: along the stream unchanged, and into the MLP, shown here.",
+        "x = x + MLP sends dx two ways: unchanged along the stream, and into the MLP, as shown here.",
         {"mlp.gelu": "B, T, 4C"},
     ),
     Spec(
         "dc_fc",
         "dc_fc = dgelu · gelu'(c_fc)",
-        "Every entry is multiplied by the slope of GELU at its own input, which is close to 0 for large "
+        "Each entry is multiplied by the slope of GELU at its own input. The slope is close to 0 for large "
         "negative inputs.",
         {"mlp.c_fc": "B, T, 4C"},
     ),
     Spec(
         "dln_2",
         "dln_2 = dc_fc c_fc.weightᵀ",
-        "The MLP works row by row, so no gradient has moved from one position to another yet.",
+        "The MLP works row by row, so no gradient has moved from one position to another so far.",
         {"ln_2": X},
     ),
     Spec(
         "dx before the MLP",
         "dx = dx (along the stream) + dx (back through ln_2)",
-        "x was used twice on the way down, so its two gradients are added on the way up.",
+        "x was used twice on the way up, so its two gradients are added on the way down.",
         {"attn.x": X},
     ),
     Spec(
         "dmix",
         "dmix = split(dx attn.c_proj.weightᵀ) into heads",
-        "Still row by row. Queries stay apart through dweights, dscores and dq, too; dk and dv mix the rows.",
+        "Still row by row. Queries stay apart in dweights, dscores and dq, too; dk and dv mix the rows.",
         {"attn.mix": HEADS},
     ),
     Spec(
         "dweights",
         "dweights = dmix vᵀ",
-        "How the loss would change with each weight; the future has numbers here, too, since they are made "
-        "before its weights of 0 come in.",
+        "This says how the loss changes with each attention weight. The future has numbers here, too: its "
+        "weights of 0 enter only in the next step.",
         {"attn.weights": SCORES},
     ),
     Spec(
         "dscores",
         "dscores = weights · (dweights − Σ over j of weights · dweights)",
-        "The future is exactly 0 again, and so is the first row, which has nothing to choose; every row "
+        "The future is exactly 0 again. The first row is 0, too: it has nothing to choose from. Every row "
         "sums to 0 up to rounding.",
         {"attn.scores": SCORES},
     ),
     Spec(
         "dq, dk, dv",
         "dq = dscores k / √D,   dk = dscoresᵀ q / √D,   dv = weightsᵀ dmix",
-        "The transposes carry gradient from the rows that looked to the rows that were looked at: this is "
+        "The transposes carry gradient from the rows that looked to the rows that they looked at. This is "
         "how a prompt row without loss of its own gets gradient.",
         {"attn.q": HEADS, "attn.k": HEADS, "attn.v": HEADS},
     ),
     Spec(
         "dln_1",
         "dln_1 = (dq | dk | dv) c_attn.weightᵀ",
-        "The three parts meet again, in the rows that they belong to.",
+        "The three parts meet again, each in its own row.",
         {"ln_1": X},
     ),
     Spec(
         "dx before attention",
         "dx = dx (along the stream) + dx (back through ln_1)",
-        "The second fork of the block; this dx goes to the block below, or to the embeddings.",
+        "This is the second fork of the block. This dx goes down to the block below, or to the embeddings.",
         {"{before}": X},
     ),
 )
@@ -100,15 +99,15 @@ READ = (
     Spec(
         "dembeddings",
         "dwte[ids[t]] += dx[t],   dwpe[t] += dx[t]",
-        "Each row of dx goes to the token and to the position that it came from, and tokens that were not "
-        "read get exactly 0. A position whose dlogits are exactly 0 can still have gradient here: it came "
+        "Each row of dx goes to the token and to the position that it came from. Tokens that were not read "
+        "get exactly 0. A position whose dlogits are exactly 0 can still have gradient here: it came "
         "through attention.",
         {"x": X, "wte.weight": "V, C"},
     ),
     Spec(
         "parameter norms",
         "norm = √ Σ of squares, for every tensor",
-        "A loss mask selects terms of the loss, not parameters; the sizes also differ because each mean has "
+        "A loss mask selects terms of the loss, not parameters. The sizes also differ because each mean has "
         "its own denominator.",
         {"grads": ""},
     ),

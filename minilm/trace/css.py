@@ -1,11 +1,11 @@
-"""The step-through's style sheet: every selector begins with the wrapper's class."""
+"""The style sheet of the step-through: every selector begins with the wrapper's class."""
 
-LEVELS = 8  # shades a colour; the lightest is still a colour, since only an exact 0 has none
+LEVELS = 8  # shades for each colour; the lightest still is a colour: only an exact 0 has none
 SHADES = {"p": (27, 120, 55), "n": (118, 42, 131), "s": (64, 72, 88)}  # green +, purple -, grey from 0
-STRENGTH = (0.08, 0.55)  # how much of the colour is mixed into white: dark text stays readable on all
+STRENGTH = (0.08, 0.55)  # share of the colour in the lightest and the darkest shade: text stays readable
 
-# The input, its label and its section are siblings, so that plain CSS can show the chosen one;
-# `order` moves the sections below all labels.
+# The radio button, its label and its section are siblings, so that plain CSS can show the chosen
+# section; `order` moves the sections below all labels.
 SHEET = """\
 & { background:#fff; color:#111; color-scheme:light; font:15px/1.5 system-ui,sans-serif; padding:12px }
 & * { box-sizing:border-box }
@@ -65,8 +65,8 @@ NARROW = """\
 """
 
 
-def css():
-    """The whole sheet; the colours of cells are classes: p1 to p8, n1 to n8, s1 to s8, z for exact 0."""
+def build_sheet():
+    """The whole sheet. The colours of cells are classes: p1 to p8, n1 to n8, s1 to s8, z for exact 0."""
     lines = [SHEET, f"& .box td.z {{ {ZERO} }}\n"]
     low, high = STRENGTH
     for letter, colour in SHADES.items():

@@ -6,10 +6,17 @@ from .. import data, tree
 from . import backward, forward, panels
 
 TITLE = "One example, step by step"
+TABLES = {  # what a step shows besides arrays of the model
+    "tokens": panels.tabulate_tokens,
+    "ids": panels.tabulate_ids,
+    "candidates": panels.tabulate_candidates,
+    "loss": panels.tabulate_loss,
+    "grads": panels.tabulate_parameter_norms,
+}
 
 
 class Step(NamedTuple):
-    """One place on the way through the model; `groups` are panels.Group."""
+    """One stop on the way through the model; `groups` are panels.Group."""
 
     phase: str
     title: str
@@ -18,106 +25,118 @@ class Step(NamedTuple):
     groups: list
 
 
-def steps(trace):
-    """All steps of a trace: down through the blocks to the loss, and up again."""
+def list_steps(trace):
+    """All steps of a trace: up through the blocks to the loss, and down again."""
     blocks = range(trace.config.n_layer)
-    down, up = forward, backward
-    parts = [("Read", down.READ, None, False)]
-    parts += [(f"Block {i}", down.BLOCK, i, False) for i in blocks]
-    parts += [("Predict", down.PREDICT, None, False), ("Loss", down.LOSS, None, False)]
-    parts += [("Back from the loss", up.HEAD, None, True)]
-    parts += [(f"Back through block {i}", up.BLOCK, i, True) for i in reversed(blocks)]
-    parts += [("Back at the start", up.READ, None, True)]
-    result = []
-    for phase, specs, i, back in parts:
+    parts = [("Read", forward.READ, None, False)]
+    parts += [(f"Block {i}", forward.BLOCK, i, False) for i in blocks]
+    parts += [("Predict", forward.PREDICT, None, False), ("Loss", forward.LOSS, None, False)]
+    parts += [("Down from the loss", backward.HEAD, None, True)]
+    parts += [(f"Down through block {i}", backward.BLOCK, i, True) for i in reversed(blocks)]
+    parts += [("Down to the embeddings", backward.READ, None, True)]
+    steps = []
+    for phase, specs, block, is_backward in parts:
         for spec in specs:
-            groups, facts = content(trace, spec, i, back)
+            groups, facts = fill_step(trace, spec, block, is_backward)
             notice = " ".join([spec.notice, *facts])
-            result.append(Step(phase, spec.title, spec.formula, notice, groups))
-    return result
+            steps.append(Step(phase, spec.title, spec.formula, notice, groups))
+    return steps
 
 
-def content(trace, spec, i, back):
+def fill_step(trace, spec, block, is_backward):
     """A step's groups, and sentences with this trace's own numbers."""
     groups, facts = [], []
     for key, axes in spec.arrays.items():
-        if axes == "":  # no array of the model, but a table made for this step
-            groups.append(getattr(panels, key)(trace))
+        if axes == "":
+            groups.append(TABLES[key](trace))
             continue
-        name = full_name(key, i, trace.config.n_layer)
-        arrays = gradient(trace, name) if back else forward_arrays(trace, name)
-        name = d(name) if back else name
-        draw = panels.per_token if axes == "B, T" else panels.group
-        groups.append(draw(trace, name, *([] if axes == "B, T" else [axes]), arrays))
-        if back and axes != "V, C":
-            facts.append(zero_positions(name, arrays))
+        name = complete_name(key, block, trace.config.n_layer)
+        if is_backward:
+            arrays = get_gradients(trace, name)
+            name = name_gradient(name)
+        else:
+            arrays = get_values(trace, name)
+        if axes == "B, T":
+            groups.append(panels.make_target_group(trace, name, arrays))
+        else:
+            groups.append(panels.make_group(trace, name, axes, arrays))
+        if is_backward and axes != "V, C":
+            facts.append(count_zero_positions(name, arrays))
         if name == "nll":
-            facts.append(nll_sums(trace))
+            facts.append(sum_nll(trace))
     return groups, facts
 
 
-def full_name(key, i, n_layer):
-    """A value's dotted name: those of a block are relative, {before} is what the block reads."""
+def complete_name(key, block, n_layer):
+    """The dotted name of an array that a step names by `key`.
+
+    Keys of a block are relative to it; {before} is what the block reads, {last} the last block's x.
+    """
     if "{" in key:
-        return key.format(before=f"h.{i - 1}.mlp.x" if i else "x", last=f"h.{n_layer - 1}.mlp.x")
-    return key if i is None else f"h.{i}.{key}"
+        before = f"h.{block - 1}.mlp.x" if block else "x"
+        return key.format(before=before, last=f"h.{n_layer - 1}.mlp.x")
+    return key if block is None else f"h.{block}.{key}"
 
 
-def forward_arrays(trace, name):
+def get_values(trace, name):
     """{None: value}, or for the loss mask {prompt weight: mask}."""
     return trace.loss_masks if name == "loss_mask" else {None: trace.values[name]}
 
 
-def gradient(trace, name):
+def get_gradients(trace, name):
     """{prompt weight: gradient} of a value, or of a parameter (NAME.weight)."""
     if name.endswith(".weight"):
         return {weight: dict(tree.named(grads))[name] for weight, grads in trace.grads.items()}
-    return {weight: named[d(name)] for weight, named in trace.gradients.items()}
+    return {weight: gradients[name_gradient(name)] for weight, gradients in trace.gradients.items()}
 
 
-def d(name):
+def name_gradient(name):
     """The gradient's name: h.0.attn.q -> h.0.attn.dq; wte.weight -> dwte.weight."""
-    head, dot, leaf = ("", "", name) if name.endswith(".weight") else name.rpartition(".")
+    if name.endswith(".weight"):
+        return f"d{name}"
+    head, dot, leaf = name.rpartition(".")
     return f"{head}{dot}d{leaf}"
 
 
-def zero_positions(name, arrays):
-    """How many positions of a gradient are exactly 0, under every loss."""
+def count_zero_positions(name, arrays):
+    """A sentence: how many positions of a gradient are exactly 0, under every loss."""
     counts = []
     for weight, array in arrays.items():
         rows = array[0].swapaxes(0, 1) if array.ndim == 4 else array[0]  # (T, ...)
         empty = ~rows.reshape(len(rows), -1).any(axis=1)
-        counts.append(f"{panels.loss_name(weight)} {empty.sum()} of {len(rows)}")
+        counts.append(f"{panels.name_loss(weight)} {empty.sum()} of {len(rows)}")
     return f"Positions where {name} is exactly 0: {', '.join(counts)}."
 
 
-def nll_sums(trace):
-    """The two sums that the mask tells apart, as this row has them."""
+def sum_nll(trace):
+    """A sentence: the two sums that the mask separates, with this row's numbers."""
     nll, roles = trace.values["nll"], trace.batch.roles
-    x, y = (float((nll * mask(roles)).sum()) for mask in (data.prompt_mask, data.response_mask))
+    prompt = float((nll * data.prompt_mask(roles)).sum())
+    response = float((nll * data.response_mask(roles)).sum())
     return (
-        f"Here the prompt's targets sum to {x:.3f} and the response's to {y:.3f}: −log P(x), if a <bos> "
-        "stands in front, and −log P(y|x)."
+        f"Here the prompt's targets sum to {prompt:.3f}: this is −log P(x) if a <bos> stands in front. "
+        f"The response's targets sum to {response:.3f}: this is −log P(y|x)."
     )
 
 
-def introduction(trace):
-    """What is shown, and how its numbers are written."""
+def write_introduction(trace):
+    """Two paragraphs: what is shown, and how its numbers are printed."""
     c = trace.config
-    names = ", ".join(panels.loss_name(weight) for weight in trace.losses)
+    names = ", ".join(panels.name_loss(weight) for weight in trace.losses)
     return [
-        f"{len(trace.inputs)} positions on their way down through the model to the loss and up again: "
+        f"{len(trace.inputs)} positions. The input is at the bottom of the model, the loss on top: the "
+        "forward goes up, then the gradient comes down. "
         f"n_layer {c.n_layer}, n_head {c.n_head}, n_embd {c.n_embd}, V = {c.vocab_size}; loss: {names}.",
-        "Every number shows its sign, + or -; a bare 0 is exactly zero, and nothing else is written so: "
-        "small numbers keep their digits, as in +4.2e-3.",
+        "Every number shows its sign, + or -. A bare 0 is exactly zero, and only an exact zero is printed "
+        "so: small numbers keep their digits, as in +4.2e-3.",
     ]
 
 
-def text(trace):
+def write_text(trace):
     """All steps as plain text."""
-    lines = [TITLE, "=" * len(TITLE), *introduction(trace)]
+    lines = [TITLE, "=" * len(TITLE), *write_introduction(trace)]
     phase = None
-    for n, step in enumerate(steps(trace), start=1):
+    for n, step in enumerate(list_steps(trace), start=1):
         if step.phase != phase:
             phase = step.phase
             lines += ["", "", phase, "-" * len(phase)]
@@ -125,16 +144,20 @@ def text(trace):
         for group in step.groups:
             lines += ["", f"   {group.name}  {group.shape}"]
             for panel in group.panels:
-                lines += [f"   {panel.caption}"] * (len(group.panels) > 1) + table(panel)
+                if len(group.panels) > 1:
+                    lines.append(f"   {panel.caption}")
+                lines += align_table(panel)
     return "\n".join(lines) + "\n"
 
 
-def table(panel):
-    """One table as aligned lines, row names to the left, cells to the right."""
+def align_table(panel):
+    """The lines of one table: row names to the left, cells to the right."""
     lines = [[panel.corner, *panel.columns]]
-    lines += [[name, *map(panels.number, cells)] for name, cells in zip(panel.rows, panel.cells, strict=True)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        f"     {name:<{widths[0]}}" + "".join(f"  {c:>{w}}" for c, w in zip(cells, widths[1:], strict=True))
-        for name, *cells in lines
-    ]
+    for name, cells in zip(panel.rows, panel.cells, strict=True):
+        lines.append([name, *map(panels.format_number, cells)])
+    first_width, *widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = []
+    for name, *cells in lines:
+        padded = [f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
+        aligned.append(f"     {name:<{first_width}}" + "".join(padded))
+    return aligned

@@ -10,7 +10,7 @@ from minilm.commands import bench
 def test_the_floor_has_the_products_of_a_step():
     size = bench.SIZES["S"]
     config, B, T = size.config, size.batch_size, size.config.n_positions
-    products = [product.size for product in bench.floor_function(size)()]
+    products = [product.size for product in bench.make_floor(size)()]
     C, V, H, L = config.n_embd, config.vocab_size, config.n_head, config.n_layer
     R = B * T
     layer = [3 * C, C, 4 * C, C]  # outputs of the four linear maps, each also backward: dx and dweight
@@ -21,27 +21,27 @@ def test_the_floor_has_the_products_of_a_step():
     assert sum(products) == expected
 
 
-def test_the_step_trains(monkeypatch):
-    step = bench.step_function(bench.SIZES["zoo"])
+def test_the_step_trains():
+    step = bench.make_step(bench.SIZES["zoo"])
     losses = [step() for _ in range(12)]
     assert losses[-1] < losses[0] and np.isfinite(losses).all()
 
 
 def test_the_batch_has_the_share_of_prompt_that_its_size_names(rng):
     for size in bench.SIZES.values():
-        batch = bench.random_batch(size, rng)
+        batch = bench.draw_batch(size, rng)
         assert abs(1 - batch.loss_mask.mean() - size.prompt_share) < 0.03
         with minilm.recording("layers.attention_forward") as seen:
             model.forward(model.init(size.config, rng), batch.ids[:1], size.config)
         assert len(seen) == size.config.n_layer
 
 
-def test_sorting_and_packing_fill_the_places_that_random_batches_pad(rng):
-    rows = bench.mixed_rows(rng)
+def test_sorting_and_packing_fill_the_places_that_draw_batches_pad(rng):
+    rows = bench.draw_mixed_rows(rng)
     targets = sum(len(row.tokens) - 1 for row in rows)
     filled = {}
-    for name, batches in bench.ways_to_batch(rows, rng).items():
-        assert bench.content(batches) == targets, name  # every row once
-        filled[name] = targets / sum(batch.ids.size for batch in batches)
+    for name, parts in bench.batch_in_three_ways(rows, rng).items():
+        assert bench.count_content(parts) == targets, name  # every row once
+        filled[name] = targets / sum(batch.ids.size for batch in parts)
     assert filled["random padding"] < 0.5
     assert min(filled["sorted padding"], filled["packing"]) > 0.9

@@ -1,15 +1,12 @@
 """The diagnosis: right on every planted fault, silent on what is right, in styles that are not minilm's."""
 
-import io
-
 import diagnose_setups as other
 import numpy as np
 import pytest
 
 from minilm import data, diagnose, faults, tokenizer
 from minilm.__main__ import main
-from minilm.diagnose import audit, locate, measure, prepared, series, signs, text
-from minilm.exercises import quiz
+from minilm.diagnose import audit, locate, measure, prepared, series, text
 
 BLIND = {"gradient_scaled", "smoothing_ignores_mask"}  # faults of the gradient alone
 
@@ -488,52 +485,6 @@ def test_diagnose_on_files(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "eos_cut: " in out and "in 9 of 9 rows no <eos> follows the answer" in out
     assert "  - <bos>what is it?\\n\n  + a \n" in out
-
-
-# ---------------------------------------------------------------- the game
-
-
-def test_cases_are_sealed_and_judged():
-    first, second = quiz.deal(3, 2)
-    assert first.title == "1 of 2" and len(first.options) == 5
-    assert {quiz.judge(first, name).ok for name in quiz.names()} == {True, False}
-    (right,) = (name for name in quiz.names() if quiz.judge(first, name).ok)
-    assert right in first.options and signs.SIGNS[right] in quiz.judge(first, right).message
-    assert (
-        quiz.judge(first, "no such").status == "wrong"
-        and "Choose one of" in quiz.judge(first, "no such").message
-    )
-    assert right not in first.text and "fault" not in first.digest
-    again, _ = quiz.deal(3, 2)
-    assert again == first != second
-
-
-def test_a_learners_answer_is_graded_with_an_explanation(monkeypatch):
-    def unwritten():
-        raise NotImplementedError
-
-    case = quiz.case("A")
-    assert quiz.check(case, unwritten).status == "to do"
-    assert "returns None" in quiz.check(case, lambda: None).message
-    assert "raises" in quiz.check(case, lambda: 1 / 0).message
-    assert "Do you mean 'mean_of_means'?" in quiz.check(case, lambda: "Mean of means").message
-    assert "Choose one of" in quiz.check(case, lambda: np.array([1, 2])).message
-    wrong = quiz.check(case, lambda: "eos_masked")
-    assert wrong.status == "wrong" and "It is not eos_masked" in wrong.message
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
-    with pytest.raises(AssertionError):
-        wrong.grade()
-    assert set(signs.SIGNS) == set(quiz.names())
-
-
-@pytest.mark.slow
-def test_quiz_in_the_terminal(monkeypatch, capsys):
-    monkeypatch.setattr("sys.stdin", io.StringIO("7\nx\n" + "1\n" * 10))
-    assert main(["quiz", "--seed", "5"]) == 0
-    out = capsys.readouterr().out
-    assert "'7' is none of them" in out and out.count("Which is it?") == 12
-    score = int(out.rsplit("You named ", 1)[1].split(" ")[0])
-    assert out.count("\nIt is ") + out.count(": It is ") >= 10 and f"{score} of 10" in out
 
 
 # ---------------------------------------------------------------- small rules, by hand

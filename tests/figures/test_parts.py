@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from minilm import data, gradcases, model, optim, train, tree
+from minilm import data, gradcheck, model, optim, train, tree
 from minilm.figures import grid, parts, worlds
 
 
 def test_parts_add_up_to_the_full_gradient_and_the_response_part_is_the_masked_one(rng):
     task = worlds.make_zoo_task()
-    params = gradcases.random_params(task.config, rng)
+    params = gradcheck.draw_params(task.config, rng)
     for weight in (0.0, 1.0):
         batch = data.collate(task.rows[:5], weight)
         g_x, g_y, n_x, n_y = parts.part_gradients(params, batch, task.config)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from minilm import data, template
+from minilm import chat, data
 from minilm.figures import processes, report, statistics, tasks
 
 
@@ -75,10 +75,10 @@ def test_conversations_are_split_by_their_opening(tmp_path):
 
     kept, held_out = openings(task.rows), openings(task.held_out)
     assert not kept & held_out and len(kept) + len(held_out) == 11  # the last two differ by the system
-    texts = [task.tokenizer.decode(template.prompt_ids(p, task.tokenizer)) for p in task.prompts]
+    texts = [task.tokenizer.decode(chat.prompt_ids(p, task.tokenizer)) for p in task.prompts]
     assert all(text.startswith("<bos><") and text.endswith("?<assistant>") for text in texts)
-    assert {tuple(template.prompt_ids(p, task.tokenizer)) for p in task.prompts} <= held_out
-    assert "reach 256 tokens without an <eos>" in report.describe_rows(task)
+    assert {tuple(chat.prompt_ids(p, task.tokenizer)) for p in task.prompts} <= held_out
+    assert task.note == "Cut to 256 tokens: 1 row, on line 32." and task.note in report.describe_rows(task)
     assert len(tasks.make_rows_task(path, max_tokens=60).rows[0].tokens) <= 60
 
 

@@ -3,34 +3,31 @@
 import json
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 
 import numpy as np
 import pytest
 
-from minilm import files, model, optim, tokenizer, tree
+from minilm import files, model, optim, tree
+from minilm import tokenizer as tokenizers
 from minilm.__main__ import main
 
 
 @pytest.fixture(params=["word", "char", "byte"])
 def saved(request, tmp_path):
-    words = tokenizer.build(request.param, ["é b", "c\n"])
-    config = model.Config(len(words.vocab), 5, 1, 2, 4)
+    tokenizer = tokenizers.build(request.param, ["é b", "c\n"])
+    config = model.Config(len(tokenizer.vocab), 5, 1, 2, 4)
     params = model.init(config, np.random.default_rng(0))
     path = tmp_path / "model.weights"  # np.savez alone would write model.weights.npz
-    files.checkpoint.save(path, params, config, words)
-    return path, params, config, words
+    files.checkpoint.save(path, params, config, tokenizer)
+    return path, params, config, tokenizer
 
 
 def test_round_trip(saved):
-    path, params, config, words = saved
+    path, params, config, tokenizer = saved
     assert [p.name for p in path.parent.iterdir()] == ["model.weights"]
-    loaded, config_, words_ = files.checkpoint.load(path)
-    assert (config_, words_) == (config, words)
+    loaded, config_, tokenizer_ = files.checkpoint.load(path)
+    assert (config_, tokenizer_) == (config, tokenizer)
     for (name, a), (name_, b) in zip(tree.named(params), tree.named(loaded), strict=True):
         assert name == name_ and a.dtype == b.dtype
         np.testing.assert_array_equal(a, b)
@@ -39,15 +36,15 @@ def test_round_trip(saved):
 @pytest.fixture
 def run(tmp_path):
     """A checkpoint with a run: (path, what is in it)."""
-    words = tokenizer.build("char", ["ab"])
-    config = model.Config(len(words.vocab), 3, 1, 1, 2)
+    tokenizer = tokenizers.build("char", ["ab"])
+    config = model.Config(len(tokenizer.vocab), 3, 1, 1, 2)
     params = model.init(config, np.random.default_rng(0))
     optimizer = optim.init(tree.flatten(params))
     optimizer["step"] = 7
     optimizer["m"] += 0.25
     path = tmp_path / "model.npz"
-    files.checkpoint.save(path, params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
-    return path, files.checkpoint.Checkpoint(params, config, words, optimizer, {"recent": [0.1, 1 / 3]})
+    files.checkpoint.save(path, params, config, tokenizer, optimizer, {"recent": [0.1, 1 / 3]})
+    return path, files.checkpoint.Checkpoint(params, config, tokenizer, optimizer, {"recent": [0.1, 1 / 3]})
 
 
 def same(a, b):
@@ -59,12 +56,12 @@ def same(a, b):
 
 def test_a_run_comes_back_with_its_optimiser(run):
     path, whole = run
-    found = files.checkpoint.read(path)
-    assert same(found, whole) and type(found.optimizer["step"]) is int
+    stored = files.checkpoint.read(path)
+    assert same(stored, whole) and type(stored.optimizer["step"]) is int
     assert files.checkpoint.load(path)[1:] == (whole.config, whole.tokenizer)
 
 
-@pytest.mark.parametrize("stride", [131, pytest.param(13, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [521, pytest.param(13, marks=pytest.mark.slow)])
 def test_every_flipped_bit_is_refused_or_harmless(run, stride):
     path, whole = run
     bits = np.unpackbits(np.frombuffer(path.read_bytes(), np.uint8))
@@ -75,31 +72,22 @@ def test_every_flipped_bit_is_refused_or_harmless(run, stride):
         path.write_bytes(np.packbits(bits).tobytes())
         bits[place] ^= 1
         try:
-            found = files.checkpoint.read(path)
+            stored = files.checkpoint.read(path)
         except ValueError as error:
             assert str(path) in str(error) and "\n" not in str(error)
             n_refused += 1
         else:
-            assert same(found, whole), f"bit {place} is wrong, and nobody says so"
+            assert same(stored, whole), f"bit {place} is wrong, and nobody says so"
     assert n_refused > len(places) / 2  # zip's time stamps and the like are harmless
 
 
 def test_a_file_cut_short_anywhere_is_refused(run):
     path = run[0]
     whole = path.read_bytes()
-    for length in range(0, len(whole), 23):
+    for length in [*range(0, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
             files.checkpoint.read(path)
-
-
-@pytest.mark.parametrize("part", [0, 1, 100, 0.5, 0.99])
-def test_truncated_files_are_refused(saved, part):
-    path = saved[0]
-    whole = path.read_bytes()
-    path.write_bytes(whole[: part if isinstance(part, int) and part != 1 else int(part * len(whole)) - 1])
-    with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
-        files.checkpoint.load(path)
 
 
 def rewrite(path, change):
@@ -189,32 +177,3 @@ def test_a_foreign_file_is_one_sentence_and_code_2(tmp_path, capsys, name):
         assert main(argv) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.startswith(f"minilm: {path} is not a whole") and err.count("\n") == 1
-
-
-def test_a_failed_save_leaves_the_old_file_and_no_other(saved):
-    path = saved[0]
-    before = path.read_bytes()
-    with pytest.raises(RuntimeError), files.checkpoint.replacing(path) as file:
-        file.write(b"half")
-        raise RuntimeError
-    assert path.read_bytes() == before
-    assert [p.name for p in path.parent.iterdir()] == ["model.weights"]
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_kill_during_save_leaves_a_whole_file(tmp_path):
-    path = tmp_path / "model.npz"
-    script = (
-        "import sys, numpy as np; from minilm import files, model, tokenizer\n"
-        "words = tokenizer.build('byte'); config = model.Config(259, 64, 2, 2, 64)\n"
-        "params = model.init(config, np.random.default_rng(0))\n"
-        "while True: files.checkpoint.save(sys.argv[1], params, config, words); print('saved', flush=True)\n"
-    )
-    for i in range(8):
-        process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
-        process.stdout.readline()  # one save is through, the next is under way
-        time.sleep(0.0007 * i)
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        files.checkpoint.load(path)

@@ -32,11 +32,11 @@ def path(tmp_path):
 
 
 def marks(shown):
-    return [f"{mark} {text}" for mark, _, text in shown.runs]
+    return [f"{mark} {text}" for mark, _, text in shown.entries]
 
 
 def test_runs_by_hand(path):
-    seen = files.preview.preview(path, rows=range(2))
+    seen = files.preview.read(path, numbers=range(2))
     assert [(row.number, row.line) for row in seen.shown] == [(0, 1), (1, 3)]
     assert marks(seen.shown[0]) == ["- <bos><user>ab", "- <assistant>", "+ c<eos>"]
     assert marks(seen.shown[1]) == [
@@ -58,33 +58,33 @@ def test_runs_by_hand(path):
     ],
 )
 def test_policies_by_hand(path, policy, answers):
-    shown = marks(files.preview.preview(path, policy=policy, rows=[1]).shown[0])
+    shown = marks(files.preview.read(path, policy=policy, numbers=[1]).shown[0])
     assert [run for run in shown if "<user>" not in run and run != "- <bos>"] == answers
 
 
 def test_summary_by_hand(path):
     # Row 0: <user> a b <assistant> c <eos>; row 3 is cut after <user> and 8 letters.
-    summary = files.preview.preview(path, max_tokens=10).summary
+    summary = files.preview.read(path, max_tokens=10).summary
     assert summary.rows == 4 and summary.targets == 6 + 9 + 5 + 9
     assert summary.supervised == 2 + 2  # row 1 keeps <user> a \n < b > <assistant> b b
     assert summary.cut == [3, 7] and summary.empty == [5, 7]
-    said = files.preview.summary(files.preview.preview(path, max_tokens=10))
+    said = files.preview.summarize(files.preview.read(path, max_tokens=10))
     assert said[0] == "4 rows; 4 of 29 targets carry loss (13.8%)"
     assert said[1:] == [
         "cut to 10 tokens: 2 rows, on lines 3, 7",
         "without a target, so that they train nothing: 2 rows, on lines 5, 7",
     ]
-    assert files.preview.listed([4]) == "1 row, on line 4" and files.preview.listed([]) == "no row"
-    assert files.preview.listed(list(range(1, 23))).endswith("19, 20 and 2 more")
+    assert files.rows.list_lines([4]) == "1 row, on line 4" and files.rows.list_lines([]) == "no row"
+    assert files.rows.list_lines(list(range(1, 23))).endswith("19, 20 and 2 more")
 
 
 @pytest.mark.parametrize("level", ["char", "byte"])
 def test_a_file_of_prompts_keeps_the_template_it_is_trained_with(tmp_path, level):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"prompt": "é?", "completion": "ü"}', encoding="utf-8")
-    (shown,) = files.preview.preview(path, level).shown
+    (shown,) = files.preview.read(path, level).shown
     assert marks(shown) == ["- <bos>é?\\n", "+ ü<eos>"]
-    (shown,) = files.preview.preview(path, level, prompt_weight=0.5).shown
+    (shown,) = files.preview.read(path, level, prompt_weight=0.5).shown
     assert marks(shown) == ["- <bos>", "~ é?\\n", "+ ü<eos>"]
 
 
@@ -111,8 +111,8 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_page_holds_the_same_marks_and_nothing_that_runs(path):
-    seen = files.preview.preview(path, rows=range(4))
-    page = Page(files.preview.page(seen))
+    seen = files.preview.read(path, numbers=range(4))
+    page = Page(files.preview.make_page(seen))
     assert not page.tags & {"script", "link", "img", "iframe", "b"}  # <b> is text of a row
     expected = [run for shown in seen.shown for run in marks(shown)]
     assert [item.removesuffix("  (0.5)") for item in page.items] == expected

@@ -1,4 +1,4 @@
-"""However a run ends - Ctrl-C, kill, full disk, a number that is not finite - its last good state stays."""
+"""Ctrl-C, a kill, a full disk, a number that is not finite: the last good state of a run stays."""
 
 import dataclasses
 import errno
@@ -12,7 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from run_cases import CONFIG, JSONL, LONG, ROWS, SETTINGS, TASK, content, ctrl_c, run_until, unstopped
+from run_cases import (
+    CONFIG,
+    JSONL,
+    LONG,
+    ROWS,
+    SETTINGS,
+    TASK,
+    press_ctrl_c,
+    read_bits,
+    resume,
+    run_until,
+    unstopped_bits,
+)
 
 import minilm
 from minilm import files, model, train, tree
@@ -23,22 +35,22 @@ pytestmark = pytest.mark.usefixtures("ordinary_ctrl_c")
 
 
 def test_a_second_ctrl_c_interrupts_at_once_and_the_handler_is_given_back():
-    with pytest.raises(KeyboardInterrupt), files.run.ctrl_c() as asked:
-        assert not asked
-        ctrl_c()
-        assert asked
-        ctrl_c()
+    with pytest.raises(KeyboardInterrupt), files.run.catch_ctrl_c() as requests:
+        assert not requests
+        press_ctrl_c()
+        assert requests
+        press_ctrl_c()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_ignored_ctrl_c_stays_ignored(tmp_path):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    assert run_until(tmp_path, 3, ctrl_c).step == 12
+    assert run_until(tmp_path, 3, press_ctrl_c).step == 12
 
 
 def test_a_gradient_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
-    run_until(tmp_path, 7, ctrl_c)
-    before = content(tmp_path)
+    run_until(tmp_path, 7, press_ctrl_c)
+    before = read_bits(tmp_path)
     calls = []
 
     def poisoned(dy, cache):
@@ -47,17 +59,17 @@ def test_a_gradient_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
 
     with minilm.swap("layers.gelu_backward", poisoned) as original:
         with pytest.raises(train.NonFiniteError) as caught:
-            files.run.run(tmp_path, TASK, resume=True)
+            resume(tmp_path)
     assert str(caught.value).startswith("step 9: the gradient of wte.weight is not finite")
     assert f"{tmp_path / files.run.MODEL} keeps the state of step 7" in str(caught.value)
-    assert content(tmp_path) == before
+    assert read_bits(tmp_path) == before
 
 
 def test_parameters_that_overflow_are_not_saved(tmp_path):
     settings = dataclasses.replace(SETTINGS, lr=1e300, warmup=0, eval_every=1)
     with pytest.raises(train.NonFiniteError, match=r"step 1: wte.weight is not finite.* state of step 0"):
-        files.run.run(tmp_path, TASK._replace(settings=settings))
-    assert [entry["step"] for entry in files.run.read_history(tmp_path)] == [0]
+        files.run.start_or_resume(tmp_path, TASK._replace(settings=settings))
+    assert [entry["step"] for entry in files.history.read(tmp_path)] == [0]
     assert files.run.load(tmp_path).optimizer["step"] == 0
 
 
@@ -67,9 +79,9 @@ class FullDisk:
     def __init__(self, file, room):
         self.file, self.room = file, room
 
-    def write(self, text):
-        self.file.write(bytes(text)[: self.room])
-        self.room -= len(text)
+    def write(self, content):
+        self.file.write(bytes(content)[: self.room])
+        self.room -= len(content)
         if self.room < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -83,27 +95,28 @@ class FullDisk:
         self.file.close()
 
 
-@pytest.mark.parametrize("room", [0, 1, 3000, 9000])
-@pytest.mark.parametrize("name", [files.run.MODEL, files.run.HISTORY])
-def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, name, room):
-    run_until(tmp_path, 7, ctrl_c)
+MODEL_ROOMS = [(files.atomic, files.run.MODEL, room) for room in (0, 1, 3000, 9000)]
+HISTORY_ROOMS = [(files.history, files.history.NAME, room) for room in (0, 1, 20)]  # 20: within a line
+
+
+@pytest.mark.parametrize(("module", "name", "room"), MODEL_ROOMS + HISTORY_ROOMS)
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, module, name, room):
+    run_until(tmp_path, 7, press_ctrl_c)
     before = (tmp_path / name).read_bytes()
 
-    def full(path, mode):
-        return FullDisk(open(path, mode), room) if Path(path).name.startswith(name) else open(path, mode)
+    def open_on_full_disk(path, mode):
+        file = open(path, mode)
+        return FullDisk(file, room) if Path(path).name.startswith(name) else file
 
-    with monkeypatch.context() as patch:
-        patch.setattr(files.checkpoint if name == files.run.MODEL else files.run, "open", full, raising=False)
-        if name == files.run.HISTORY and room > 1:
-            room = 20  # within a line
-        with pytest.raises(OSError, match="No space left") as caught:
-            files.run.run(tmp_path, TASK, resume=True)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left") as caught:
+        patch.setattr(module, "open", open_on_full_disk, raising=False)
+        resume(tmp_path)
     assert caught.value.filename == str(tmp_path / name)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [files.run.HISTORY, files.run.MODEL]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [files.history.NAME, files.run.MODEL]
     assert (tmp_path / name).read_bytes().startswith(before)
     assert files.run.load(tmp_path).optimizer["step"] == 7
-    files.run.run(tmp_path, TASK, resume=True)
-    assert content(tmp_path) == unstopped()
+    resume(tmp_path)
+    assert read_bits(tmp_path) == unstopped_bits()
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -115,32 +128,28 @@ def test_an_unwritable_disk_at_the_last_moment(tmp_path, monkeypatch, capsys, ca
     def fails(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(files.checkpoint.os, call, fails)
+    monkeypatch.setattr(files.atomic.os, call, fails)
     assert main([*argv, "--steps", "2"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err == f"minilm: {tmp_path / 'run' / files.run.MODEL}: Input/output error\n"
     assert list((tmp_path / "run").iterdir()) == []
 
 
-def start(*argv, cwd, preexec=None):
-    """A process of its own with Ctrl-C as in a terminal."""
+def start(*argv, cwd, largest_file=None):
+    """A process of its own with Ctrl-C as in a terminal, and a limit on the size of its files."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(HOME), str(HOME / "tests")])
+    environment["PYTHONPATH"] = os.pathsep.join([str(HOME), str(HOME / "tests" / "helpers")])
 
     def prepare():
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if preexec:
-            preexec()
+        if largest_file:
+            import resource
 
-    return subprocess.Popen(
-        [sys.executable, *argv],
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=prepare,
-    )
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    command = [sys.executable, *argv]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=cwd, env=environment, preexec_fn=prepare, **pipes)
 
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and limits of POSIX")
@@ -149,34 +158,30 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and limits 
 @posix
 def test_ctrl_c_in_a_process_of_its_own_and_the_command_that_it_names(tmp_path):
     (tmp_path / "my rows.jsonl").write_text(JSONL, encoding="utf-8")
-    flags = ["--data", "my rows.jsonl", "--out", "run", "--steps", "400"]
+    model_name = Path("run", files.run.MODEL)
+    flags = ["--data", "my rows.jsonl", "--out", "run", "--steps", "200"]
     process = start("-m", "minilm", "train", *flags, cwd=tmp_path)
     assert any(line.startswith("step   20") for line in process.stdout)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err.count("\n") == 1
     step = files.run.load(tmp_path / "run").optimizer["step"]
-    assert 20 <= step < 400
-    said, _, command = err.rstrip().partition(", go on with: python ")
-    assert said == f"minilm: stopped; {Path('run', files.run.MODEL)} holds step {step} of 400"
+    assert 20 <= step < 200
+    message, _, command = err.rstrip().partition(", continue with: python ")
+    assert message == f"minilm: stopped; {model_name} holds step {step} of 200"
 
-    import resource
-
-    def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
-
-    before = (tmp_path / "run" / files.run.MODEL).read_bytes()
-    process = start(*shlex.split(command), cwd=tmp_path, preexec=small_disk)
+    before = (tmp_path / model_name).read_bytes()
+    process = start(*shlex.split(command), cwd=tmp_path, largest_file=65536)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 2 and err == f"minilm: {Path('run', files.run.MODEL)}: File too large\n"
-    assert (tmp_path / "run" / files.run.MODEL).read_bytes() == before
-    assert sorted(os.listdir(tmp_path / "run")) == [files.run.HISTORY, files.run.MODEL]
+    assert process.returncode == 2 and err == f"minilm: {model_name}: File too large\n"
+    assert (tmp_path / model_name).read_bytes() == before
+    assert sorted(os.listdir(tmp_path / "run")) == [files.history.NAME, files.run.MODEL]
 
     process = start(*shlex.split(command), cwd=tmp_path)
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 0 and err == "" and out.endswith("holds the model after 400 steps\n")
+    assert process.returncode == 0 and err == "" and out.endswith("holds the model after 200 steps\n")
     assert out.startswith(f"step {(step // 20 + 1) * 20:>4} ")
-    assert [entry["step"] for entry in files.run.read_history(tmp_path / "run")] == list(range(0, 401, 20))
+    assert [entry["step"] for entry in files.history.read(tmp_path / "run")] == list(range(0, 201, 20))
 
 
 SCRIPT = """
@@ -185,9 +190,9 @@ import run_cases
 from minilm import files
 def report(entry, params):
     print(entry["step"], flush=True)
-files.run.run(sys.argv[1], run_cases.LONG, os.path.exists(sys.argv[1]), report)
+files.run.start_or_resume(sys.argv[1], run_cases.LONG, os.path.exists(sys.argv[1]), report)
 """
-KILLS = [5, pytest.param(int(os.environ.get("MINILM_KILLS", "50")), marks=pytest.mark.slow)]
+KILLS = [3, pytest.param(int(os.environ.get("MINILM_KILLS", "50")), marks=pytest.mark.slow)]
 
 
 @posix
@@ -195,31 +200,35 @@ KILLS = [5, pytest.param(int(os.environ.get("MINILM_KILLS", "50")), marks=pytest
 def test_kill_at_any_moment_leaves_a_whole_run(tmp_path, kills):
     """Most of this run's time is spent on saving; MINILM_KILLS=200 kills it more often."""
     rng = np.random.default_rng(kills)
-    folder, before = tmp_path / "run", 0
+    folder, last_step = tmp_path / "run", 0
     for kill in range(kills):
+        is_early = kill % 3 == 2
         process = start("-c", SCRIPT, str(folder), cwd=tmp_path)
-        if kill % 3 == 2:  # while it starts, or goes on
+        if is_early:  # while it starts, or resumes
             time.sleep(rng.uniform(0.1, 0.4))
-        else:  # after at least one more checkpoint
-            assert process.stdout.readline()
+        else:  # after at least one more checkpoint: only the entry of step 0 comes without one
+            assert process.stdout.readline() and process.stdout.readline()
             time.sleep(rng.uniform(0, 0.03))
         process.kill()
         process.communicate()
         step = files.run.load(folder).optimizer["step"]
-        assert step > before or kill % 3 == 2 or before == 0
+        assert step > last_step or (is_early and step == last_step)
         if step:  # the history has the checkpoint's line, and at most one more
-            history = files.run.read_history(folder)
+            history = files.history.read(folder)
             assert history[-1]["step"] in (step, step + 2)
             assert [entry["step"] for entry in history] == [*range(0, history[-1]["step"] + 1, 2)]
-        before = step
-    assert step > kills
-    found = files.run.load(folder)
-    begin = train.begin(model.init(CONFIG, np.random.default_rng(0)))
-    replayed = train.each_step(begin, CONFIG, ROWS, ROWS, LONG.settings)
-    for expected in history[: step // 2 + 1]:
+        last_step = step
+    require_same_as_unstopped(files.run.load(folder), history)
+
+
+def require_same_as_unstopped(stored, history):
+    """A checkpoint and its history must have the bits of a run of LONG that nothing stopped."""
+    start = train.begin(model.init(CONFIG, np.random.default_rng(0)))
+    replayed = train.each_step(start, CONFIG, ROWS, ROWS, LONG.settings)
+    for expected in history[: stored.optimizer["step"] // 2 + 1]:
         entry, state = next(pair for pair in replayed if pair[0])
         assert entry == expected
-    assert state.step == step
+    assert state.step == stored.optimizer["step"]
     for name in ("m", "v"):
-        np.testing.assert_array_equal(found.optimizer[name], state.optimizer[name])
-    np.testing.assert_array_equal(tree.flatten(found.params), tree.flatten(state.params))
+        np.testing.assert_array_equal(stored.optimizer[name], state.optimizer[name])
+    np.testing.assert_array_equal(tree.flatten(stored.params), tree.flatten(state.params))

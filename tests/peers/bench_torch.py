@@ -20,15 +20,16 @@ import torch.nn.functional as F
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 import torch_gpt
 
-from minilm import model, train, tree
+from minilm import model, tree
 from minilm.commands import bench
+from minilm.figures import processes
 
 
 def torch_step(size):
-    """PyTorch's training step on the batch and the parameters of bench.step_function."""
+    """PyTorch's training step on the batch and the parameters of bench.make_step."""
     rng = np.random.default_rng(0)
     peer = torch_gpt.tensors(model.init(size.config, rng))
-    batch = bench.random_batch(size, rng)
+    batch = bench.draw_batch(size, rng)
     ids = torch.tensor(batch.ids)
     labels = torch.tensor(np.where(batch.loss_mask > 0, batch.targets, -100)).flatten()
     optimizer = torch.optim.AdamW(
@@ -60,10 +61,10 @@ def block(step, n):
 
 def main():
     torch.set_num_threads(2)
-    train.keep_freed_memory()
+    processes.keep_freed_memory()
     for name in sys.argv[1:] or bench.SIZES:
         size = bench.SIZES[name]
-        steps = bench.step_function(size), torch_step(size)
+        steps = bench.make_step(size), torch_step(size)
         n = {"zoo": 60, "S": 30, "M": 6}[name]
         pairs = [[block(step, n) for step in steps] for _ in range(12)]
         ours, theirs = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))

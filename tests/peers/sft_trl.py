@@ -20,7 +20,7 @@ import trl
 from datasets import Dataset
 
 
-def parse():
+def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
     parser.add_argument("rows")
@@ -36,8 +36,8 @@ def parse():
     return parser.parse_args()
 
 
-def config(options):
-    """What minilm does: no clipping, no decay, constant rate, float32, rows in order."""
+def make_config(options):
+    """The settings of what minilm does: no clipping, no decay, constant rate, float32, rows in order."""
     return trl.SFTConfig(
         output_dir=options.out,
         per_device_train_batch_size=options.batch,
@@ -75,10 +75,10 @@ class Recorder(trl.SFTTrainer):
 
 
 def main():
-    options = parse()
+    options = parse_options()
     with open(options.rows, encoding="utf-8") as file:
         rows = Dataset.from_list([json.loads(line) for line in file])
-    trainer = Recorder(options.folder, config(options), train_dataset=rows)
+    trainer = Recorder(options.folder, make_config(options), train_dataset=rows)
     trainer.train()
     losses = trainer.accelerator.gather(torch.tensor(trainer.steps_seen, dtype=torch.float64)[None])
     trainer.save_model(options.out)

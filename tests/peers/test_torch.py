@@ -1,4 +1,4 @@
-"""Against PyTorch's autograd and optimisers; skipped where torch is not installed."""
+"""Against PyTorch's autograd and AdamW; skipped where torch is not installed."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_loss_and_every_gradient(case, dtype, tolerance, full):
         assert np.abs(grad - theirs).max() <= tolerance * max(np.abs(theirs).max(), 1e-3), name
 
 
-def test_adamw_with_decay_and_clipping(rng):
+def test_adamw_with_decay(rng):
     vector = rng.normal(size=20)
     tensor = torch.tensor(vector.copy(), requires_grad=True)
     peer = torch.optim.AdamW([tensor], lr=0.01, betas=(0.9, 0.95), weight_decay=0.1)
@@ -34,8 +34,6 @@ def test_adamw_with_decay_and_clipping(rng):
     for _ in range(7):
         gradient = rng.normal(size=20)
         tensor.grad = torch.tensor(gradient.copy())
-        theirs = torch.nn.utils.clip_grad_norm_([tensor], 2.0).item()
-        assert optim.clip(gradient, 2.0) == pytest.approx(theirs)
         optim.adamw(vector, gradient, state, lr=0.01, weight_decay=0.1)
         peer.step()
         np.testing.assert_allclose(vector, tensor.detach().numpy(), atol=1e-7)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minilm import data, files, model, optim, template, tokenizer, tree
+from minilm import chat, data, files, model, optim, tree
+from minilm import tokenizer as tokenizers
 
 for package in ("torch", "transformers", "trl"):
     pytest.importorskip(package, reason=f"{package} is not installed: the comparison with TRL is skipped")
@@ -36,21 +37,21 @@ EXAMPLES = [  # answers of very different lengths, so that every way to average 
 
 @pytest.fixture(scope="module", params=["char", "byte"])
 def start(request, tmp_path_factory):
-    """A random model's folder, its rows as TRL shall see them, and as minilm does."""
+    """A random model's folder, its rows as TRL sees them, and as minilm does."""
     home, level = tmp_path_factory.mktemp(request.param), request.param
-    examples = [data.Example(template.prompt_text(x, level), y) for x, y in EXAMPLES * 2]
-    vocabulary = tokenizer.build(level, [text for example in examples for text in example])
-    config = model.Config(len(vocabulary.vocab), 160, 2, 4, 32)
+    examples = [data.Example(chat.end_prompt(x, level), y) for x, y in EXAMPLES * 2]
+    tokenizer = tokenizers.build(level, [text for example in examples for text in example])
+    config = model.Config(len(tokenizer.vocab), 160, 2, 4, 32)
     params = model.init(config, np.random.default_rng(0), std=0.2)
-    files.export.write_folder(home / "hf", params, config, vocabulary)
+    files.huggingface.write_folder(home / "hf", params, config, tokenizer)
     lines = [
         json.dumps({"prompt": "<bos>" + x, "completion": y}) + "\n" for x, y in examples
     ]  # TRL adds <eos>
     (home / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
-    return home, data.encode_all(examples, vocabulary)
+    return home, data.encode_all(examples, tokenizer)
 
 
-def sft(home, name, *flags, workers=1, rows="rows.jsonl"):
+def run_sft(home, name, *flags, workers=1, rows="rows.jsonl"):
     """Run TRL: what sft.json says, and the folder of the fine-tuned model."""
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(workers)]
     command = [
@@ -67,9 +68,9 @@ def sft(home, name, *flags, workers=1, rows="rows.jsonl"):
     return json.loads((home / name / "sft.json").read_text(encoding="utf-8")), home / name
 
 
-def run(home, rows, update, lr, workers=1):
+def train_here(home, rows, update, lr, workers=1):
     """The same in minilm. With `workers`, each divides by its own count, and the means are averaged."""
-    params, config, _ = files.export.read_folder(home / "hf")
+    params, config, _ = files.huggingface.read_folder(home / "hf")
     vector, params = tree.flat_view(params)
     state, losses, size = optim.init(vector), [], BATCH // workers
     for step in range(STEPS):
@@ -81,7 +82,7 @@ def run(home, rows, update, lr, workers=1):
     return losses, params
 
 
-def without_key_biases(params):
+def drop_key_biases(params):
     """All parameters in one vector. A key bias moves every score of a row alike: its true gradient is 0.
 
     What is computed is rounding, which AdamW divides by its own size and so turns into full steps.
@@ -92,14 +93,14 @@ def without_key_biases(params):
     return np.concatenate([array.ravel() for part in parts for array in part])
 
 
-def agrees(losses, params, seen, folder, loss_tolerance, change_tolerance):
+def agree(losses, params, seen, folder, loss_tolerance, change_tolerance):
     """Losses within a share of themselves, and parameters within a share of the largest change."""
     theirs = np.mean(seen["losses"], axis=0)  # over processes
     print(
         f"{folder.name}: losses {theirs}, relative difference {np.abs(losses / theirs - 1).max():.1e}", end=""
     )
-    before, after = (files.export.read_folder(path)[0] for path in (folder.parent / "hf", folder))
-    before, after, ours = map(without_key_biases, (before, after, params))
+    before, after = (files.huggingface.read_folder(path)[0] for path in (folder.parent / "hf", folder))
+    before, after, ours = map(drop_key_biases, (before, after, params))
     change = np.abs(ours - after).max() / np.abs(before - after).max()
     print(f", parameters {change:.1e} of the largest change")
     return np.allclose(losses, theirs, rtol=loss_tolerance, atol=0) and change < change_tolerance
@@ -107,7 +108,7 @@ def agrees(losses, params, seen, folder, loss_tolerance, change_tolerance):
 
 def test_labels_are_the_loss_mask_token_by_token(start):
     home, rows = start
-    seen, _ = sft(home, "masks")
+    seen, _ = run_sft(home, "masks")
     for row, theirs in zip(rows, seen["rows"], strict=True):
         batch = data.collate([row])
         assert row.tokens.tolist() == theirs["input_ids"]
@@ -120,23 +121,23 @@ def test_labels_are_the_loss_mask_token_by_token(start):
 @pytest.mark.parametrize(("name", "lr", "tolerance"), [("sgd", 0.1, 1e-4), ("adamw", 1e-3, 2e-2)])
 def test_one_process(start, name, lr, tolerance):
     home, rows = start
-    seen, folder = sft(home, name, "--optim", {"adamw": "adamw_torch"}.get(name, name), "--lr", str(lr))
-    assert agrees(*run(home, rows, getattr(optim, name), lr), seen, folder, 1e-6, tolerance)
+    seen, folder = run_sft(home, name, "--optim", {"adamw": "adamw_torch"}.get(name, name), "--lr", str(lr))
+    assert agree(*train_here(home, rows, getattr(optim, name), lr), seen, folder, 1e-6, tolerance)
 
 
 def test_two_workers_divide_by_the_tokens_of_both(start):
     home, rows = start
-    seen, folder = sft(home, "two", workers=2)
+    seen, folder = run_sft(home, "two", workers=2)
     assert np.array(seen["losses"]).shape == (2, STEPS)
-    assert agrees(*run(home, rows, optim.sgd, 0.1), seen, folder, 1e-6, 1e-4)
-    assert not agrees(*run(home, rows, optim.sgd, 0.1, workers=2), seen, folder, 1e-2, 1e-2)
+    assert agree(*train_here(home, rows, optim.sgd, 0.1), seen, folder, 1e-6, 1e-4)
+    assert not agree(*train_here(home, rows, optim.sgd, 0.1, workers=2), seen, folder, 1e-2, 1e-2)
 
 
 def test_two_workers_that_divide_by_their_own_tokens_do_something_else(start):
     home, rows = start
-    seen, folder = sft(home, "means", "--mean-of-means", workers=2)
-    assert agrees(*run(home, rows, optim.sgd, 0.1, workers=2), seen, folder, 1e-6, 1e-4)
-    assert not agrees(*run(home, rows, optim.sgd, 0.1), seen, folder, 1e-2, 1e-2)
+    seen, folder = run_sft(home, "means", "--mean-of-means", workers=2)
+    assert agree(*train_here(home, rows, optim.sgd, 0.1, workers=2), seen, folder, 1e-6, 1e-4)
+    assert not agree(*train_here(home, rows, optim.sgd, 0.1), seen, folder, 1e-2, 1e-2)
 
 
 TEMPLATE = (
@@ -148,19 +149,19 @@ TEMPLATE = (
 
 def test_conversations_every_answer_carries_loss(tmp_path):
     """At byte level: TRL tries a template on texts of its own, which no other vocabulary covers."""
-    vocabulary = tokenizer.build("byte")
-    config = model.Config(len(vocabulary.vocab), 160, 1, 1, 4)
-    files.export.write_folder(
-        tmp_path / "hf", model.init(config, np.random.default_rng(0)), config, vocabulary
+    tokenizer = tokenizers.build("byte")
+    config = model.Config(len(tokenizer.vocab), 160, 1, 1, 4)
+    files.huggingface.write_folder(
+        tmp_path / "hf", model.init(config, np.random.default_rng(0)), config, tokenizer
     )
     (tmp_path / "hf" / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
     turns = [("user", "2+2?"), ("assistant", "4"), ("user", "a?"), ("assistant", "b, c")]
     messages = [{"role": role, "content": content} for role, content in turns]
     (tmp_path / "chat.jsonl").write_text((json.dumps({"messages": messages}) + "\n") * 4, encoding="utf-8")
-    row = sft(tmp_path, "chat", "--assistant-only", rows="chat.jsonl")[0]["rows"][0]
+    row = run_sft(tmp_path, "chat", "--assistant-only", rows="chat.jsonl")[0]["rows"][0]
     # What is rendered, with ^ for <bos> and $ for <eos>, and below it, by hand, what carries loss.
     text = "^u:2+2?\na:4$\nu:a?\na:b, c$\n"
     loss = "00000000001100000000111110"
-    specials = {"^": tokenizer.BOS_ID, "$": tokenizer.EOS_ID}
-    assert row["input_ids"] == [specials.get(c, int(vocabulary.encode(c)[0])) for c in text]
+    specials = {"^": tokenizers.BOS_ID, "$": tokenizers.EOS_ID}
+    assert row["input_ids"] == [specials.get(c, int(tokenizer.encode(c)[0])) for c in text]
     assert "".join("0" if label == -100 else "1" for label in row["labels"]) == loss

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import data, model, tokenizer, trace, tree
+from minilm import data, model, trace, tree
+from minilm import tokenizer as tokenizers
 from minilm.figures import identities
 from minilm.trace import panels, view
 
@@ -18,25 +19,25 @@ WEIGHTS = (0.0, 0.3, 1.0)
 
 @pytest.fixture
 def example():
-    words, row, config, params = identities.seed_example()
-    return params, row, config, words
+    tokenizer, row, config, params = identities.seed_example()
+    return params, row, config, tokenizer
 
 
 @pytest.fixture
-def made(example):
+def seed_trace(example):
     return trace.trace(*example, WEIGHTS)
 
 
-def test_loss_and_gradients_are_those_of_training(example, made):
+def test_loss_and_gradients_are_those_of_training(example, seed_trace):
     params, row, config, _ = example
     for weight in WEIGHTS:
         batch = data.collate([row], weight)
         loss, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
-        assert made.losses[weight] == loss
-        np.testing.assert_array_equal(tree.flatten(made.grads[weight]), tree.flatten(grads))
-    logits, _ = model.forward(params, made.batch.ids, config)
-    np.testing.assert_array_equal(made.values["logits"], logits)
-    arrays = [*made.values.values(), *(a for g in made.gradients.values() for a in g.values())]
+        assert seed_trace.losses[weight] == loss
+        np.testing.assert_array_equal(tree.flatten(seed_trace.grads[weight]), tree.flatten(grads))
+    logits, _ = model.forward(params, seed_trace.batch.ids, config)
+    np.testing.assert_array_equal(seed_trace.values["logits"], logits)
+    arrays = [*seed_trace.values.values(), *(a for g in seed_trace.gradients.values() for a in g.values())]
     assert all(np.isfinite(a).all() for a in arrays)
 
 
@@ -62,10 +63,10 @@ CALLS = {  # which call of which forward function makes the value of this name (
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_gradient_is_the_slope_of_the_loss_in_the_value_of_its_name(name, example, made, rng):
+def test_a_gradient_is_the_slope_of_the_loss_in_the_value_of_its_name(name, example, seed_trace, rng):
     params, row, config, _ = example
     function, which = CALLS[name]
-    direction = rng.normal(size=made.values[name].shape)
+    direction = rng.normal(size=seed_trace.values[name].shape)
 
     def loss(step, batch):
         seen = []
@@ -81,54 +82,54 @@ def test_a_gradient_is_the_slope_of_the_loss_in_the_value_of_its_name(name, exam
     for weight in WEIGHTS:
         batch = data.collate([row], weight)
         slope = (loss(1e-5, batch) - loss(-1e-5, batch)) / 2e-5
-        gradient = made.gradients[weight][view.d(name)]
+        gradient = seed_trace.gradients[weight][view.name_gradient(name)]
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6)
 
 
-def test_queries_keys_and_values_are_those_that_were_used(made):
-    v = made.values
+def test_queries_keys_and_values_are_those_that_were_used(seed_trace):
+    v = seed_trace.values
     for i in range(2):
         scores = np.einsum("bhid,bhjd->bhij", v[f"h.{i}.attn.q"], v[f"h.{i}.attn.k"]) / np.sqrt(8)
         np.testing.assert_allclose(v[f"h.{i}.attn.scores"], scores, atol=1e-12)
         mix = np.einsum("bhij,bhjd->bhid", v[f"h.{i}.attn.weights"], v[f"h.{i}.attn.v"])
         np.testing.assert_allclose(v[f"h.{i}.attn.mix"], mix, atol=1e-12)
-        for g in made.gradients.values():  # d scaling q alone = d scaling k alone = d scaling scores
+        for g in seed_trace.gradients.values():  # d scaling q alone = d scaling k alone = d scaling scores
             along = [(g[f"h.{i}.attn.d{n}"] * v[f"h.{i}.attn.{n}"]).sum() for n in ("q", "k", "scores")]
             np.testing.assert_allclose(along, along[-1], rtol=1e-9)
             mixed = (g[f"h.{i}.attn.dmix"] * v[f"h.{i}.attn.mix"]).sum()
             assert (g[f"h.{i}.attn.dv"] * v[f"h.{i}.attn.v"]).sum() == pytest.approx(mixed, rel=1e-9)
 
 
-def test_the_stream_and_its_gradient_are_named_in_the_order_of_the_way(made):
-    v, x = made.values, "x"
+def test_the_stream_and_its_gradient_are_named_in_the_order_of_the_way(seed_trace):
+    v, x = seed_trace.values, "x"
     for i in range(2):
         for part in (f"h.{i}.attn", f"h.{i}.mlp"):
             np.testing.assert_array_equal(v[f"{part}.x"], v[x] + v[f"{part}.c_proj"])
             x = f"{part}.x"
-    for gradients in made.gradients.values():
+    for gradients in seed_trace.gradients.values():
         shapes = {name: array.shape for name, array in gradients.items()}
-        expected = {view.d(name): array.shape for name, array in v.items() if name != "probs"}
+        expected = {view.name_gradient(name): array.shape for name, array in v.items() if name != "probs"}
         assert shapes == expected
-    ends = [step.groups[-1].name for step in view.steps(made) if "dx" in step.title]
+    ends = [step.groups[-1].name for step in view.list_steps(seed_trace) if "dx" in step.title]
     assert ends == ["h.1.mlp.dx", "h.1.attn.dx", "h.0.mlp.dx", "h.0.attn.dx", "dx"]
 
 
-def test_masked_rows_are_exactly_zero_until_attention(made):
-    masked = made.gradients[0.0]
+def test_masked_rows_are_exactly_zero_until_attention(seed_trace):
+    masked = seed_trace.gradients[0.0]
     for name in ("dlogits", "dln_f", "h.1.mlp.dx", "h.1.mlp.dgelu", "h.1.attn.dx"):
         assert not masked[name][0, :-1].any(), name
         assert masked[name][0, -1].any(), name
     assert not masked["h.1.attn.dq"][0, :, :-1].any()
     assert masked["h.1.attn.dk"].any(axis=(1, 3)).all() and masked["dx"].any(axis=-1).all()
-    assert made.gradients[1.0]["dlogits"].any(axis=-1).all()
-    notes = {step.title: step.notice for step in view.steps(made)}
+    assert seed_trace.gradients[1.0]["dlogits"].any(axis=-1).all()
+    notes = {step.title: step.notice for step in view.list_steps(seed_trace)}
     assert notes["dlogits"].endswith("masked 5 of 6, weight 0.3 0 of 6, full 0 of 6.")
     assert "Positions where dx is exactly 0: masked 0 of 6," in notes["dembeddings"]
 
 
-def test_the_forward_pass_does_not_know_the_loss(example, made):
+def test_the_forward_pass_does_not_know_the_loss(example, seed_trace):
     other = trace.trace(*example, [1.0])
-    for name, value in made.values.items():
+    for name, value in seed_trace.values.items():
         np.testing.assert_array_equal(value, other.values[name])
 
 
@@ -161,17 +162,17 @@ def test_a_planted_function_is_traced_and_one_that_hides_its_steps_is_refused(ex
 
 
 def test_bad_input_is_refused_in_a_sentence(example):
-    params, row, config, words = example
+    params, row, config, tokenizer = example
     for weights, message in (((), "no prompt weights"), ((0, 0), "twice"), ((1.5,), "prompt_weight is 1.5")):
         with pytest.raises(ValueError, match=message):
-            trace.trace(params, row, config, words, weights)
+            trace.trace(params, row, config, tokenizer, weights)
     with pytest.raises(ValueError, match="knows 259 tokens, the model 9"):
-        trace.trace(params, row, config, tokenizer.build("byte"))
+        trace.trace(params, row, config, tokenizers.build("byte"))
     long = data.Row(np.zeros(60, int), np.full(60, data.RESPONSE))
     with pytest.raises(ValueError, match="59 positions"):
-        trace.trace(params, long, config, words)
+        trace.trace(params, long, config, tokenizer)
     with pytest.raises(ValueError, match="longer than the model's 6 positions"):
-        trace.trace(params, data.Row(np.zeros(9, int), np.full(9, data.RESPONSE)), config, words)
+        trace.trace(params, data.Row(np.zeros(9, int), np.full(9, data.RESPONSE)), config, tokenizer)
 
 
 NUMBERS = [(0.0, "0"), (-0.0, "0"), (0.1234, "+0.123"), (-12.3456, "-12.346"), (0.0042, "+4.2e-3")]
@@ -181,7 +182,7 @@ NUMBERS += [(0.0099, "+9.9e-3"), (float("nan"), "+nan"), (float("-inf"), "-inf")
 
 @pytest.mark.parametrize("cell, expected", NUMBERS)
 def test_a_number_shows_its_sign_and_never_rounds_to_zero(cell, expected):
-    assert panels.number(cell) == expected
+    assert panels.format_number(cell) == expected
 
 
 def run(*argv, cwd, code=0):

@@ -1,0 +1,81 @@
+"""From what a learner's function returned to arrays, or to a sentence about its form."""
+
+import numpy as np
+
+FLOAT64 = (
+    "\nNote: float32 came in and float64 went out, which makes training slower; np.zeros and "
+    "np.sqrt of a number do that, np.zeros_like and math.sqrt do not."
+)
+NO_FLOATS = "\nNote: floats were asked for, so that loss weights other than 0 and 1 are possible, too."
+
+
+def read_outputs(exercise, result, expected):
+    """A result as a tuple of arrays like `expected`, and the problem with its form, "" if there is none."""
+    problem = find_problem(exercise, result)
+    if problem:
+        return None, problem
+    try:
+        outputs = exercise.split_outputs(tuple(result) if exercise.is_tuple else result)
+    except Exception as error:
+        what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return None, f"The result cannot be read: {what}. Return {exercise.describe_result()}."
+    arrays = []
+    for label, got, right in zip(exercise.labels, outputs, expected, strict=True):
+        problem = find_output_problem(label, got, right)
+        if problem:
+            return None, problem
+        arrays.append(None if got is None else np.asarray(got))
+    return tuple(arrays), ""
+
+
+def find_problem(exercise, result):
+    """The problem with what is returned as a whole, or ""."""
+    wanted = exercise.describe_result()
+    if result is None:
+        return f"Your function returns None: is the return missing? Return {wanted}."
+    if name_type(result) == "a generator":
+        return f"Your function is a generator: use return, not yield. Return {wanted}."
+    if not exercise.is_tuple:
+        is_tuple = isinstance(result, tuple)
+        return f"Your function returns a tuple of {len(result)}, not {wanted}." if is_tuple else ""
+    count = len(exercise.returns or exercise.labels)
+    if not isinstance(result, (tuple, list)):
+        return f"Your function returns {name_type(result)}, not {wanted}."
+    if len(result) != count:
+        return f"Your function returns {len(result)} values, not {count}: return {wanted}."
+    return ""
+
+
+def find_output_problem(label, got, right):
+    """The problem with one output that holds no real numbers, or ""."""
+    if right is None:
+        return "" if got is None else f"{label} has no gradient: return None in its place."
+    if got is None:
+        return f"{label} is None, but there is a gradient."
+    try:
+        array = np.asarray(got)
+    except Exception:
+        return f"{label} is no array: are its rows of different lengths?"
+    if array.dtype.kind == "c":
+        return f"{label} is complex: is a .imag or .real missing?"
+    if array.dtype.kind not in "fiub":
+        of = f" of dtype {array.dtype}" if isinstance(got, (np.ndarray, list, tuple)) else ""
+        return f"{label} is {name_type(got)}{of}, not an array of numbers."
+    return ""
+
+
+def name_type(value):
+    """A value's type with its article: "an array", "an int", "a generator"."""
+    name = {"ndarray": "array"}.get(type(value).__name__, type(value).__name__)
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def note_types(args, got, expected):
+    """A remark on number types that are not wrong but cost something, or ""."""
+    has_float32 = any(getattr(a, "dtype", None) == np.float32 for a in args)
+    if has_float32 and any(a is not None and a.dtype == np.float64 for a in got):
+        return FLOAT64
+    pairs = [(a, b) for a, b in zip(got, expected, strict=True) if a is not None]
+    if any(a.dtype.kind != "f" and b.dtype.kind == "f" for a, b in pairs):
+        return NO_FLOATS
+    return ""

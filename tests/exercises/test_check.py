@@ -1,0 +1,103 @@
+"""The verdict: to do, hints, grading, as text and as HTML."""
+
+import html.parser
+import re
+
+import pytest
+from exercises.answers import one_sequence
+
+from minilm import exercises
+
+
+def test_there_are_twenty_two_exercises_in_the_order_of_the_lessons():
+    names = exercises.names()
+    assert len(names) == len(set(names)) == 22
+    assert names[0] == "shift" and names[-3:] == ["target_weights", "last_turn_mask", "combine_gradients"]
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_unsolved_is_to_do_and_minilms_own_goes_on(name):
+    def unsolved(*args):
+        raise NotImplementedError("your turn")
+
+    verdict = exercises.check(name, unsolved)
+    assert verdict.status == "to do" and not verdict.ok
+    assert verdict.message.startswith(f"{name}(") and f'hint("{name}")' in verdict.message
+    assert exercises.check(name, verdict.function).ok
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_two_hints(name):
+    first, second = exercises.hint(name), exercises.hint(name, 2)
+    assert first and second and first != second
+    with pytest.raises(ValueError, match="there is no hint 3: ask for 1 or 2"):
+        exercises.hint(name, 3)
+
+
+def test_an_unknown_name_lists_all():
+    for ask in (lambda: exercises.check("gelu", print), lambda: exercises.hint("gelu")):
+        with pytest.raises(ValueError, match="there is no exercise 'gelu'") as caught:
+            ask()
+        assert all(name in str(caught.value) for name in exercises.names())
+
+
+def test_grading_raises_for_all_but_passed(monkeypatch):
+    def unsolved(tokens):
+        raise NotImplementedError
+
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert exercises.check("shift", one_sequence.shift_by_loops).grade().ok
+    verdict = exercises.check("shift", unsolved)  # raises nothing yet: its function is still of use
+    with pytest.raises(AssertionError, match="shift: to do"):
+        verdict.grade()
+    with pytest.raises(AssertionError, match=r"shift: wrong.*without the shift the model learns to copy"):
+        exercises.check("shift", lambda tokens: (tokens[:, :-1], tokens[:, :-1])).grade()
+    monkeypatch.delenv("NBGRADER_EXECUTION")
+    assert verdict.grade() is verdict
+
+
+class Tags(html.parser.HTMLParser):
+    """Collects start tags; every end tag must close the last one open."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.seen, self.text = [], set(), ""
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a & b < c > d \"e\" 'f'", "</div>\n<b>"])
+def test_the_verdict_as_text_and_as_html(text):
+    def talks(dy, cache):
+        print(text)
+        raise ValueError(text)
+
+    verdict = exercises.check("gelu_backward", talks)
+    page = Tags(verdict._repr_html_())
+    assert page.seen == {"div", "b", "br"}
+    assert page.text.count(text.replace("\n", "")) == 2  # raised and printed
+    assert str(verdict).startswith("gelu_backward: wrong. Your function raises ValueError")
+    assert "<div" not in str(verdict) and text in str(verdict)
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_every_to_do_is_well_formed_html(name):
+    def unsolved(*args):
+        raise NotImplementedError
+
+    verdict = exercises.check(name, unsolved)
+    page = Tags(verdict._repr_html_())
+    assert exercises.find(name).task in page.text
+    assert not re.search(r"</?(div|b|br)\b", str(verdict))

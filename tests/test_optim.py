@@ -1,0 +1,27 @@
+"""Optimisers and the learning rate, worked by hand."""
+
+import numpy as np
+
+from minilm import optim
+
+
+def test_adamw_first_steps_by_hand():
+    vector, state = np.array([1.0, -1.0]), optim.init(np.zeros(2))
+    optim.adamw(vector, np.array([2.0, -0.5]), state, lr=0.1)
+    np.testing.assert_allclose(vector, [0.9, -0.9], atol=1e-7)  # the first step is lr * sign(g)
+    # Second step, gradient 0 for entry 0: m = .9 * .2 / (1 - .81), v = .95 * .2 / (1 - .9025).
+    optim.adamw(vector, np.array([0.0, -0.5]), state, lr=0.1, weight_decay=0.5)
+    step = 0.1 * (0.18 / 0.19) / np.sqrt(0.19 / 0.0975)
+    np.testing.assert_allclose(vector, [0.9 * 0.95 - step, -0.9 * 0.95 + 0.1], atol=1e-7)
+
+
+def test_sgd_by_hand():
+    vector = np.array([1.0, 1.0])
+    optim.sgd(vector, np.array([0.6, 0.8]), optim.init(vector), lr=0.5)
+    np.testing.assert_allclose(vector, [0.7, 0.6])
+
+
+def test_the_learning_rate_warms_up_and_comes_down():
+    factors = [optim.warm_up_then_decay(step, 10, 2) for step in range(1, 11)]
+    np.testing.assert_allclose(factors, [0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0])
+    assert optim.warm_up_then_decay(1, 1, 1) == 1 and optim.warm_up_then_decay(1, 1, 0) == 0
