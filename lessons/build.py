@@ -158,9 +158,9 @@ def main():
     parser.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
     parser.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
     options = parser.parse_args()
-    write_fault_page(options.dir)
     with terminal.Progress("lessons") as progress:
         paths = build_notebooks(options.dir, not options.no_run, progress.report)
+    write_fault_page(options.dir)
     print(f"made {len(paths)} notebooks in {options.dir}/ from {options.dir}/solutions/")
 
 

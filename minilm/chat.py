@@ -96,7 +96,7 @@ def fit_tokenizer(examples, level):
         is_chat = is_chat or isinstance(example, Conversation)
         if level != "byte":
             for message in to_conversation(example).messages:
-                pieces.update(tokenizers.split(message.content, level))
+                pieces.update(tokenizers.split_text(message.content, level))
     if not is_chat:
         pieces.add(end_prompt("", level))
     return tokenizers.build(level, pieces, is_chat)

@@ -1,6 +1,6 @@
-"""Synthetic worlds small enough to learn in seconds, with an entropy that can be computed.
+"""A synthetic world: small enough to learn in seconds, with an entropy that can be computed.
 
-The zoo: a visitor introduces himself at length and asks for one of 96 facts.
+The zoo: a visitor introduces themselves at length and asks for one of 96 facts.
 
     User: hello , i am Anna from Paris and i like chess . what colour is the fox ? Assistant: red
 """
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import data, tokenizer
+from . import data
+from . import tokenizer as tokenizers
 
 GREETINGS = "hello hi hey greetings".split()
 NAMES = "Anna Ben Clara David Emma Felix Greta Hugo Ida Jonas Karl Leo Mia Nora Otto Paula".split()
@@ -30,40 +31,45 @@ HELD_OUT_SHARE = 1 / 8
 
 
 class Zoo(NamedTuple):
-    """Rows to train on, held-out rows (new wordings of the same facts), the word tokenizer, and
-    the entropy floor: -log P(x) of the held-out prompts under the distribution that made them,
-    in nats per prompt token. No model's prompt loss can stay below it, but for sampling noise."""
+    """Examples to train on, held-out ones (new wordings of the same facts), and their word tokenizer.
+
+    prompt_entropy: the entropy floor, -log P(x) of the held-out prompts under the distribution that
+    made them, in nats per prompt token. No model's prompt loss can stay below it, except by chance.
+    """
 
     train: list
     held_out: list
-    tokenizer: tokenizer.Tokenizer
+    tokenizer: tokenizers.Tokenizer
     prompt_entropy: float
 
 
 def zoo(seed=0, n_train=4000, n_held_out=512):
-    """Generate the zoo corpus; the same seed gives the same facts and rows."""
+    """Generate the zoo and return it; the same seed gives the same facts and examples."""
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng)
     train, held_out, log_probs = [], [], []
     while len(train) < n_train or len(held_out) < n_held_out:
-        example, log_prob = draw(rng, facts)
+        example, log_prob = draw_example(rng, facts)
         if data.prompt_hash(example.prompt) >= HELD_OUT_SHARE:
             train.append(example)
         elif len(held_out) < n_held_out:
             held_out.append(example)
             log_probs.append(log_prob)
     n_tokens = sum(len(example.prompt.split(" ")) for example in held_out)
-    words = tokenizer.build("word", all_texts())
-    return Zoo(train[:n_train], held_out, words, -sum(log_probs) / n_tokens)
+    tokenizer = tokenizers.build("word", all_texts())
+    return Zoo(train[:n_train], held_out, tokenizer, -sum(log_probs) / n_tokens)
 
 
 def draw_facts(rng):
-    """{(question, animal): answer}: the 96 facts."""
+    """Draw the 96 facts: {(question, animal): answer}."""
     return {(q, a): rng.choice(values) for q, values in QUESTIONS.items() for a in ANIMALS}
 
 
-def draw(rng, facts):
-    """One example and the exact log P of its prompt: every choice is uniform and independent."""
+def draw_example(rng, facts):
+    """Draw one example. Returns it with the exact log P of its prompt, in nats.
+
+    Every choice is uniform and independent, so that log P = -sum of log(number of options).
+    """
     log_prob = 0.0
 
     def pick(options):
@@ -81,36 +87,37 @@ def draw(rng, facts):
 
 
 def few_shot(seed=0, n_train=64, n_held_out=256, n_shots=3):
-    """Rows whose prompts hold `n_shots` solved questions of the zoo before the one to answer.
+    """Examples whose prompts hold `n_shots` solved questions of the zoo before the one to answer.
 
-    The prompts thus contain answers, which full-sequence loss learns from and a masked one does
-    not. Returns (train, held_out, tokenizer); the facts are those of zoo(seed).
+    The prompts thus contain answers, from which full-sequence loss learns and a masked one does not.
+    Returns (train, held_out, tokenizer); the facts are those of zoo(seed).
     """
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng)
     questions = list(facts)
-    parts = {True: [], False: []}
-    while len(parts[True]) < n_held_out or len(parts[False]) < n_train:
+    train, held_out = [], []
+    while len(train) < n_train or len(held_out) < n_held_out:
         asked = [questions[i] for i in rng.choice(len(questions), n_shots + 1, replace=False)]
-        *shots, last = [f"User: {q.format(a)} Assistant: {facts[q, a]}" for q, a in asked]
-        prompt, _, response = " ".join([*shots, last]).rpartition(" ")
-        parts[data.prompt_hash(prompt) < HELD_OUT_SHARE].append(data.Example(prompt, response))
-    return parts[False][:n_train], parts[True][:n_held_out], tokenizer.build("word", all_texts())
+        solved = [f"User: {q.format(a)} Assistant: {facts[q, a]}" for q, a in asked]
+        prompt, _, response = " ".join(solved).rpartition(" ")
+        part = train if data.prompt_hash(prompt) >= HELD_OUT_SHARE else held_out
+        part.append(data.Example(prompt, response))
+    return train[:n_train], held_out[:n_held_out], tokenizers.build("word", all_texts())
 
 
 def expected_entropy():
     """Entropy of the prompt distribution in nats per token, H / E[length], worked out by hand.
 
-    H = ln 4 + ln 16 + 2 (ln 2 + ln 8 / 2) + ln 4 + ln 24; a prompt has 14 tokens, 2 more with a
-    city and 4 more with a hobby, each half of the time: 17 on average.
+    H = ln 4 + ln 16 + 2 (ln 2 + ln 8 / 2) + ln 4 + ln 24. A prompt has 14 tokens, 2 more with a
+    city and 4 more with a hobby. Each is there half of the time, which makes 17 on average.
     """
     entropy = sum(map(math.log, (4, 16, 4, 24))) + 2 * (math.log(2) + math.log(8) / 2)
     return entropy / 17
 
 
 def all_texts():
-    """Every word of the zoo, as texts to build a tokenizer from."""
+    """A list of texts that hold every word of the zoo, to build a tokenizer from."""
     fixed = "User: , i am from and i like . Assistant:"
     lists = [GREETINGS, NAMES, CITIES, HOBBIES, ANIMALS, *QUESTIONS.values()]
     lists.append(question.format("fox") for question in QUESTIONS)
-    return [fixed, *(" ".join(words) for words in lists)]
+    return [fixed, *(" ".join(choices) for choices in lists)]

@@ -128,14 +128,12 @@ def collate(rows, prompt_weight=0.0):
     """Pad rows on the right to one batch; the loss mask is made by `loss_mask`.
 
     Returns a Batch of (B, T), T = longest row - 1, since every token but the first is a target.
-    The mask is multiplied by the rows' own weights. Raises ValueError for no rows, a row of one
-    token, which has nothing to predict, and one whose parts are not arrays of one length.
+    The mask is multiplied by the rows' own weights. Raises ValueError for what `check_rows` refuses.
     """
     check_rows(rows)
     tokens, roles = pad_part(rows, "tokens", PAD_ID), pad_part(rows, "roles", PAD)
     turns, weights = pad_part(rows, "turns", 0), pad_part(rows, "weights", 1.0)
     documents = pad_part(rows, "documents", -1)
-    check_values(roles, weights)
     # Position t reads token t and predicts token t + 1; the weight follows the predicted token.
     ids, targets, roles, turns = tokens[:, :-1], tokens[:, 1:], roles[:, 1:], turns[:, 1:]
     weights = weights[:, 1:]
@@ -202,8 +200,7 @@ def prompt_hash(prompt):
 
 
 def check_rows(rows):
-    """Raise ValueError unless rows are Rows of 2 or more tokens whose parts are arrays (n,): weights
-    numbers, all others integers."""
+    """Raise ValueError unless rows are Rows of 2 or more tokens and all their parts are sound."""
     if not isinstance(rows, list | tuple) or not rows:
         raise ValueError("there are no rows to make a batch of: give a list of data.Row")
     for number, row in enumerate(rows):
@@ -214,24 +211,23 @@ def check_rows(rows):
             raise ValueError(f"row {number} has {len(shape)} axes of tokens: a row is one sequence")
         for name, part in zip(Row._fields, row, strict=True):
             if part is not None or name in ("tokens", "roles"):
-                check_part(f"row {number}: {name}", part, shape, "biuf" if name == "weights" else "iu")
+                check_part(f"row {number}: {name}", part, shape, name)
     if min(len(row.tokens) for row in rows) < 2:
         raise ValueError("a row of fewer than 2 tokens has no target: give it a response")
 
 
-def check_part(name, part, shape, kinds):
-    """Raise ValueError unless a Row's part is an array of this shape and of one of NumPy's `kinds`."""
+def check_part(place, part, shape, name):
+    """Raise ValueError unless a Row's part is an array (n,): weights finite numbers, roles indices of
+    ROLES, all others integers."""
+    kinds, what = ("biuf", "numbers") if name == "weights" else ("iu", "integers")
     if not isinstance(part, np.ndarray) or part.shape != shape or part.dtype.kind not in kinds:
         given = f"{part.dtype} {part.shape}" if isinstance(part, np.ndarray) else type(part).__name__
-        what = "numbers" if "f" in kinds else "integers"
-        raise ValueError(f"{name} must be {what}, an array as long as tokens, not {given}")
-
-
-def check_values(roles, weights):
-    """Raise ValueError for roles (B, T) that are no indices of ROLES, and weights that are not finite."""
-    for name, bad in (("roles", (roles < 0) | (roles >= len(ROLES))), ("weights", ~np.isfinite(weights))):
-        if bad.any():
-            row, place = np.argwhere(bad)[0]
-            raise ValueError(
-                f"row {row}: at {place}, {name} holds what is no index of data.ROLES, or no finite number"
-            )
+        raise ValueError(f"{place} must be {what}, an array as long as tokens, not {given}")
+    bad = np.zeros(shape, bool)
+    if name == "roles":
+        bad = (part < 0) | (part >= len(ROLES))
+    if name == "weights":
+        bad = ~np.isfinite(part)
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise ValueError(f"{place}[{at}] is {part[at]}: a role is an index of data.ROLES, a weight is finite")

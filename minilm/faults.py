@@ -165,7 +165,7 @@ def empty_mask_silent(original, nll, loss_mask):
 
 @fault("losses.weighted_mean_forward", met_in="d2l #2076, mlx-vlm #1392")
 def denominator_counts_all(original, nll, loss_mask):
-    """The mean divides by all positions: loss and gradient are too small by the factor R / (B T).
+    """The mean divides by all B T positions, not by the R supervised ones: the gradient gets too small.
 
     More pads, which carry no loss weight, make the loss smaller.
     """

@@ -125,22 +125,23 @@ def begin(params):
 def each_step(start, config, rows, held_out, settings):
     """Train on from a copy of the State `start`; yield (entry or None, State) there and after each step.
 
-    An entry is a dict for the history, where there is one: at the beginning (not where training
-    resumes), at every `eval_every` steps and at the end. A resumed training draws the batches before
-    `start` once more and skips them, so that it sees those of a training that never stopped.
+    The entry is one of the history: at step 0, at every `eval_every` steps and at the end; there is
+    none (None) at other steps, and none at a start that is not step 0. Batches drawn before `start`
+    are drawn again and skipped: a resumed training sees what one that never stopped would see.
     The next step changes the State that was yielded: save it, or copy it.
     """
     model.check_params(start.params, config)
     vector, params = tree.flat_view(start.params)
-    optimizer = {name: np.copy(value) for name, value in start.optimizer.items()} | {"step": start.step}
-    recent = list(start.recent)
+    m, v, recent = start.optimizer["m"].copy(), start.optimizer["v"].copy(), list(start.recent)
+    optimizer = {"step": start.step, "m": m, "v": v}
     order = batches.shuffle_batches(len(rows), settings.batch_size, np.random.default_rng(settings.seed))
     order = itertools.islice(order, start.step, None)
-    entry = None if start.step else {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
+    entry = None
+    if start.step == 0:
+        entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
     yield entry, State(params, optimizer, recent)
     for step in range(start.step + 1, settings.steps + 1):
-        batch = data.collate([rows[i] for i in next(order)], settings.prompt_weight)
-        batch = batch._replace(loss_mask=masks.POLICIES[settings.policy](batch))
+        batch = make_batch([rows[i] for i in next(order)], settings)
         recent.append(train_step(vector, params, optimizer, batch, config, settings))
         entry = None
         if is_evaluated(step, settings):
@@ -150,13 +151,19 @@ def each_step(start, config, rows, held_out, settings):
         yield entry, State(params, optimizer, recent)
 
 
+def make_batch(rows, settings):
+    """The Batch of these Rows, with the loss mask that the settings ask for."""
+    batch = data.collate(rows, settings.prompt_weight)
+    return batch._replace(loss_mask=masks.POLICIES[settings.policy](batch))
+
+
 def is_evaluated(step, settings):
     """Whether the history has an entry of this step."""
     return step % settings.eval_every == 0 or step == settings.steps
 
 
 def evaluate(params, config, rows, batch_size=64):
-    """NLL of prompts and of responses, nats per token, and exact match, on a list of Rows.
+    """How well the model does on Rows: NLL of prompts and of responses (nats per token), exact match.
 
     Exact match: the share of rows in which every response token, <eos> included, is the model's
     first choice, given the tokens before it. Messages count by their loss weights, as in the loss:

@@ -202,14 +202,17 @@ CALLS = {
         "row 0: tokens must be integers, an array as long",
     ),
     "8 tokens in two axes": (lambda: data.collate([by_hand([[3, 4]], [[0, 3]])]), "row 0 has 2 axes"),
-    "5 a role out of range": (lambda: data.collate([by_hand([3, 4], [0, 99])]), "row 0: at 1, roles holds"),
+    "5 a role out of range": (
+        lambda: data.collate([by_hand([3, 4], [0, 99])]),
+        r"row 0: roles\[1\] is 99: a role is an",
+    ),
     "8 roles of another length": (
         lambda: data.collate([by_hand([3, 4], [3])]),
         r"roles must be integers, an array as long as tokens, not int64 \(1,\)",
     ),
     "10 NaN in a row's weights": (
         lambda: data.collate([by_hand([3, 4])._replace(weights=np.array([1, np.nan]))]),
-        "row 0: at 1, weights holds what is .* no finite number",
+        r"row 0: weights\[1\] is nan: .* a weight is finite",
     ),
     "10 weights that vanish in float32": (
         lambda: losses.weighted_mean_forward(np.ones((1, 2), np.float32), np.full((1, 2), 1e-300)),

@@ -37,16 +37,16 @@ def test_same_seed_same_corpus(zoo):
 
 
 def test_log_prob_of_a_prompt_by_hand():
-    rng, facts = np.random.default_rng(0), {}
+    rng = np.random.default_rng(0)
     facts = {(q, a): "x" for q in corpora.QUESTIONS for a in corpora.ANIMALS}
-    seen = set()
+    numbers_of_parts = set()
     for _ in range(100):
-        example, log_prob = corpora.draw(rng, facts)
+        example, log_prob = corpora.draw_example(rng, facts)
         n_optional = (" from " in example.prompt) + (" and i like " in example.prompt)
         options = 4 * 16 * 2 * 2 * 4 * 24 * 8**n_optional
         assert log_prob == pytest.approx(-math.log(options))
-        seen.add(n_optional)
-    assert seen == {0, 1, 2}
+        numbers_of_parts.add(n_optional)
+    assert numbers_of_parts == {0, 1, 2}
 
 
 def test_entropy_floor_is_near_the_exact_entropy(zoo):
@@ -58,7 +58,7 @@ def test_few_shot_prompts_hold_solved_questions_with_the_zoo_s_facts(zoo):
     facts = {}
     for example in zoo.train:
         facts[example.prompt.split(" . ")[1]] = example.response
-    train, held_out, words = corpora.few_shot(n_train=64, n_held_out=20)
+    train, held_out, tokenizer = corpora.few_shot(n_train=64, n_held_out=20)
     assert (len(train), len(held_out)) == (64, 20)
     assert not {e.prompt for e in train} & {e.prompt for e in held_out}
     for example in train + held_out:
@@ -67,4 +67,4 @@ def test_few_shot_prompts_hold_solved_questions_with_the_zoo_s_facts(zoo):
         assert len(set(shots)) == 4
         for question, _, answer in (shot.rpartition(" ") for shot in shots):
             assert facts[question] == answer
-        assert words.decode(words.encode(whole)) == whole
+        assert tokenizer.decode(tokenizer.encode(whole)) == whole

@@ -21,9 +21,9 @@ from minilm import (
     tree,
 )
 
-WORDS = tokenizer.build("char", ["abcdefgh"])
+TOKENIZER = tokenizer.build("char", ["abcdefgh"])
 EXAMPLES = [data.Example(*e) for e in (("abc", "de"), ("ab", "cdef"), ("abcde", "fgh"))]
-CONFIG = model.Config(len(WORDS.vocab), 12, 1, 2, 4)
+CONFIG = model.Config(len(TOKENIZER.vocab), 12, 1, 2, 4)
 PARAMS = gradcheck.draw_params(CONFIG, np.random.default_rng(0))
 HEALTHY_MASK = [  # targets: a b c d e <eos>, a b c d e f <eos>, a b c d e f g h <eos>, then pads
     [0, 0, 0, 1, 1, 1, 0, 0, 0],
@@ -35,7 +35,7 @@ HEALTHY_MASK = [  # targets: a b c d e <eos>, a b c d e f <eos>, a b c d e f g h
 def run(name=None):
     """(batch, loss, lit rows of dlogits, gradients) of one step with a fault planted, or without."""
     with faults.plant(name) if name else recording("model.forward"):
-        batch = data.collate([data.encode(example, WORDS) for example in EXAMPLES])
+        batch = data.collate([data.encode(example, TOKENIZER) for example in EXAMPLES])
         with recording("losses.token_nll_backward") as seen:
             loss, grads = model.loss_and_grads(PARAMS, batch.ids, batch.targets, batch.loss_mask, CONFIG)
     lit = (np.abs(seen[0][0]).sum(axis=-1) > 1e-12) * 1
@@ -67,7 +67,7 @@ LIT = {
 }
 
 
-CHAT_WORDS = tokenizer.build("char", ["abcdefgh"], markers=True)
+CHAT_TOKENIZER = tokenizer.build("char", ["abcdefgh"], markers=True)
 TALK = chat.Conversation(
     tuple(chat.Message(*m) for m in [("user", "ab"), ("assistant", "c"), ("tool", "d"), ("assistant", "ef")])
 )
@@ -88,11 +88,11 @@ PACKED = {
 
 
 def mask_of_talk():
-    return data.collate([data.encode(TALK, CHAT_WORDS)]).loss_mask[0].tolist()
+    return data.collate([data.encode(TALK, CHAT_TOKENIZER)]).loss_mask[0].tolist()
 
 
 def pack():
-    return data.collate(batches.pack_rows([data.encode(e, WORDS) for e in EXAMPLES[:2]], 16))
+    return data.collate(batches.pack_rows([data.encode(e, TOKENIZER) for e in EXAMPLES[:2]], 16))
 
 
 def nll_of_second(batch):
@@ -102,7 +102,7 @@ def nll_of_second(batch):
     return seen[0][0][0, -6:]
 
 
-PACK_CONFIG = model.Config(len(WORDS.vocab), 16, 1, 2, 4)
+PACK_CONFIG = model.Config(len(TOKENIZER.vocab), 16, 1, 2, 4)
 PACK_PARAMS = gradcheck.draw_params(PACK_CONFIG, np.random.default_rng(1))
 
 
@@ -166,7 +166,7 @@ def test_targets_are_copies_or_skip_a_token():
 
 @pytest.mark.parametrize("name", ["empty_mask_nan", "empty_mask_silent"])
 def test_an_empty_mask_is_nan_or_silence_instead_of_an_error(name):
-    batch = data.collate([data.encode(example, WORDS) for example in EXAMPLES])
+    batch = data.collate([data.encode(example, TOKENIZER) for example in EXAMPLES])
     nothing = np.zeros(batch.ids.shape)
     with faults.plant(name), np.errstate(invalid="ignore"):
         loss, grads = model.loss_and_grads(PARAMS, batch.ids, batch.targets, nothing, CONFIG)
@@ -197,15 +197,16 @@ def test_denominators_have_the_known_ratios():
 
 
 def test_gradient_check_finds_what_it_can_and_only_that():
-    batch = data.collate([data.encode(example, WORDS) for example in EXAMPLES])
-    found = set()
+    batch = data.collate([data.encode(example, TOKENIZER) for example in EXAMPLES])
+    faults_found = set()
     for name in LIT:
         with faults.plant(name):
             result = gradcheck.check_direction(PARAMS, batch, CONFIG, np.random.default_rng(0))
-        found |= {name} if result.problem else set()
+        if result.problem:
+            faults_found.add(name)
     # A wrong but consistent loss has a right gradient: other probes must find the rest.
     inconsistent = {"gradient_scaled", "smoothing_ignores_mask"}
-    assert found == inconsistent | {"attention_mask_confused"}
+    assert faults_found == inconsistent | {"attention_mask_confused"}
 
 
 def test_mean_of_means_depends_on_how_a_batch_is_split():
@@ -215,7 +216,7 @@ def test_mean_of_means_depends_on_how_a_batch_is_split():
         nll, _ = losses.token_nll_forward(logits, batch.targets)
         return losses.weighted_mean_forward(nll, batch.loss_mask)[0], batch.loss_mask.sum()
 
-    rows = [data.encode(example, WORDS) for example in EXAMPLES]
+    rows = [data.encode(example, TOKENIZER) for example in EXAMPLES]
     with faults.plant("mean_of_means"):
         whole, _ = losses_of(rows)
         parts = [losses_of([row])[0] for row in rows]
@@ -229,7 +230,7 @@ def test_mean_of_means_depends_on_how_a_batch_is_split():
 def test_a_hidden_prompt_does_not_reach_the_answer():
     # The row that reads the prompt's last token still sees that one, so the edit keeps it.
     edited = [data.Example(p[:-1][::-1] + p[-1], r) for p, r in EXAMPLES]
-    parts = [data.collate([data.encode(e, WORDS) for e in part]) for part in (EXAMPLES, edited)]
+    parts = [data.collate([data.encode(e, TOKENIZER) for e in part]) for part in (EXAMPLES, edited)]
 
     def losses_now():
         return [model.loss_and_grads(PARAMS, b.ids, b.targets, b.loss_mask, CONFIG)[0] for b in parts]
@@ -244,7 +245,7 @@ def test_a_hidden_prompt_does_not_reach_the_answer():
 def test_training_goes_on_under_every_fault_and_leaves_it_behind():
     for name in LIT:
         with faults.plant(name):
-            rows = [data.encode(example, WORDS) for example in EXAMPLES]
+            rows = [data.encode(example, TOKENIZER) for example in EXAMPLES]
             settings = train.Settings(steps=2, batch_size=2, warmup=0, eval_every=2)
             params = model.init(CONFIG, np.random.default_rng(0))
             _, history = train.train(params, CONFIG, rows, rows, settings)

@@ -1,8 +1,38 @@
-"""Vocabularies and what tokens look like; the round trips of text are in test_data.py."""
+"""Text to ids and back, vocabularies, and what tokens look like."""
 
+import numpy as np
 import pytest
 
 from minilm import tokenizer as tokenizers
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        ("word", "is 2+2? User: 4"),
+        ("word", ""),
+        ("char", "héllo\n wörld  😀"),
+        ("byte", "héllo\n\x00 😀\u2028 <eos>"),
+    ],
+)
+def test_decode_undoes_encode(level, text):
+    tokenizer = tokenizers.build(level, [text])
+    ids = tokenizer.encode(text)
+    assert ids.dtype == np.int64
+    assert tokenizer.decode(ids) == text
+    assert (ids >= 3).all()  # no text can write a special token
+
+
+def test_bytes_cover_every_character():
+    text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000)]))
+    assert tokenizers.build("byte").decode(tokenizers.build("byte").encode(text)) == text
+
+
+def test_special_tokens_cannot_be_written_in_text():
+    tokenizer = tokenizers.build("word", ["say <eos> now"])
+    assert tokenizer.vocab == ("<bos>", "<eos>", "<pad>", "now", "say")
+    with pytest.raises(ValueError, match="unknown word '<eos>' at character 4"):
+        tokenizer.encode("say <eos> now")
 
 
 def test_a_vocabulary_is_sorted_after_its_special_tokens():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .. import files
 
-SUMMARY = "Read such a folder back, say after transformers or TRL trained it further."
+SUMMARY = "Read an exported folder back, for example after transformers or TRL trained it further."
 EXAMPLE = "python -m minilm import hf run2"
 
 
@@ -15,7 +15,7 @@ def add_options(sub):
 
 
 def run(options):
-    """Write the model of such a folder as a checkpoint."""
+    """Write the model of an exported folder as a checkpoint."""
     path = Path(options.out) / files.run.MODEL
     if path.exists():
         raise ValueError(f"{path} exists: name another folder, or move it away first")

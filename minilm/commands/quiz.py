@@ -13,7 +13,7 @@ def add_options(sub):
 
 
 def run(options):
-    """Ten sealed cases; answers come from the keyboard, or from a pipe."""
+    """Play ten sealed cases; answers come from the keyboard, or from a pipe."""
     from ..exercises import quiz  # which trains, and loads what that needs
 
     print("Ten runs, each with one fault of the zoo, or none. Say which.")

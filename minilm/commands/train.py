@@ -64,14 +64,14 @@ def run(options):
     def show_entry(entry, params):
         progress.clear()
         if entry["step"] == 0:
+            if task.note:
+                print(task.note)
             print(describe_training(task, params), flush=True)
         print(describe_entry(entry), flush=True)
         if entry["step"]:
             progress.report(entry["step"] - first_step, task.settings.steps - first_step)
 
     processes.keep_freed_memory()
-    if task.note:
-        print(task.note, flush=True)
     with terminal.Progress("training") as progress:
         state = files.run.start_or_resume(options.out, task, options.resume, show_entry, chosen)
     path = Path(options.out) / files.run.MODEL
@@ -105,13 +105,14 @@ def prepare_task(path, chosen):
 
 
 def describe_training(task, params):
-    """Say in one line what is trained on what."""
+    """Say what is trained on what; and, on a second line, which rows are cut or left out, if any are."""
     settings = task.settings
-    return (
+    summary = (
         f"{len(task.rows)} training rows, {len(task.held_out)} held out; {tree.count(params):,} parameters; "
         f"mask policy {settings.policy}, prompt weight {settings.prompt_weight:g}; "
         f"{settings.steps} steps of {settings.batch_size} rows"
     )
+    return "\n".join(filter(None, [summary, task.note]))
 
 
 def describe_entry(entry):

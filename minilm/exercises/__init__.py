@@ -27,7 +27,7 @@ from . import (
     sandbox,
 )
 
-SECONDS = 5.0  # for one call of a learner's function
+SECONDS = 5.0  # the limit for one call of a learner's function
 LESSONS = (  # in their order
     one_sequence,
     forward,

@@ -43,8 +43,8 @@ def make_softmax_mistakes(dweights, cache):
     total = product.sum(-1, keepdims=True)
     over_queries = weights * (dweights - product.sum(-2, keepdims=True))
     of_means = weights * (dweights - product.mean(-1, keepdims=True))
-    diagonal = product * (1 - weights)
     unweighted = weights * (dweights - dweights.sum(-1, keepdims=True))
+    diagonal = product * (1 - weights)
     return {
         "dscores": {
             "The softmax's sum is missing: raising one score lowers all other weights of its row.": product,
@@ -66,11 +66,10 @@ def make_scores_case(rng, dtype):
 
 def make_scores_mistakes(dscores, cache):
     q, k, scale = cache
+    of_column = dscores.mT @ k * scale
     return {
         "dq": {
-            "dscores is transposed where it should not be: a query's dq needs its own row.": dscores.mT
-            @ k
-            * scale,
+            "dscores is transposed where it should not be: a query's dq needs its own row.": of_column,
             "k is needed here, not q.": dscores @ q * scale,
         },
         "dk": {

@@ -99,16 +99,17 @@ def make_norm_case(rng, dtype):
     return draw_normal(rng, dtype, B, T, C), cache
 
 
+def average(array):
+    """The mean over the channels."""
+    return array.mean(-1, keepdims=True)
+
+
 def make_norm_mistakes(dy, cache):
     xhat, inv_std, weight = cache
     dxhat = dy * weight
-
-    def mean(a):
-        return a.mean(-1, keepdims=True)
-
-    mean_path, variance_path = mean(dxhat), xhat * mean(dxhat * xhat)
+    mean_path, variance_path = average(dxhat), xhat * average(dxhat * xhat)
     neither = dxhat * inv_std
-    unscaled = dy - mean(dy) - xhat * mean(dy * xhat)
+    unscaled = dy - average(dy) - xhat * average(dy * xhat)
     weight_last = unscaled * inv_std * weight
     right = dxhat - mean_path - variance_path
     of_sums = dxhat - (mean_path + variance_path) * dy.shape[-1]

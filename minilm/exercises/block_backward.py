@@ -61,14 +61,13 @@ def make_embedding_mistakes(dy, cache):
     times = np.bincount(ids.ravel(), minlength=V)[:, None]
     overwritten = np.zeros((V, C), dy.dtype)
     overwritten[ids] = dy
+    of_seen = right[: ids.max() + 1]
     counted = np.tile(times, C)
     return {
         "dweight": {
             "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
             "It is averaged over the positions where a token stands: sum them.": right / np.maximum(times, 1),
-            "Rows are missing at the end: V comes from the cache, not from the largest id.": right[
-                : ids.max() + 1
-            ],
+            "Rows are missing at the end: V comes from the cache, not from the largest id.": of_seen,
             "This is dy itself: bring its rows to the rows of weight.": dy,
             "dy is not used, only counted: a token's gradient is not how often it stands there.": counted,
         }

@@ -40,15 +40,15 @@ def make_difference_mistakes(f, x, h):
     def move_one_entry(i):
         return (f(x[i] + h) - f(x[i] - h)) / (2 * h)
 
-    to_the_right = measure(x, h, lambda step: (f(x + step) - f(x)) / h)
-    to_the_left = measure(x, h, lambda step: (f(x) - f(x - step)) / h)
+    right = measure(x, h, lambda step: (f(x + step) - f(x)) / h)
+    left = measure(x, h, lambda step: (f(x) - f(x - step)) / h)
     all_moved = np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h))
     one_entry = np.reshape([move_one_entry(i) for i in np.ndindex(x.shape)], x.shape)
     exact = complex_step(f, x, 1e-20)
     return {
         "gradient": {
-            "This is the one-sided difference: its error shrinks like h, not like h^2.": to_the_right,
-            "This is the one-sided difference to the left: its error shrinks like h.": to_the_left,
+            "This is the one-sided difference: its error shrinks like h, not like h^2.": right,
+            "This is the one-sided difference to the left: its error shrinks like h, not like h^2.": left,
             "All entries are moved at once: move one, keep the others.": all_moved,
             "It is divided by h, but the two points are 2h apart.": 2 * central_difference(f, x, h),
             "f gets one entry alone: give it the whole array, one entry moved.": one_entry,

@@ -37,34 +37,40 @@ def split_step_outputs(outputs):
 def make_step_mistakes(params, batch, config, lr):
     full = batch._replace(loss_mask=data.loss_mask(batch.roles, 1.0))
     everywhere = batch._replace(loss_mask=np.ones(batch.roles.shape))
-    new = train_step(params, batch, config, lr)[1]
+    _, new = train_step(params, batch, config, lr)
+    later_loss, _ = train_step(new, batch, config, lr)
     full_loss, full_new = train_step(params, full, config, lr)
     everywhere_loss, everywhere_new = train_step(params, everywhere, config, lr)
     mistakes = {
         "loss": {
             "This is the full-sequence loss: hand batch.loss_mask on.": full_loss,
             "This is the mean over every position, pads included: hand batch.loss_mask on.": everywhere_loss,
-            "This is the loss after the step: return the one before it.": train_step(new, batch, config, lr)[
-                0
-            ],
+            "This is the loss after the step: return the one before it.": later_loss,
         }
     }
     _, grads = model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
     parts = (dict(tree.named(part)) for part in (params, grads, full_new, everywhere_new))
     old, grads, full_new, everywhere_new = parts
     for name in LEAVES:
-        step = lr * grads[name]
         mistakes[f"new {name}"] = {
-            "It is unchanged: every parameter gets its step.": old[name],
-            "The sign is wrong: this step climbs.": old[name] + step,
-            "lr is not used.": old[name] - grads[name],
-            "This is the gradient, not the new parameter.": grads[name],
-            "This is the step alone: add it to the parameter.": -step,
-            "This is lr times the gradient: subtract it from the parameter.": step,
+            **list_slips(old[name], grads[name], lr),
             "This is the step of full-sequence loss: hand batch.loss_mask on.": full_new[name],
             PADS: everywhere_new[name],
         }
     return mistakes
+
+
+def list_slips(old, gradient, lr):
+    """Wrong values of one parameter where its gradient is right."""
+    step = lr * gradient
+    return {
+        "It is unchanged: every parameter gets its step.": old,
+        "The sign is wrong: this step climbs.": old + step,
+        "lr is not used.": old - gradient,
+        "This is the gradient, not the new parameter.": gradient,
+        "This is the step alone: add it to the parameter.": -step,
+        "This is lr times the gradient: subtract it from the parameter.": step,
+    }
 
 
 EXERCISES = {

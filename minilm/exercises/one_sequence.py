@@ -49,14 +49,14 @@ def make_mask_mistakes(roles):
     targets, unshifted = roles[:, 1:], data.response_mask(roles)
     mask, late = unshifted[:, 1:], unshifted[:, :-1]
     early = np.pad(unshifted[:, 2:], ((0, 0), (0, 1)))
-    from_second, lit_early = mask * late, np.maximum(mask, early)
+    shorter, longer = mask * late, np.maximum(mask, early)
     return {
         "loss_mask": {
             LATE: late,
             "One column too many: it is not shifted; cut it with the targets, roles[:, 1:].": unshifted,
             "The mask is one early: it lights the last prompt token.": early,
-            "The first answer token is left out: it is a target, read at the last prompt token.": from_second,
-            "The last prompt token is lit, too: as a target it still belongs to the prompt.": lit_early,
+            "The first answer token is left out: it is a target, read off at the last prompt token.": shorter,
+            "The last prompt token is lit, too: as a target it still belongs to the prompt.": longer,
             NO_EOS: 1.0 * (targets == data.RESPONSE),
             "Only <eos> is lit: the answer before it counts, too.": 1.0 * (targets == data.EOS),
             "Inverted: prompt tokens carry loss and answers none.": data.prompt_mask(targets),

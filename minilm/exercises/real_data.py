@@ -47,8 +47,8 @@ def make_turn_mistakes(roles, turns):
     return {
         "weights": {
             "All answers carry loss, not only the last of each row.": answers,
-            "That is the last turn of the longest conversation: every row has its own.": longest,
-            "A row may end with the user, and then nothing is lit: find the last turn of answers.": by_last,
+            "That is the last turn of the longest conversation: look along axis 1, row by row.": longest,
+            "If a row ends with the user, nothing is lit: look for the last turn among answers.": by_last,
             "That is the first answer of each row.": answers * (turns == first),
             NO_EOS: mask * masks.without_eos(roles),
             "The marker <assistant> is lit, too: it has the answer's turn, but ends the prompt.": with_marker,

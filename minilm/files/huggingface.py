@@ -56,7 +56,7 @@ def write_folder(path, params, config, tokenizer):
 
 
 def read_folder(path):
-    """Read such a folder, also after transformers or TRL saved it: (params, config, tokenizer).
+    """Read a folder of write_folder, also after transformers or TRL saved it: (params, config, tokenizer).
 
     Raises ValueError as read_model does, and for a tokenizer that is not one of minilm's.
     """

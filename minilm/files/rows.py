@@ -45,12 +45,12 @@ class Report(NamedTuple):
 def load(path, level="char", tokenizer=None, max_tokens=None, **ends):
     """Read a file's rows, encode them, and cut them. Returns (tokenizer, list of data.Rows, Report).
 
-    Without a `tokenizer` one is built from the file at this level. A file with any conversation is
-    read as conversations. Every row is cut to its first `max_tokens` tokens, by default MAX_TOKENS:
-    attention's memory grows with the square of the longest row, and 256 keeps training within
-    some hundred megabytes. A row of which nothing carries loss is left out, and reported. `ends` are
-    data.encode's bos and eos. Raises ValueError naming file and line for what is no such row or cannot
-    be encoded, and where no row is left.
+    Without a `tokenizer`, one is built from the file at this level. If any row is a conversation, all
+    are read as conversations. Every row is cut to its first `max_tokens` tokens, by default MAX_TOKENS:
+    the memory of attention grows with the square of the longest row (`train` takes 160 MB for rows of
+    256 tokens, 1.6 GB for 1024). A row of which no token carries loss is left out. `ends` are
+    data.encode's bos and eos. Raises ValueError naming file and line for what is no row or cannot be
+    encoded, and where no row is left.
     """
     numbered = list(iterate(path))
     if tokenizer is None:
@@ -168,8 +168,8 @@ def parse_example(line):
         return parse_messages(row["messages"])
     for key in ("prompt", "completion"):
         if not isinstance(row.get(key), str) or not row[key]:
-            found = f"is {row[key]!r}" if key in row else 'is missing, and there is no "messages"'
-            raise ValueError(f"the field {key!r} {found}: it must be a string that is not empty")
+            given = f"is {row[key]!r}" if key in row else 'is missing, and there is no "messages"'
+            raise ValueError(f"the field {key!r} {given}: it must be a string that is not empty")
         encode_utf8(row[key])
     return data.Example(row["prompt"], row["completion"])
 

@@ -35,7 +35,7 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
     saved_step = state.step
     states = train.each_step(state, task.config, task.rows, task.held_out, task.settings)
     try:
-        # An overflow is not announced by NumPy: check_finite looks for it, and names the tensor.
+        # NumPy does not warn of an overflow here: check_finite looks for it, and names the tensor.
         with catch_ctrl_c() as requests, np.errstate(over="ignore", invalid="ignore"):
             for entry, state in states:
                 is_stopped = bool(requests) and state.step < task.settings.steps

@@ -16,8 +16,8 @@ SECONDS = 0.2  # for one call: many times what those need that end by themselves
 def is_tidy(message):
     """Whether a message has no doubled or missing punctuation, no stray blanks, no "of of"."""
     first = message.split("\n")[0]
-    words = re.sub(r"`.*`|\[.*?\]", "code", first).removesuffix(" ...")  # of a message that was cut
-    return first[-1] in ".?!" and not re.search(r"[?.!:,;][.,;]|\S  |\s[.,;?!](?!\w)|\bof of\b", words)
+    text = re.sub(r"`.*`|\[.*?\]", "code", first).removesuffix(" ...")  # of a message that was cut
+    return first[-1] in ".?!" and not re.search(r"[?.!:,;][.,;]|\S  |\s[.,;?!](?!\w)|\bof of\b", text)
 
 
 def assert_one_clear_message(function, message, capsys):

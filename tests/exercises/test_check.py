@@ -2,6 +2,7 @@
 
 import html.parser
 import re
+from pathlib import Path
 
 import pytest
 from exercises.answers import one_sequence
@@ -13,6 +14,14 @@ def test_there_are_twenty_two_exercises_in_the_order_of_the_lessons():
     names = exercises.names()
     assert len(names) == len(set(names)) == 22
     assert names[0] == "shift" and names[-3:] == ["target_weights", "last_turn_mask", "combine_gradients"]
+
+
+@pytest.mark.parametrize("lesson", exercises.LESSONS, ids=lambda lesson: lesson.__name__.split(".")[-1])
+def test_the_exercises_of_a_notebook_are_in_the_module_of_its_name(lesson):
+    name = lesson.__name__.split(".")[-1]
+    (path,) = (Path(__file__).parents[2] / "lessons").glob(f"[0-9][0-9]_{name}.ipynb")
+    checked = re.findall(r'check\(\\"(\w+)\\"', path.read_text(encoding="utf-8"))
+    assert sorted(set(checked)) == sorted(lesson.EXERCISES)
 
 
 @pytest.mark.parametrize("name", exercises.names())

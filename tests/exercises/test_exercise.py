@@ -6,11 +6,7 @@ import pytest
 from minilm import exercises
 
 NO_FLOATS = ("shift", "loss_mask", "last_turn_mask")  # integers go in
-
-
 ONE_PRECISION = ("central_difference", "complex_step")  # checking gradients needs float64
-
-
 MASKED = ("loss_mask", "log_probs", "weighted_mean_backward", "denominators", "train_step")
 
 

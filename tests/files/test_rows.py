@@ -123,7 +123,7 @@ def test_one_long_row_stops_no_training_and_is_told(write, tmp_path, capsys):
     path = write(*rows, {"prompt": "b" * 300, "completion": "a"})
     assert main(["train", "--data", str(path), "--out", str(tmp_path / "run"), "--steps", "1"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Cut to 256 tokens: 1 row, on line 13. Left out, ")
+    assert "\nCut to 256 tokens: 1 row, on line 13. Left out, " in out
     assert main(["mask", "--data", str(path)]) == 0
     assert "so that they train nothing: 1 row, on line 13" in capsys.readouterr().out
     assert main(["diagnose", "--data", str(path)]) == 0

@@ -88,7 +88,7 @@ WRONG = {
         r"last turn of the longest conversation": lambda roles, turns: (
             is_answer(roles) & (turns == turns.max())
         ).astype(float),
-        r"A row may end with the user, and then nothing is lit": lambda roles, turns: (
+        r"If a row ends with the user, nothing is lit": lambda roles, turns: (
             is_answer(roles) & (turns == turns.max(axis=1)[:, None])
         ).astype(float),
         r"the first answer of each row": light_first,
