@@ -20,7 +20,7 @@ from fuzzing import pick
 
 from minilm import chat, data, diagnose, files, generate, losses, model, tokenizer, train
 from minilm.diagnose import audit, audit_text, prepared
-from minilm.figures import tasks
+from minilm.figures.results import read_json
 
 ROUNDS, MANY = 100, 1000
 WORDS = tokenizer.build("char", ["abcdef?\n"])
@@ -333,7 +333,7 @@ def loss(rng, folder):
 def results(rng, folder):
     content = b"[" * int(rng.integers(1, 10**5)) if rng.random() < 0.1 else fuzzing.text(rng, run_files()[1])
     path = file(folder, content)
-    return lambda: tasks.read_json(path)
+    return lambda: read_json(path)
 
 
 def notebooks(rng, folder):

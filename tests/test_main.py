@@ -33,7 +33,7 @@ def test_main_job_end_to_end(tmp_path):
     assert err == ""  # no progress where there is no terminal
     assert "5  Assistant: -> 4           response        1  <- loss here" in out
     assert "the masked gradient changes by 0.0" in out
-    assert re.search(r"^masked +4   0\.\d{3} \+- 0\.\d{3} ", out, re.M)
+    assert re.search(r"^masked +4   0\.\d{3} ± 0\.\d{3} ", out, re.M)
     names = ["anatomy.json", "anatomy.png", "masked_vs_full.json", "masked_vs_full.png"]
     assert sorted(os.listdir(tmp_path / "figures")) == names
     stored = json.loads((tmp_path / "figures" / "masked_vs_full.json").read_text(encoding="utf-8"))

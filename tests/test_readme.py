@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minilm import model
-from minilm.figures import report, tasks
+from minilm.figures import report, results
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ def test_every_figure_shown_has_its_text_and_there_are_three_at_most():
     assert 1 <= len(shown) <= 3
     for alt, path in shown:
         assert (HOME / path).exists()
-        assert alt == tasks.read_json((HOME / path).with_suffix(".json"))["alt"]
+        assert alt == results.read_json((HOME / path).with_suffix(".json"))["alt"]
 
 
 def test_it_is_short():
@@ -26,7 +26,7 @@ def test_it_is_short():
 
 
 def test_the_mask_table_is_the_one_printed():
-    printed = report.mask_and_decomposition()
+    printed = report.describe_mask()
     assert printed.split("\n\n")[1] in README
 
 

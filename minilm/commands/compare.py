@@ -3,7 +3,7 @@
 import os
 
 from .. import figures
-from ..figures import identities, report, tasks
+from ..figures import anatomy, report, tasks
 from . import terminal
 
 SUMMARY = "Show which tokens carry loss, check the identities behind it, train with three losses, draw both."
@@ -26,25 +26,37 @@ def add_options(sub):
 
 def run(options):
     """The identities, the comparison of losses, the figures."""
-    n_seeds, steps = (2, 100) if options.quick else (3 if options.data else 10, 300)
-    n_seeds = n_seeds if options.seeds is None else options.seeds
-    steps = steps if options.steps is None else options.steps
+    n_seeds, steps = choose_size(options)
+    if options.data:
+        name, level = "data", options.level or "char"
+        task = tasks.make_rows_task(options.data, level, steps, options.max_tokens)
+    else:
+        name, task = "masked_vs_full", tasks.make_zoo_task(steps)
+    folder = terminal.choose_folder(options)
+    terminal.check_writable(folder)
+    print(report.describe_rows(task) if options.data else report.describe_mask())
+    with terminal.Progress("training") as progress:
+        result = tasks.compare(task, range(n_seeds), options.workers, progress.report)
+    print(report.format_comparison(result))
+    print(f"\n{report.format_samples(result)}\n")
+    if not options.data:
+        terminal.write_figure(folder, "anatomy", anatomy, anatomy.compute())
+    terminal.write_figure(folder, name, figures.find_module("masked_vs_full"), result)
+
+
+def choose_size(options):
+    """(number of seeds, steps of a run). Raises ValueError for options that do not go together."""
+    n_seeds, steps = 10, 300
+    if options.data:
+        n_seeds = 3
+    if options.quick:
+        n_seeds, steps = 2, 100
+    if options.seeds is not None:
+        n_seeds = options.seeds
+    if options.steps is not None:
+        steps = options.steps
     if n_seeds < 1 or options.workers < 1:
         raise ValueError("--seeds and --workers must be 1 or more")
     if not options.data and (options.level or options.max_tokens is not None):
         raise ValueError("--level and --max-tokens are about your own rows: give them with --data")
-    if options.data:
-        task = tasks.jsonl_task(options.data, options.level or "char", steps, options.max_tokens)
-    else:
-        task = tasks.zoo_task(steps)
-    name = "data" if options.data else "masked_vs_full"
-    folder = options.out or ("figures/quick" if options.quick else "figures")
-    terminal.check_writable(folder)
-    print(report.overview(task) if options.data else report.mask_and_decomposition())
-    with terminal.Progress("training") as progress:
-        result = tasks.compare(task, range(n_seeds), options.workers, progress.report)
-    print(report.comparison(result))
-    print("\n" + report.samples(result) + "\n")
-    if not options.data:
-        terminal.write_figure(folder, "anatomy", figures.study("anatomy"), identities.anatomy())
-    terminal.write_figure(folder, name, figures.study("masked_vs_full"), result)
+    return n_seeds, steps

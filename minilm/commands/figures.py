@@ -25,17 +25,23 @@ def add_options(sub):
 
 def run(options):
     """Compute and draw the figures named, or all of them, each as soon as its runs are done."""
-    modules = {name: figures.study(name) for name in options.names or figures.NAMES}
-    n_seeds = (2 if options.quick else 10) if options.seeds is None else options.seeds
+    modules = {name: figures.find_module(name) for name in options.names or figures.NAMES}
+    seeds = choose_seeds(options)
+    folder = terminal.choose_folder(options)
+    terminal.check_writable(folder)
+    for number, (name, module) in enumerate(modules.items(), start=1):
+        with terminal.Progress(f"{name} ({number} of {len(modules)}): run") as progress:
+            result = module.compute(seeds, options.workers, progress.report, options.steps, options.quick)
+        terminal.write_figure(folder, name, module, result)
+
+
+def choose_seeds(options):
+    """The seeds to train with. Raises ValueError for numbers below 1."""
+    n_seeds = 2 if options.quick else 10
+    if options.seeds is not None:
+        n_seeds = options.seeds
     if n_seeds < 1 or options.workers < 1:
         raise ValueError("--seeds and --workers must be 1 or more")
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps is {options.steps}: it must be 1 or more")
-    folder = options.out or ("figures/quick" if options.quick else "figures")
-    terminal.check_writable(folder)
-    for number, (name, module) in enumerate(modules.items(), start=1):
-        with terminal.Progress(f"{name} ({number} of {len(modules)}): run") as progress:
-            result = module.compute(
-                range(n_seeds), options.workers, progress.report, options.steps, options.quick
-            )
-        terminal.write_figure(folder, name, module, result)
+    return range(n_seeds)

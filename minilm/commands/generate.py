@@ -34,7 +34,7 @@ def run(options):
         "rng": np.random.default_rng(options.seed),
     }
     prompt = chat.fit_prompt(options.prompt, tokenizer)
-    text = tasks.answer(params, config, tokenizer, prompt, options.max_new_tokens, **sampling)
+    text = tasks.write_answer(params, config, tokenizer, prompt, options.max_new_tokens, **sampling)
     print(text)
     if not text.endswith("<eos>"):
         print("(cut off: no <eos> came before the limit or the model's last position)", file=sys.stderr)

@@ -18,11 +18,11 @@ def run(options):
     """Draw a run's history."""
     from ..figures import history, plots  # matplotlib, only where something is drawn
 
-    begun = files.run.load(options.dir)
+    stored = files.run.load(options.dir)
     result = {
-        "settings": begun.run["terms"],
+        "settings": stored.run["terms"],
         "history": files.history.read(options.dir),
-        "uniform": math.log(begun.config.vocab_size),
+        "uniform": math.log(stored.config.vocab_size),
     }
     path = Path(options.dir) / "history.png"
     caption = history.caption(result)

@@ -19,18 +19,16 @@ class Progress:
         return self
 
     def report(self, done, total):
+        """Show how much is done."""
         elapsed = time.monotonic() - self.start
         if sys.stderr.isatty() and elapsed > 2:
             self.shown = True
             left = elapsed / done * (total - done)
-            print(
-                f"\r{self.label} {done}/{total}, about {left:.0f} s left ",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
+            text = f"\r{self.label} {done}/{total}, about {left:.0f} s left "
+            print(text, end="", file=sys.stderr, flush=True)
 
     def clear(self):
+        """Empty the line, for other output."""
         if self.shown:
             print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
             self.shown = False
@@ -44,15 +42,20 @@ def has_colour():
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
+def choose_folder(options):
+    """Where figures go: --out, or figures/, which a quick look does not overwrite."""
+    return options.out or ("figures/quick" if options.quick else "figures")
+
+
 def check_writable(folder):
-    """Fail before the work rather than after it."""
+    """Raise OSError before the work rather than after it."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def check_page(path):
-    """Fail before the work if `path`, where a page shall go, is a folder."""
+    """Raise ValueError before the work if `path`, where a page should go, is a folder."""
     if path is not None and Path(path).is_dir():
         raise ValueError(f"{path} is a folder: give --html the name of a file, such as page.html")
 
@@ -70,12 +73,12 @@ def seed(text):
     return int(text)
 
 
-def write_figure(folder, name, study, result):
+def write_figure(folder, name, module, result):
     """NAME.json and, drawn from what was read back from it, NAME.png; prints the caption."""
-    from ..figures import plots, tasks  # matplotlib, only where something is drawn
+    from ..figures import plots, results  # matplotlib, only where something is drawn
 
     path = Path(folder) / f"{name}.json"
-    caption = study.caption(result)
-    tasks.write_json(path, {"figure": name, "caption": caption, "alt": study.ALT, **result})
-    plots.save(study.draw(tasks.read_json(path)), path.with_suffix(".png"), study.ALT)
+    caption = module.caption(result)
+    results.write_json(path, {"figure": name, "caption": caption, "alt": module.ALT, **result})
+    plots.save(module.draw(results.read_json(path)), path.with_suffix(".png"), module.ALT)
     print(f"{path.with_suffix('.png')} and {path.name}: {caption}\n", flush=True)

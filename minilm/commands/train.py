@@ -97,7 +97,7 @@ def choose_settings(options, begun):
 def prepare_task(path, chosen):
     """Read the rows of a file and return the Task that trains on them with the chosen settings."""
     level, steps, cut = (chosen[name] for name in ("level", "steps", "max_tokens"))
-    task = tasks.jsonl_task(path, level, steps, cut, lr=chosen["lr"])
+    task = tasks.make_rows_task(path, level, steps, cut, lr=chosen["lr"])
     changes = {name: chosen[name] for name in ("prompt_weight", "policy", "seed")}
     return task._replace(settings=dataclasses.replace(task.settings, **changes))
 

@@ -54,7 +54,7 @@ def describe_training(fault, zoo, config, params, seed):
         lines.append(f"{entry['step']:>5}{loss:>12}{nll}{scores['exact_match']:>13.3f}")
     _, trained = snapshots[-1]
     for prompt, n_tokens in (("", 24), (zoo.held_out[0].prompt, 6)):
-        answer = tasks.answer(trained, config, zoo.tokenizer, prompt, max_new_tokens=n_tokens)
+        answer = tasks.write_answer(trained, config, zoo.tokenizer, prompt, max_new_tokens=n_tokens)
         lines += [f"  after <bos> {prompt}".rstrip(), f"      it writes: {answer}"]
     return "\n".join(lines)
 

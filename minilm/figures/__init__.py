@@ -1,15 +1,17 @@
 """The figures: one module each, and what they share.
 
 Every figure's module holds compute(seeds, workers, report, steps, quick) -> a dict for JSON,
-caption(result) -> sentences with the numbers it shows, chosen by the numbers, draw(result) -> figure,
-and ALT, a description for who cannot see it. Drawing reads only what JSON gives back.
+caption(result) -> a takeaway chosen by the numbers, then the numbers, draw(result) -> figure,
+and ALT, a description for those who cannot see it. Drawing reads only what JSON gives back.
 """
 
+import base64
+import html
 import importlib
 import textwrap
 from pathlib import Path
 
-from . import tasks as experiments
+from . import results
 
 FIGURES = Path(__file__).parents[2] / "figures"  # in the repository; an installed package has none
 
@@ -25,27 +27,40 @@ NAMES = (
 )
 
 
-def study(name):
+def find_module(name):
     """The module of one figure. Raises ValueError, listing all, for an unknown name."""
     if name not in NAMES:
         raise ValueError(f"there is no figure {name!r}; there are {', '.join(NAMES)}")
     return importlib.import_module(f"minilm.figures.{name}")
 
 
-def result(name):
+def load_result(name):
     """The numbers of a figure: those stored in the repository, or else two quick seeds, made now."""
     path = FIGURES / f"{name}.json"
     if path.is_file():
-        return experiments.read_json(path)
-    module = study(name)
-    made = module.compute(range(2), quick=True)
-    return {**made, "caption": module.caption(made), "alt": module.ALT}
+        return results.read_json(path)
+    return find_module(name).compute(range(2), quick=True)
 
 
-def show(name, dpi=60):
-    """A figure for a notebook, its caption printed above it."""
-    numbers = result(name)
-    print(textwrap.fill(numbers["caption"], 100))
-    figure = study(name).draw(numbers)
-    figure.set_dpi(dpi)
-    return figure
+class Picture:
+    """A figure as a notebook shows it: a PNG with its alternative text."""
+
+    def __init__(self, png, alt):
+        self.png, self.alt = png, alt
+
+    def __repr__(self):
+        return self.alt
+
+    def _repr_html_(self):  # JupyterLab shows no alternative text of a bare image
+        source = base64.b64encode(self.png).decode("ascii")
+        return f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{source}">'
+
+
+def show(name, result=None, dpi=60):
+    """The Picture of a figure, its caption printed above it; of your own `result`, or the stored one."""
+    from . import plots  # matplotlib, only where something is drawn
+
+    module = find_module(name)
+    result = result or load_result(name)
+    print(textwrap.fill(module.caption(result), 100))
+    return Picture(plots.encode_png(module.draw(result), module.ALT, dpi), module.ALT)

@@ -1,6 +1,6 @@
 """Figure 6: when full-sequence loss helps: few rows, and prompts that hold answers to learn from."""
 
-from . import report, runs, worlds
+from . import grid, statistics, tasks, worlds
 
 STEPS = 400
 SIZES, QUICK_SIZES = (64, 128, 256, 1024, 4096), (64, 256, 4096)
@@ -9,65 +9,78 @@ ALT = (
     "Two line charts over the number of training rows, one line a loss with a band over seeds: held-out "
     "exact match, and negative log-likelihood of the answers. The prompts hold three solved questions."
 )
+PANELS = {  # measure: (title, unit)
+    "exact_match": ("held-out exact match", "share of rows"),
+    "response_nll": ("answers: -log P(y|x)", "nats per token"),
+}
 
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
     """Exact match and answer NLL on held-out rows for every number of rows and loss."""
-    steps = runs.how_many(steps, quick, STEPS)
+    steps = grid.choose_steps(steps, quick, STEPS)
     sizes = QUICK_SIZES if quick else SIZES
-    cells = [(line, size) for size in sizes for line in LINES]
-    done = runs.run_all(one, cells, seeds, steps, workers, report)
-
-    def table(measure):
-        return {line: runs.over_points(done, (line,), sizes, seeds, measure) for line in LINES}
-
-    task = worlds.few_shot(sizes[0])
-    return {
-        **runs.stored(task, seeds, steps),
-        "rows": list(sizes),
-        "held_out": len(task.held_out),
-        "exact_match": table("exact_match"),
-        "response_nll": table("response_nll"),
-    }
+    points = [(line, size) for size in sizes for line in LINES]
+    outcomes = grid.run_points(run_point, points, seeds, steps, workers, report)
+    task = worlds.make_few_shot_task(sizes[0])
+    result = {**grid.describe_run(task, seeds, steps), "rows": list(sizes), "held_out": len(task.held_out)}
+    for key in PANELS:
+        result[key] = {line: grid.tabulate(outcomes, (line,), sizes, seeds, key) for line in LINES}
+    return result
 
 
-def one(line, size, seed, steps):
+def run_point(line, size, seed, steps):
     """One run's evaluation at its end."""
-    return runs.last(worlds.few_shot(size), float(line), seed, steps)
+    return grid.train_to_end(worlds.make_few_shot_task(size), float(line), seed, steps)
 
 
 def caption(result):
-    """Fewest and most rows: the three losses, and who is ahead."""
+    """Who is ahead with the fewest and with the most rows, then the three losses there."""
     match = result["exact_match"]
 
-    def at(i):
-        numbers = ", ".join(f"{report.NAMES[line]} {runs.spread(match[line][i])}" for line in match)
-        ahead = runs.who_is_ahead(match["1"][i], match["0"][i], "full", "masked")
-        return f"{result['rows'][i]} rows {numbers} ({ahead})"
+    def describe_size(i):
+        spreads = ", ".join(
+            f"{tasks.LOSS_NAMES[line]} {statistics.format_spread(match[line][i])}" for line in match
+        )
+        lead = statistics.describe_lead(match["1"][i], match["0"][i], "full", "masked")
+        return f"{result['rows'][i]} rows {spreads} ({lead})"
 
     return (
-        f"Prompts with three solved questions, exact match after {result['settings']['steps']} steps, "
-        f"{runs.over_seeds(result['seeds'])}: with {at(0)}; with {at(-1)}. The full loss also learns from "
-        "the answers that stand in its prompts: this is not the main setting with fewer rows."
+        f"{choose_takeaway(result)} Exact match after {result['settings']['steps']} steps, "
+        f"{statistics.describe_seeds(result['seeds'])}: with {describe_size(0)}; with {describe_size(-1)}. "
+        "The full loss also learns from the answers that stand in its prompts: "
+        "this is not the main setting with fewer rows."
     )
+
+
+def choose_takeaway(result):
+    """Which loss is ahead with the fewest rows and with the most, if the seeds tell."""
+    fewest, most = result["rows"][0], result["rows"][-1]
+    first, last = (name_leader(result["exact_match"], i) for i in (0, -1))
+    where = "Where prompts hold solved questions"
+    if first == last:
+        return f"{where}, {first} with {fewest} rows and with {most}."
+    return f"{where}, {first} with {fewest} rows, but {last} with {most}."
+
+
+def name_leader(match, i):
+    """Masked or full, whichever is clearly ahead at one number of rows."""
+    gap = statistics.pair_by_seed(match["1"][i], match["0"][i])
+    if not gap.is_clear():
+        return "neither loss is clearly ahead"
+    return "full loss is ahead of masked" if gap.mean > 0 else "masked loss is ahead of full"
 
 
 def draw(result):
     """Exact match and answer NLL over the number of rows."""
-    from . import (
-        drawing,
-        plots,  # matplotlib, only where something is drawn
-    )
+    from . import plots  # matplotlib, only where something is drawn
 
     figure = plots.new_figure(10.5, 4.4)
     ends = []
-    titles = ("held-out exact match", "answers: -log P(y|x)")
-    for axes, key, title in zip(figure.subplots(1, 2), ("exact_match", "response_nll"), titles, strict=True):
-        unit = "share of rows" if key == "exact_match" else "nats per token"
-        drawing.panel(axes, title, "training rows (log scale)", unit)
+    for axes, (key, (title, unit)) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
+        plots.label_panel(axes, title, "training rows (log scale)", unit)
         axes.set_xscale("log", base=2)
-        drawing.ticks(axes, result["rows"], result["rows"])
-        ends.append((axes, drawing.lines(axes, result["rows"], result[key])))
+        plots.set_ticks(axes, result["rows"], result["rows"])
+        ends.append((axes, plots.draw_lines(axes, result["rows"], result[key])))
         axes.set_ylim(0, 1.04 if key == "exact_match" else None)
-    drawing.label_all(figure, ends)
+    plots.label_all(figure, ends)
     return figure

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from . import plots
+from . import masked_vs_full, plots
 
 ALT = (
     "Three line charts of one run over training steps: held-out exact match, negative log-likelihood "
@@ -11,18 +11,17 @@ ALT = (
 
 
 def draw(result):
-    """`plots.curves` of one run: title above, caption below.
+    """`masked_vs_full.draw` of one run: title above, caption below.
 
     `result`: "history" (a list of entries), "settings" (at least prompt_weight, seed, steps) and
     "uniform" (ln V).
     """
     weight = f"{result['settings']['prompt_weight']:g}"
-    drawn = {"steps": result["history"][-1]["step"]}  # a run that was stopped ends before its last step
+    settings = {"steps": result["history"][-1]["step"]}  # a run that was stopped ends before its last step
     runs = {weight: [result["history"]]}
-    figure = plots.curves({**result, "runs": runs, "settings": drawn, "entropy_floor": None})
-    figure.suptitle(
-        f"trained with {loss_name(result['settings'])}, measured on held-out rows", fontsize=plots.FONT + 2
-    )
+    figure = masked_vs_full.draw({**result, "runs": runs, "settings": settings, "entropy_floor": None})
+    title = f"trained with {name_loss(result['settings'])}, measured on held-out rows"
+    figure.suptitle(title, fontsize=plots.FONT + 2)
     text = caption(result).replace("-log P", "-log\u00a0P")  # no line break inside a term
     figure.supxlabel(textwrap.fill(text, 120), fontsize=plots.FONT - 1)
     return figure
@@ -32,15 +31,15 @@ def caption(result):
     """What the figure shows, in one sentence with its last numbers."""
     settings, last = result["settings"], result["history"][-1]
     return (
-        f"One run with {loss_name(settings)}, seed {settings['seed']}, after "
+        f"One run with {name_loss(settings)}, seed {settings['seed']}, after "
         f"{last['step']} of {settings['steps']} steps: exact match {last['exact_match']:.3f}, "
         f"-log P(y|x) {last['response_nll']:.3f}, -log P(x) {last['prompt_nll']:.3f} nats per token, "
         f"uniform {result['uniform']:.2f}."
     )
 
 
-def loss_name(settings):
-    """The loss in words."""
+def name_loss(settings):
+    """The loss that trained, in words."""
     weight, policy = f"{settings['prompt_weight']:g}", settings.get("policy", "response")
     names = {"0": "masked loss (on answers only)", "1": "full loss (on prompts and answers)"}
     name = names.get(weight, f"prompt-loss weight {weight}")

@@ -5,23 +5,22 @@ The example is the course's question, ['User:', 'What', 'is', '2+2?', 'Assistant
 model is random and in float64: the identities hold for every parameter vector.
 """
 
-from dataclasses import asdict
-
 import numpy as np
 
-from .. import data, gradcheck, losses, model, recording, tokenizer, tree
+from .. import data, gradcheck, losses, model, tree
+from .. import tokenizer as tokenizers
 
 TOKENS = ("User:", "What", "is", "2+2?", "Assistant:", "4")
 
 
 def seed_example(seed=0):
     """The six tokens of the course's question, with <bos>, and a random float64 model for them."""
-    words = tokenizer.build("word", TOKENS)
+    tokenizer = tokenizers.build("word", TOKENS)
     example = data.Example(" ".join(TOKENS[:-1]), TOKENS[-1])
-    row = data.encode(example, words, eos=False)
-    config = model.Config(len(words.vocab), n_positions=6, n_layer=2, n_head=2, n_embd=16)
+    row = data.encode(example, tokenizer, eos=False)
+    config = model.Config(len(tokenizer.vocab), n_positions=6, n_layer=2, n_head=2, n_embd=16)
     params = model.init(config, np.random.default_rng(seed), std=0.3, dtype=np.float64)
-    return words, row, config, params
+    return tokenizer, row, config, params
 
 
 def sum_grads(params, batch, mask, config):
@@ -79,27 +78,3 @@ def numeric_response_gradient(params, batch, response, config):
 def relative(a, b):
     """max |a - b| / max |b|."""
     return float(np.abs(a - b).max() / np.abs(b).max())
-
-
-def anatomy(weights=(0.0, 0.1, 1.0), seed=0):
-    """Where gradient is and is not: norms of dL/dlogits and dL/dembedding at every position.
-
-    L = sum of weight * nll on the six-token example, for masked, weight 0.1 and full loss.
-    """
-    words, row, config, params = seed_example(seed)
-    batch = data.collate([row])
-    result = {
-        "inputs": [words.show(i) for i in batch.ids[0]],
-        "targets": [words.show(i) for i in batch.targets[0]],
-        "config": asdict(config),
-        "seeds": [seed],
-        "dlogits": {},
-        "dembedding": {},
-    }
-    for weight in weights:
-        mask = data.loss_mask(batch.roles, weight)
-        with recording("losses.token_nll_backward") as dlogits, recording("model.attn_block_backward") as dx:
-            sum_grads(params, batch, mask, config)
-        for key, (gradient, *_) in (("dlogits", dlogits[-1]), ("dembedding", dx[-1])):
-            result[key][f"{weight:g}"] = np.sqrt((gradient[0] ** 2).sum(axis=-1)).tolist()
-    return result

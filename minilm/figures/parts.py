@@ -27,7 +27,7 @@ def part_gradients(params, batch, config):
     return *parts, *counts
 
 
-def angles(g_x, g_y):
+def measure_angles(g_x, g_y):
     """||g_x|| / ||g_y||, cos(g_x, g_y) and cos(g_full, g_y)."""
     n_x, n_y, n_full = (math.sqrt(g @ g) for g in (g_x, g_y, g_x + g_y))
     return {
@@ -47,24 +47,29 @@ def adam_with_other_moment(vector, first, second, state, lr, betas=(0.9, 0.95), 
     vector -= (lr * m_scale) * m / (np.sqrt(v * v_scale) + eps)
 
 
-def init(vector):
+def init_states(vector):
     """Fresh states, one for each part."""
     return {"x": optim.init(vector), "y": optim.init(vector)}
 
 
+def descend(vector, gradient, lr):
+    """vector <- vector - lr gradient, in place."""
+    vector -= lr * gradient
+
+
 def sgd_masked(vector, g_x, g_y, n_x, n_y, state, lr):
     """SGD on the answers' mean loss."""
-    optim.sgd(vector, g_y / n_y, state["y"], lr)
+    descend(vector, g_y / n_y, lr)
 
 
 def sgd_masked_all(vector, g_x, g_y, n_x, n_y, state, lr):
     """Masked, but the sum is divided by all targets, as in the full loss."""
-    optim.sgd(vector, g_y / (n_x + n_y), state["y"], lr)
+    descend(vector, g_y / (n_x + n_y), lr)
 
 
 def sgd_full(vector, g_x, g_y, n_x, n_y, state, lr):
     """SGD on the mean over all targets."""
-    optim.sgd(vector, (g_x + g_y) / (n_x + n_y), state["y"], lr)
+    descend(vector, (g_x + g_y) / (n_x + n_y), lr)
 
 
 def adam_masked(vector, g_x, g_y, n_x, n_y, state, lr):
@@ -106,19 +111,20 @@ OPTIMISERS = {
 }
 
 
-def fit(task, update, seed, lr, measure_every=None):
+def fit_parts(task, update, seed, lr, measure_every=None):
     """Train as train.train does, with one of OPTIMISERS; returns params and measured angles.
 
-    With `measure_every`, the angles of every so-manieth step's batch are kept, and of the first.
+    With `measure_every`, angles are measured on the first step's batch and on every so many steps'.
     """
-    s = task.settings
+    settings = task.settings
     vector, params = tree.flat_view(model.init(task.config, np.random.default_rng(seed)))
-    state, measured = init(vector), []
-    order = batches.shuffle_batches(len(task.rows), s.batch_size, np.random.default_rng(seed))
-    for step in range(1, s.steps + 1):
+    state, measured = init_states(vector), []
+    order = batches.shuffle_batches(len(task.rows), settings.batch_size, np.random.default_rng(seed))
+    for step in range(1, settings.steps + 1):
         batch = data.collate([task.rows[i] for i in next(order)])
         g_x, g_y, n_x, n_y = part_gradients(params, batch, task.config)
         if measure_every and (step == 1 or step % measure_every == 0):
-            measured.append({"step": step, **angles(g_x, g_y)})
-        update(vector, g_x, g_y, n_x, n_y, state, lr * optim.warm_up_then_decay(step, s.steps, s.warmup))
+            measured.append({"step": step, **measure_angles(g_x, g_y)})
+        rate = lr * optim.warm_up_then_decay(step, settings.steps, settings.warmup)
+        update(vector, g_x, g_y, n_x, n_y, state, rate)
     return params, measured

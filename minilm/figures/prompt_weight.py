@@ -1,11 +1,15 @@
 """Figure 7: the prompt-loss weight from 0 to 1, for short and for long answers."""
 
-from . import runs, worlds
+from . import grid, statistics, worlds
 
 STEPS = 300
 WEIGHTS, QUICK_WEIGHTS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0), (0.0, 0.1, 1.0)
 ANSWERS = ("short", "long")
-MEASURES = ("exact_match", "response_nll", "prompt_nll")
+PANELS = {  # measure: (title, unit)
+    "exact_match": ("held-out exact match", "share of rows"),
+    "response_nll": ("answers: -log P(y|x)", "nats per token"),
+    "prompt_nll": ("prompts: -log P(x)", "nats per token (log scale)"),
+}
 ALT = (
     "Three line charts over the prompt-loss weight, one line for short and one for long answers, with bands "
     "over seeds: held-out exact match, negative log-likelihood of the answers, and of the prompts."
@@ -18,33 +22,33 @@ short answers: quadratic in the weight, long ones: no relation (arXiv 2401.13586
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
     """Exact match, answer NLL and prompt NLL on held-out rows for every weight."""
-    steps = runs.how_many(steps, quick, STEPS)
+    steps = grid.choose_steps(steps, quick, STEPS)
     weights = QUICK_WEIGHTS if quick else WEIGHTS
-    cells = [(line, weight) for weight in weights for line in ANSWERS]
-    done = runs.run_all(one, cells, seeds, steps, workers, report)
-    tables = {
-        key: {line: runs.over_points(done, (line,), weights, seeds, key) for line in ANSWERS}
-        for key in MEASURES
-    }
-    short = worlds.zoo()
-    return {
-        **runs.stored(short, seeds, steps),
+    points = [(line, weight) for weight in weights for line in ANSWERS]
+    outcomes = grid.run_points(run_point, points, seeds, steps, workers, report)
+    zoo = worlds.make_zoo_task()
+    result = {
+        **grid.describe_run(zoo, seeds, steps),
         "weights": list(weights),
-        "entropy_floor": short.floor,
-        **tables,
+        "entropy_floor": zoo.floor,
     }
+    for key in PANELS:
+        result[key] = {line: grid.tabulate(outcomes, (line,), weights, seeds, key) for line in ANSWERS}
+    return result
 
 
-def one(line, weight, seed, steps):
+def run_point(line, weight, seed, steps):
     """One run's evaluation at its end."""
-    return runs.last(worlds.zoo() if line == "short" else worlds.long_answers(), weight, seed, steps)
+    task = worlds.make_zoo_task() if line == "short" else worlds.make_long_answer_task()
+    return grid.train_to_end(task, weight, seed, steps)
 
 
 def caption(result):
     """The best weight for either length, against both ends; what papers found; how far a toy goes."""
     return (
-        f"After {result['settings']['steps']} steps, {runs.over_seeds(result['seeds'])}, exact match: "
-        f"{best(result, 'short')}; {best(result, 'long')} (picked with hindsight, on these rows). "
+        f"{choose_takeaway(result)} Exact match after {result['settings']['steps']} steps, "
+        f"{statistics.describe_seeds(result['seeds'])}: {describe_best(result, 'short')}; "
+        f"{describe_best(result, 'long')} (picked with hindsight, on these rows). "
         "Huerta-Enochian & Ko (arXiv 2401.13586) found a quadratic relation with the weight for short "
         "completions and none for long ones, WIT (arXiv 2507.07817) weights of 0 to 0.5 best, Shi et al. "
         "(arXiv 2405.14394) a gain from loss on long instructions with short outputs or few examples: large "
@@ -52,40 +56,62 @@ def caption(result):
     )
 
 
-def best(result, line):
+def choose_takeaway(result):
+    """The best weights, and whether they are clearly ahead of both 0 and 1."""
+    short, long = (f"{result['weights'][find_best(result, line)]:g}" for line in ANSWERS)
+    if all(is_clearly_between(result, line) for line in ANSWERS):
+        return (
+            "A prompt-loss weight between 0 and 1 is clearly ahead of both: "
+            f"{short} for short answers, {long} for long ones."
+        )
+    return (
+        f"The best prompt-loss weights, {short} for short and {long} for long answers, "
+        "are not clearly ahead of both 0 and 1."
+    )
+
+
+def find_best(result, line):
+    """Where in the weights the mean exact match is highest."""
+    points = result["exact_match"][line]
+    return max(range(len(points)), key=lambda i: statistics.average(points[i]))
+
+
+def is_clearly_between(result, line):
+    """Whether the best weight is clearly ahead of 0 and of 1."""
+    points = result["exact_match"][line]
+    best = points[find_best(result, line)]
+    return all(statistics.pair_by_seed(best, points[end]).is_clearly_above() for end in (0, -1))
+
+
+def describe_best(result, line):
     """The best weight by mean exact match, against weights 0 and 1 with the same seeds."""
     points, weights = result["exact_match"][line], result["weights"]
-    i = max(range(len(points)), key=lambda i: runs.mean(points[i]))
-    rivals = [
-        runs.who_is_ahead(points[i], points[k], f"weight {weights[i]:g}", f"{weights[k]:g}")
+    i = find_best(result, line)
+    leads = [
+        statistics.describe_lead(points[i], points[k], f"weight {weights[i]:g}", f"{weights[k]:g}")
         for k in (0, len(points) - 1)
         if k != i
     ]
-    highest = f"highest mean at weight {weights[i]:g}, {runs.spread(points[i])}"
-    return f"{line} answers have the {highest} ({'; '.join(rivals)})"
+    highest = f"highest mean at weight {weights[i]:g}, {statistics.format_spread(points[i])}"
+    return f"{line} answers have the {highest} ({'; '.join(leads)})"
 
 
 def draw(result):
     """Three measures over the weights, which stand at equal distances since 0 has no logarithm."""
-    from . import (
-        drawing,
-        plots,  # matplotlib, only where something is drawn
-    )
+    from . import plots  # matplotlib, only where something is drawn
 
     figure = plots.new_figure(12, 5.4)
     styles = {
         "short": {"color": "black", "linestyle": "-", "label": "short"},
-        "long": {"color": drawing.PURPLE, "linestyle": "--", "label": "long"},
+        "long": {"color": plots.PURPLE, "linestyle": "--", "label": "long"},
     }
-    titles = ("held-out exact match", "answers: -log P(y|x)", "prompts: -log P(x)")
-    units = ("share of rows", "nats per token", "nats per token (log scale)")
     x, ends = range(len(result["weights"])), []
-    for axes, key, title, unit in zip(figure.subplots(1, 3), MEASURES, titles, units, strict=True):
-        drawing.panel(axes, title, "prompt-loss weight (not to scale)", unit)
-        drawing.ticks(axes, x, [f"{weight:g}" for weight in result["weights"]])
-        ends.append((axes, drawing.lines(axes, x, result[key], styles)))
+    for axes, (key, (title, unit)) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
+        plots.label_panel(axes, title, "prompt-loss weight (not to scale)", unit)
+        plots.set_ticks(axes, x, [f"{weight:g}" for weight in result["weights"]])
+        ends.append((axes, plots.draw_lines(axes, x, result[key], styles)))
         axes.set_ylim(0, 1.04 if key == "exact_match" else None)
-    plots.log_axis(ends[-1][0])
-    figure.supxlabel(PAPERS, fontsize=plots.FONT - 1, color=drawing.GREY)
-    drawing.label_all(figure, ends, styles)
+    plots.use_log_axis(ends[-1][0])
+    figure.supxlabel(PAPERS, fontsize=plots.FONT - 1, color=plots.GREY)
+    plots.label_all(figure, ends, styles)
     return figure

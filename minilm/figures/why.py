@@ -7,14 +7,14 @@ optimisers that treat the parts differently; and a learning rate retuned for eac
 import numpy as np
 
 from .. import train
-from . import parts, report, runs, worlds
+from . import grid, parts, statistics, worlds
 
 STEPS = 300
 RATIOS, QUICK_RATIOS = (4, 6, 8, 12, 20), (4, 8, 20)
 FACTORS, QUICK_FACTORS = (0.5, 1, 2, 4, 8), (1, 4)
 MEASURE_EVERY = 10
 CONFLICT = 0.1  # a mean cosine between g_x and g_y beyond which they are not independent
-FULL = "Adam, g_x + g_y"
+MASKED, FULL, SEPARATE = "Adam, g_y / N_y", "Adam, g_x + g_y", "Adam, separate moments"
 ANGLES = ("norm_ratio", "cos_parts", "cos_full")
 SGD_RATE, SGD_STEPS = 0.3, 10 / 3  # plain SGD learns slowly here: so many times the steps
 ALT = (
@@ -26,86 +26,136 @@ ALT = (
 
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
-    """All probes over all seeds; every number is held-out exact match or an angle of parts.angles."""
-    steps = runs.how_many(steps, quick, STEPS)
+    """All probes over all seeds; every number is held-out exact match or an angle of parts.measure_angles."""
+    steps = grid.choose_steps(steps, quick, STEPS)
     ratios, factors = (QUICK_RATIOS, QUICK_FACTORS) if quick else (RATIOS, FACTORS)
-    cells = [("ratio", line, ratio) for ratio in ratios for line in ("0", "1")]
-    cells += [("rate", line, factor) for factor in factors for line in ("0", "1")]
-    cells += [("optimiser", name, 0) for name in parts.OPTIMISERS]
-    done = runs.run_all(probe, cells, seeds, steps, workers, report)
+    points = [("ratio", line, ratio) for ratio in ratios for line in ("0", "1")]
+    points += [("rate", line, factor) for factor in factors for line in ("0", "1")]
+    points += [("optimiser", name, 0) for name in parts.OPTIMISERS]
+    outcomes = grid.run_points(run_point, points, seeds, steps, workers, report)
 
-    def table(kind, lines, points):
-        return {line: runs.over_points(done, (kind, line), points, seeds, "match") for line in lines}
+    def tabulate(kind, lines, places):
+        return {line: grid.tabulate(outcomes, (kind, line), places, seeds, "match") for line in lines}
 
-    by_optimiser = table("optimiser", parts.OPTIMISERS, [0])
+    zoo = worlds.make_zoo_task()
+    by_optimiser = tabulate("optimiser", parts.OPTIMISERS, [0])
     return {
-        **runs.stored(worlds.zoo(), seeds, steps),
+        **grid.describe_run(zoo, seeds, steps),
         "sgd": {"lr": SGD_RATE, "steps": round(SGD_STEPS * steps)},
         "ratios": list(ratios),
-        "match_by_ratio": table("ratio", ("0", "1"), ratios),
-        "rates": [factor * worlds.zoo().settings.lr for factor in factors],
-        "match_by_rate": table("rate", ("0", "1"), factors),
-        "match_by_optimiser": {name: point for name, (point,) in by_optimiser.items()},
-        **angles(done, ratios, seeds),
+        "match_by_ratio": tabulate("ratio", ("0", "1"), ratios),
+        "rates": [factor * zoo.settings.lr for factor in factors],
+        "match_by_rate": tabulate("rate", ("0", "1"), factors),
+        "match_by_optimiser": {name: matches for name, (matches,) in by_optimiser.items()},
+        **tabulate_angles(outcomes, ratios, seeds),
     }
 
 
-def angles(done, ratios, seeds):
+def tabulate_angles(outcomes, ratios, seeds):
     """Means over full runs for every ratio, and in the main setting the course along the run."""
-    over = [[done["ratio", "1", ratio, seed]["angles"] for seed in seeds] for ratio in ratios]
-    along = [done["optimiser", FULL, 0, seed]["angles"] for seed in seeds]
-    by_step = zip(*along, strict=True)  # for every measured step, an entry of each seed
-    points = [{k: [runs.rounded(entry[k]) for entry in step] for k in ANGLES} for step in by_step]
+    over = [[outcomes["ratio", "1", ratio, seed]["angles"] for seed in seeds] for ratio in ratios]
+    along = [outcomes["optimiser", FULL, 0, seed]["angles"] for seed in seeds]
+    by_step = list(zip(*along, strict=True))  # for every measured step, an entry of each seed
+    by_ratio, course = {}, {}
+    for key in ANGLES:
+        by_ratio[key] = [[average_angle(run, key) for run in runs] for runs in over]
+        course[key] = [[grid.round_number(entry[key]) for entry in entries] for entries in by_step]
     return {
-        "angles_by_ratio": {k: [[mean_angle(run, k) for run in point] for point in over] for k in ANGLES},
+        "angles_by_ratio": by_ratio,
         "measured_at": [entry["step"] for entry in along[0]],
-        "angles_by_step": {k: [point[k] for point in points] for k in ANGLES},
+        "angles_by_step": course,
     }
 
 
-def mean_angle(run, key):
+def average_angle(run, key):
     """One run's mean over its measured steps."""
-    return runs.rounded(np.mean([entry[key] for entry in run]))
+    return grid.round_number(np.mean([entry[key] for entry in run]))
 
 
-def probe(kind, line, point, seed, steps):
+def run_point(kind, line, point, seed, steps):
     """One run: {"match": held-out exact match, "angles": where they are measured}."""
     if kind == "rate":
-        task = worlds.zoo()
-        last = runs.last(task, float(line), seed, steps, lr=point * task.settings.lr)
-        return {"match": last["exact_match"]}
-    if kind == "ratio" and line == "0":
-        return {"match": runs.last(worlds.story(point), 0.0, seed, steps)["exact_match"]}
-    name = line if kind == "optimiser" else FULL
-    sgd = name.startswith("SGD")
-    task = worlds.story(point) if kind == "ratio" else worlds.zoo()
-    task = runs.with_steps(task, round(SGD_STEPS * steps) if sgd else steps)
-    lr = SGD_RATE if sgd else task.settings.lr
-    every = MEASURE_EVERY if name == FULL else None
-    params, angles = parts.fit(task, parts.OPTIMISERS[name], seed, lr, every)
+        zoo = worlds.make_zoo_task()
+        return run_usual(zoo, float(line), seed, steps, lr=point * zoo.settings.lr)
+    if kind == "optimiser":
+        return run_in_parts(worlds.make_zoo_task(), line, seed, steps)
+    if line == "0":
+        return run_usual(worlds.make_story_task(point), 0.0, seed, steps)
+    return run_in_parts(worlds.make_story_task(point), FULL, seed, steps)
+
+
+def run_usual(task, prompt_weight, seed, steps, **changes):
+    """One run of train.train."""
+    return {"match": grid.train_to_end(task, prompt_weight, seed, steps, **changes)["exact_match"]}
+
+
+def run_in_parts(task, optimiser, seed, steps):
+    """One run with one of parts.OPTIMISERS; the full loss's angles are measured."""
+    is_sgd = optimiser.startswith("SGD")
+    task = grid.set_steps(task, round(SGD_STEPS * steps) if is_sgd else steps)
+    lr = SGD_RATE if is_sgd else task.settings.lr
+    every = MEASURE_EVERY if optimiser == FULL else None
+    params, angles = parts.fit_parts(task, parts.OPTIMISERS[optimiser], seed, lr, every)
     return {"match": train.evaluate(params, task.config, task.held_out)["exact_match"], "angles": angles}
 
 
 def caption(result):
-    """What each probe shows, in numbers; who is ahead only where the seeds tell."""
+    """What the probes say together, then each in numbers; who is ahead only where the seeds tell."""
     match, ratios = result["match_by_ratio"], result["ratios"]
 
-    def at(i):
+    def describe_ratio(i):
         masked, full = match["0"][i], match["1"][i]
-        ahead = runs.who_is_ahead(masked, full, "masked", "full")
-        return f"at {ratios[i]} masked {runs.spread(masked)} and full {runs.spread(full)} ({ahead})"
+        spreads = f"masked {statistics.format_spread(masked)} and full {statistics.format_spread(full)}"
+        return f"at {ratios[i]} {spreads} ({statistics.describe_lead(masked, full, 'masked', 'full')})"
 
     return (
-        f"Exact match after {result['settings']['steps']} steps, {runs.over_seeds(result['seeds'])}, (a) "
-        f"over |x| : |y|: {at(0)}; {at(-1)}. {angles_sentence(result)} {optimiser_sentence(result)} "
-        f"{rate_sentence(result)} {verdict(result)}".rstrip()
+        f"{choose_takeaway(result)} Exact match after {result['settings']['steps']} steps, "
+        f"{statistics.describe_seeds(result['seeds'])}, (a) over |x| : |y|: {describe_ratio(0)}; "
+        f"{describe_ratio(-1)}. {describe_angles(result)} {describe_optimisers(result)} "
+        f"{describe_rates(result)}{explain_takeaway(result)}"
     )
 
 
-def angles_sentence(result):
+def choose_takeaway(result):
+    """Dilution rather than conflict, said only if all three probes say so."""
+    if not is_dilution(result):
+        return "These probes do not agree on why full and masked loss differ."
+    return (
+        "Full loss's lag in the main setting is consistent with dilution of the answers' gradient "
+        "by the prompts', rather than conflict between them."
+    )
+
+
+def explain_takeaway(result):
+    """What dilution is concluded from; "" if it is not."""
+    if not is_dilution(result):
+        return ""
+    return (
+        " Separate moments bring full loss ahead of where it was, and at rates of their own no difference "
+        "between masked and full is shown."
+    )
+
+
+def is_dilution(result):
+    """Whether full loss is behind, its two parts do not conflict, and what it lacks can be made up for.
+
+    Separate moments bring full loss clearly ahead of where it was, and at rates of their own masked
+    is not clearly ahead of full.
+    """
+    cos_parts = [abs(statistics.average(point)) for point in result["angles_by_ratio"]["cos_parts"]]
+    match = result["match_by_optimiser"]
+    is_behind = statistics.pair_by_seed(match[FULL], match[MASKED]).is_clearly_below()
+    separate = statistics.pair_by_seed(match[SEPARATE], match[FULL]).is_clearly_above()
+    tuned = statistics.pair_by_seed(*find_best_rates(result)).is_clearly_above()
+    return is_behind and max(cos_parts) <= CONFLICT and separate and not tuned
+
+
+def describe_angles(result):
     """How the parts of the gradient compare, over the ratio."""
-    means = {k: [runs.mean(point) for point in points] for k, points in result["angles_by_ratio"].items()}
-    norm, cos_full, cos_parts = (means[k] for k in ("norm_ratio", "cos_full", "cos_parts"))
+    means = {}
+    for key, points in result["angles_by_ratio"].items():
+        means[key] = [statistics.average(point) for point in points]
+    norm, cos_full, cos_parts = (means[key] for key in ("norm_ratio", "cos_full", "cos_parts"))
     return (
         f"(d, f) From ratio {result['ratios'][0]} to {result['ratios'][-1]}, ||g_x|| / ||g_y|| goes from "
         f"{norm[0]:.2f} to {norm[-1]:.2f} and cos(g_full, g_y) from {cos_full[0]:.2f} to {cos_full[-1]:.2f}; "
@@ -113,53 +163,39 @@ def angles_sentence(result):
     )
 
 
-def optimiser_sentence(result):
+def describe_optimisers(result):
     """What dividing, sharing a second moment and separating the moments do in the main setting."""
     match = result["match_by_optimiser"]
 
-    def pair(a, b):
-        return f"{a} {runs.spread(match[a])} ({runs.who_is_ahead(match[a], match[b], 'this', b)})"
+    def describe_pair(a, b):
+        lead = statistics.describe_lead(match[a], match[b], "this", b)
+        return f"{a} {statistics.format_spread(match[a])} ({lead})"
 
     pairs = (
         ("SGD, g_y / N_all", "SGD, g_y / N_y"),
-        ("Adam, g_y / N_all", "Adam, g_y / N_y"),
-        ("Adam, g_y; g_x in 2nd moment", "Adam, g_y / N_y"),
-        ("Adam, separate moments", FULL),
+        ("Adam, g_y / N_all", MASKED),
+        ("Adam, g_y; g_x in 2nd moment", MASKED),
+        (SEPARATE, FULL),
     )
     sgd = f"{result['sgd']['steps']} steps with SGD at rate {result['sgd']['lr']:g}"
-    return f"(c) Main setting ({sgd}): " + "; ".join(pair(*names) for names in pairs) + "."
+    return f"(c) Main setting ({sgd}): " + "; ".join(describe_pair(*names) for names in pairs) + "."
 
 
-def rate_sentence(result):
+def describe_rates(result):
     """Each loss at its best learning rate."""
-    masked, full = best_rates(result)
-    rates = [result["rates"][result["match_by_rate"][k].index(v)] for k, v in (("0", masked), ("1", full))]
+    masked, full = find_best_rates(result)
+    by_rate, rates = result["match_by_rate"], result["rates"]
+    masked_rate, full_rate = rates[by_rate["0"].index(masked)], rates[by_rate["1"].index(full)]
     return (
-        f"(b) Each at the best of {len(result['rates'])} learning rates, masked ({rates[0]:g}) has "
-        f"{runs.spread(masked)} and full ({rates[1]:g}) {runs.spread(full)}: "
-        f"{runs.who_is_ahead(masked, full, 'masked', 'full')}."
+        f"(b) Each at the best of {len(rates)} learning rates, masked ({masked_rate:g}) has "
+        f"{statistics.format_spread(masked)} and full ({full_rate:g}) {statistics.format_spread(full)}: "
+        f"{statistics.describe_lead(masked, full, 'masked', 'full')}."
     )
 
 
-def best_rates(result):
+def find_best_rates(result):
     """Exact match of masked and of full loss, each at the learning rate with its highest mean."""
-    return [max(result["match_by_rate"][line], key=runs.mean) for line in ("0", "1")]
-
-
-def verdict(result):
-    """Dilution rather than conflict, said only if all three probes say so."""
-    cos_parts = [abs(runs.mean(point)) for point in result["angles_by_ratio"]["cos_parts"]]
-    match = result["match_by_optimiser"]
-    separate = runs.difference(match["Adam, separate moments"], match[FULL])
-    tuned = runs.difference(*best_rates(result))
-    masked_ahead = tuned.mean > 0 and report.is_clear(tuned)
-    undone = separate.mean > 0 and report.is_clear(separate) and not masked_ahead
-    if max(cos_parts) > CONFLICT or tuned.seeds < 3 or not undone:
-        return ""
-    return (
-        "This is consistent with dilution rather than conflict: separate moments bring full loss ahead of "
-        "where it was, and at rates of their own no difference between masked and full is shown."
-    )
+    return [max(result["match_by_rate"][line], key=statistics.average) for line in ("0", "1")]
 
 
 def draw(result):

@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 
 from minilm import corpora, figures
-from minilm.figures import report, tasks
+from minilm.figures import report
+from minilm.figures.results import read_json
 
 NUMBER = re.compile(
     r"(?<![\w.])\d+\.\d+(?![\w.]|-\w)|(?<![\w.])\.\d+\b|\b\d+(?:\.\d+)? ?%|\b\d(?:\.\d+)?e-\d+\b"
@@ -36,7 +37,7 @@ def check(home="."):
     """
     home = Path(home)
     results = {
-        path.stem: tasks.read_json(path)
+        path.stem: read_json(path)
         for path in sorted((home / "figures").glob("*.json"))
         if path.stem in figures.NAMES
     }
@@ -47,14 +48,14 @@ def check(home="."):
 def captions(results):
     """Captions that are not those that their numbers make."""
     for name, result in results.items():
-        if result["caption"] != figures.study(name).caption(result):
+        if result["caption"] != figures.find_module(name).caption(result):
             yield f"figures/{name}.json: its caption is not made of its numbers: run `minilm figures {name}`"
 
 
 def readme(home, results):
     """README's blocks, captions and numbers."""
     text = (home / "README.md").read_text(encoding="utf-8")
-    printed = [report.comparison(results["masked_vs_full"]), report.mask_and_decomposition()]
+    printed = [report.format_comparison(results["masked_vs_full"]), report.describe_mask()]
     for name, result in results.items():
         if f"](figures/{name}.png)\n\n*" in text and result["caption"] not in text:
             yield f"README.md: the caption under figures/{name}.png is another than in its JSON"
