@@ -1,4 +1,4 @@
-"""What the tests of bad inputs share: how an error of a function and one of a command is judged."""
+"""What the tests of refusals share: how an error of a function and one of a command is judged."""
 
 import re
 
