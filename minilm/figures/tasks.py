@@ -77,6 +77,7 @@ def choose_held_out(path, prompts, share):
 
 def train_task(task, prompt_weight, seed):
     """Train once. Returns {"history": [...], "samples": [[prompt, greedy answer], ...]}."""
+    processes.keep_freed_memory()
     settings = replace(task.settings, prompt_weight=prompt_weight, seed=seed)
     params = model.init(task.config, np.random.default_rng(seed))
     params, history = train.train(params, task.config, task.rows, task.held_out, settings)
