@@ -17,6 +17,7 @@ import nbformat
 
 from minilm import faults, files
 from minilm.commands import terminal
+from minilm.figures import processes
 
 SETUP = """\
 import importlib.util
@@ -74,9 +75,9 @@ def run_notebook(notebook, folder):
     from nbclient import NotebookClient
 
     executed = remove_outputs(notebook)
-    NotebookClient(
-        executed, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}
-    ).execute()
+    place = {"metadata": {"path": str(folder)}}
+    with processes.limit_blas_threads():  # small products gain nothing from a second thread
+        NotebookClient(executed, timeout=120, coalesce_streams=True, resources=place).execute()
     for cell in executed.cells:
         cell.metadata.pop("execution", None)  # times of day, different in every run
     executed.metadata = notebook.metadata
