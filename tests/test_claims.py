@@ -11,11 +11,11 @@ import pytest
 HOME = Path(__file__).parents[1]
 
 
-def test_every_number_of_the_repository_has_its_source():
+def test_every_number_of_the_repository_has_its_source(known):
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "figures"], cwd=HOME, check=False)
     if changed.returncode == 1:
         pytest.skip("figures/ was made anew on this machine: its numbers are not those of the texts")
-    assert claims.check(HOME) == []
+    assert known == []
 
 
 @pytest.fixture
@@ -33,35 +33,41 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def new_problems(home):
-    """What is said about the copy and was not said about the repository."""
-    before = set(claims.check(HOME))
-    return [problem for problem in claims.check(home) if problem not in before]
+@pytest.fixture(scope="module")
+def known():
+    """What is said about the repository itself."""
+    return claims.check(HOME)
 
 
-def test_a_stale_number_in_the_readme_is_found(home):
+@pytest.fixture
+def new_problems(home, known):
+    """A function that lists what is said about the copy and was not said about the repository."""
+    return lambda: [problem for problem in claims.check(home) if problem not in known]
+
+
+def test_a_stale_number_in_the_readme_is_found(home, new_problems):
     edit(home / "README.md", "## Run it", "It was 0.4242 nats, or 37 %.\n\n## Run it")
-    first, second = new_problems(home)
+    first, second = new_problems()
     assert first.startswith("README.md: 0.4242 in ") and second.startswith("README.md: 37 % in ")
 
 
-def test_a_caption_that_its_numbers_do_not_make_is_found(home):
+def test_a_caption_that_its_numbers_do_not_make_is_found(home, new_problems):
     path = home / "figures" / "few_shot.json"
     result = json.loads(path.read_text(encoding="utf-8"))
     result["exact_match"]["0"][0][0] += 0.3
     path.write_text(json.dumps(result), encoding="utf-8")
-    assert new_problems(home) == [
+    assert new_problems() == [
         "figures/few_shot.json: its caption is not made of its numbers: run `minilm figures few_shot`"
     ]
 
 
-def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home):
+def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home, new_problems):
     edit(
         home / "lessons" / "solutions" / "06_loss_mask.ipynb",
         "# 6. The loss mask",
         "# 6. The loss mask, 12.345",
     )
-    (problem,) = new_problems(home)
+    (problem,) = new_problems()
     assert problem.startswith("lessons/06_loss_mask.ipynb: 12.345 in ")
 
 
@@ -75,13 +81,13 @@ def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home):
         "Masking is always better.",
     ],
 )
-def test_a_sentence_that_says_too_much_is_found(home, sentence):
+def test_a_sentence_that_says_too_much_is_found(home, new_problems, sentence):
     edit(home / "README.md", "## Run it", f"{sentence}\n\n## Run it")
-    (problem,) = new_problems(home)
+    (problem,) = new_problems()
     assert problem.startswith("README.md: ") and problem.endswith("claims more than was measured")
 
 
-def test_another_caption_under_a_figure_is_found(home):
+def test_another_caption_under_a_figure_is_found(home, new_problems):
     edit(home / "README.md", "float64, summed loss", "float32, summed loss")
-    (problem,) = new_problems(home)
+    (problem,) = new_problems()
     assert problem == "README.md: the caption under figures/anatomy.png is another than in its JSON"

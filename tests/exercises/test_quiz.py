@@ -7,10 +7,12 @@ import pytest
 
 from minilm import faults
 from minilm.__main__ import main
-from minilm.exercises import quiz
+from minilm.exercises import evidence, quiz
 
 
-def test_cases_are_sealed_and_judged():
+def test_cases_are_sealed_and_judged(monkeypatch):
+    monkeypatch.setattr(evidence, "STEPS", 20)
+    monkeypatch.setattr(evidence, "EVAL_EVERY", 10)
     first, second = quiz.deal(3, 2)
     assert first.title == "1 of 2" and len(first.options) == 5
     (right,) = (name for name in quiz.list_answers() if quiz.judge(first, name).ok)
