@@ -31,9 +31,9 @@ if importlib.util.find_spec("minilm") is None:  # a hosted notebook: fetch the p
     source = os.environ.get("MINILM_SOURCE") or input("Address of the minilm repository, for pip: ")
     %pip install -q {source}"""
 FAULT_PAGE = """\
-# The bug zoo
+# The faults
 
-What can go wrong with a loss mask, where it was met, and by what sign one knows it. A row of dlogits is
+What can go wrong with a loss mask, where it was met, and how to recognise it. A row of dlogits is
 called *lit* if it carries gradient, and *dark* if it is zero. `faults.py` plants each fault in minilm itself,
 around any training or gradient code: `with faults.plant("mask_one_late"): ...`. To learn to tell them apart,
 take [lesson 9](09_diagnosis.ipynb), then play `python -m minilm quiz`.
@@ -144,7 +144,7 @@ def find_stale(folder="lessons"):
 
 
 def make_fault_page():
-    """The text of faults.md: what every fault of the zoo does, where it was met, and its sign."""
+    """The text of faults.md: what every fault does, where it was met, and its sign."""
     return FAULT_PAGE.format(table=faults.table(with_signs=True))
 
 

@@ -2,7 +2,7 @@
 
 Padding costs time. `sort_batches` brings rows of similar length together; `pack_rows` puts several
 into one row, a Row with `documents`. Attention stays inside a document, its positions begin at 0,
-and its first token is no target, so a packed row has just the losses of its documents alone.
+and its first token is no target, so each document in a packed row has the loss it would have alone.
 """
 
 import bisect

@@ -1,4 +1,4 @@
-"""From a text to a sequence with roles: what stands in it, and as what each token counts.
+"""From text to a sequence with roles: which tokens it has, and what each one counts as.
 
 <bos> prompt response <eos>                                     a data.Example
 <bos> <user> question <assistant> answer <eos> <user> ...       a Conversation
@@ -118,8 +118,8 @@ def fit_prompt(text, tokenizer):
 
 
 def end_prompt(prompt, level):
-    """A prompt with what stands between it and the response: nothing after words, which their spaces
-    keep apart, and one newline after characters and bytes."""
+    """A prompt with its separator from the response: a newline at character and byte level, nothing
+    at word level."""
     return prompt if level == "word" else prompt + "\n"
 
 

@@ -155,7 +155,7 @@ def pad_part(rows, name, fill):
 def prompt_mask(roles):
     """1.0 where the target belongs to the prompt: the terms of log P(x). In a conversation the prompt
     is all that is not the assistant's answer."""
-    return ((roles == PROMPT) | (roles > EOS)).astype(float)
+    return np.isin(roles, (PROMPT, SYSTEM, USER, TOOL, HEADER)).astype(float)
 
 
 def response_mask(roles):

@@ -1,9 +1,9 @@
-"""The bug zoo: loss-mask faults that real projects had, each planted by one small function.
+"""The faults: loss-mask mistakes that real projects had, each planted by one small function.
 
     with faults.plant("mask_one_late"): ...      # any training or gradient code inside has the fault
 
 A fault's function takes the place of a function of minilm. It receives the original first, then the
-arguments of the call. Its docstring says what goes wrong, then by what sign one knows the fault. A row of
+arguments of the call. Its docstring says what goes wrong, then how to recognise the fault. A row of
 dlogits is called lit if it carries gradient, and dark if it is zero.
 
 Left out: tokenizers that merge across the boundary, since minilm's never merge (the mask would look like
@@ -19,7 +19,10 @@ from .planting import FAULTS, fault, plant, table  # noqa: F401
 def shift_columns(array, places):
     """Move columns to the right, or to the left if negative; what comes in is 0."""
     moved = np.roll(array, places, axis=1)
-    moved[:, slice(0, places) if places > 0 else slice(places, None)] = 0
+    if places > 0:
+        moved[:, :places] = 0
+    else:
+        moved[:, places:] = 0
     return moved
 
 
@@ -92,7 +95,7 @@ def marker_not_found(original, roles, prompt_weight=0.0):
 
     All rows of one example are dark, prompt and answer, and no warning says so.
     """
-    is_found = np.arange(len(roles)) % 2  # in every second example
+    is_found = np.arange(len(roles)) % 2 == 1  # in every second example
     return original(roles, prompt_weight) * is_found[:, None]
 
 

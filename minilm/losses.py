@@ -40,8 +40,8 @@ def weighted_mean_forward(nll, loss_mask):
 
     loss = sum(loss_mask * nll) / sum(loss_mask), in nats per unit of weight;
     nll, loss_mask (B, T) -> loss (). cache: weights, their sum.
-    1 on every target but pads is full-sequence loss; 1 on responses and 0 on prompts is SFT; 1 and
-    w is prompt-loss weight w. The denominator is the sum of the weights, so pads never count.
+    Responses have loss weight 1. Prompts have 0 in SFT, 1 in full-sequence loss, w with prompt-loss
+    weight w. Pads have 0. The denominator is the sum of the weights, so pads never count.
     Raises ValueError for a mask of another shape, for NaN or negative weights, and if all are 0.
     """
     check_loss_mask(loss_mask, nll.shape)

@@ -178,7 +178,7 @@ def backward(dlogits, cache):
 
 
 def loss_and_grads(params, ids, targets, loss_mask, config, documents=None):
-    """The whole way of a batch: up over all of its tokens, the loss masked, and down again.
+    """Take one batch forward, up to the masked loss, and backward, down to all gradients.
 
     ids, targets, loss_mask (B, T) -> loss () in nats, grads a tree like params; documents as in forward.
     Raises ValueError as forward, token_nll_forward and weighted_mean_forward do.
@@ -203,7 +203,9 @@ def check_params(params, config):
         if name not in shapes:
             raise ValueError(f"tensor {name} belongs to no such model")
     if list(arrays) != list(shapes):  # flat vectors of parameters and gradients must line up
-        raise ValueError("the tensors stand in another order than those of model.init: sort them so")
+        raise ValueError(
+            "the tensors stand in another order than those of model.init: put them in that order"
+        )
     first = arrays["wte.weight"]
     for name, shape in shapes.items():
         array = arrays[name]

@@ -1,4 +1,4 @@
-"""How a fault is entered in the zoo of faults.py, and planted."""
+"""Register a fault in FAULTS, and plant it."""
 
 import contextlib
 import inspect
@@ -13,7 +13,7 @@ FAULTS = {}  # name -> Fault, in the order of faults.py
 class Fault(NamedTuple):
     """What is known of a fault.
 
-    sentence: what goes wrong. sign: by what one knows it. met_in: where it was met. shown_by: what shows
+    sentence: what goes wrong. sign: how to recognise it. met_in: where it was met. shown_by: what shows
     it, "rows" of prompt and response, conversations of several "turns", or "packing".
     replacements: {"module.function": the function that takes its place}.
     """
@@ -32,18 +32,24 @@ def fault(replaces, met_in, shown_by="rows", also=None):
     to their replacements. Sentence and sign are the docstring's first and second paragraph.
     """
 
-    def enter(function):
+    def register(function):
         sentence, sign = inspect.getdoc(function).split("\n\n")
         replacements = {replaces: function, **(also or {})}
         FAULTS[function.__name__] = Fault(sentence, " ".join(sign.split()), met_in, shown_by, replacements)
         return function
 
-    return enter
+    return register
 
 
 @contextlib.contextmanager
 def plant(name):
-    """Everything inside the block has this fault. Raises ValueError, listing all, for an unknown one."""
+    """Everything inside the block has this fault; None plants nothing.
+
+    Raises ValueError, listing all faults, for an unknown name.
+    """
+    if name is None:
+        yield None
+        return
     if name not in FAULTS:
         raise ValueError(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
     with contextlib.ExitStack() as stack:
@@ -62,11 +68,11 @@ def replace(stack, place, function):
 
 
 def table(with_signs=False):
-    """The zoo as a Markdown table: name, what goes wrong, where it was met, and its sign if asked."""
+    """The faults as a Markdown table: name, what goes wrong, where it was met, and its sign if asked."""
     columns = ["fault", "what goes wrong", "met in"]
     rows = [[f"`{name}`", quote_tokens(known.sentence), known.met_in] for name, known in FAULTS.items()]
     if with_signs:
-        columns.insert(2, "by what sign one knows it")
+        columns.insert(2, "how to recognise it")
         for row, known in zip(rows, FAULTS.values(), strict=True):
             row.insert(2, quote_tokens(known.sign))
     head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]

@@ -1,4 +1,4 @@
-"""The training loop: one step, many steps, and an evaluation that never trusts the loss.
+"""The training loop: one step, many steps, and an evaluation that reports prompt and response apart.
 
 Losses over different token sets cannot be compared: the loss of a masked run is an answer's NLL,
 that of a full run is mostly the prompt's. So `evaluate` always reports both parts apart.
@@ -20,7 +20,7 @@ class Settings:
 
     prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr: the peak rate,
     reached after `warmup` steps, then brought down to 0. eval_every: steps from one evaluation to
-    the next. policy: a name of masks.POLICIES, what of a conversation carries loss.
+    the next. policy: a name in masks.POLICIES: which parts of a conversation carry loss.
     """
 
     prompt_weight: float = 0.0
@@ -123,7 +123,7 @@ def begin(params):
 
 
 def each_step(start, config, rows, held_out, settings):
-    """Train on from a copy of the State `start`; yield (entry or None, State) there and after each step.
+    """Continue from a copy of the State `start`; yield (entry or None, State) first, then after each step.
 
     The entry is one of the history: at step 0, at every `eval_every` steps and at the end; there is
     none (None) at other steps, and none at a start that is not step 0. Batches drawn before `start`
@@ -176,7 +176,7 @@ def evaluate(params, config, rows, batch_size=64):
         batch = data.collate(rows[start : start + batch_size])
         logits, _ = model.forward(params, batch.ids, config, batch.documents)
         nll, _ = losses.token_nll_forward(logits, batch.targets)
-        response = data.response_mask(batch.roles) * (1.0 if batch.weights is None else batch.weights)
+        response = data.response_mask(batch.roles) * batch.weights
         for part, mask in (("prompt", data.prompt_mask(batch.roles)), ("response", response)):
             sums[part] -= losses.log_prob(nll, mask).sum()
             counts[part] += mask.sum()

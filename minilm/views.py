@@ -93,5 +93,5 @@ def write_items(entries):
 
 
 def write_fraction(entry):
-    """A loss weight between 0 and 1 in brackets; "" for the others, which the mark tells."""
+    """A loss weight between 0 and 1 in brackets; "" for 0 and 1, which the mark already shows."""
     return f"  ({entry.loss_weight:g})" if entry.mark == "~" else ""

@@ -174,7 +174,7 @@ CALLS = {
     ),
     "another order": (
         lambda: train_with(dict(reversed(PARAMS.items()))),
-        "the tensors stand in another order than those of model.init",
+        "the tensors stand in another order than in model.init",
     ),
     "heads": (lambda: model.Config(9, 8, 1, 3, 16), "n_embd 16 is not divisible by n_head 3"),
     "no layers": (lambda: model.Config(9, 8, 0, 2, 4), "n_layer is 0: it must be a whole number"),

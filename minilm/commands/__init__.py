@@ -6,5 +6,5 @@ NAMES = ("compare figures mask trace gradcheck train plot generate export import
 
 
 def load(name):
-    """The module of a command; by importlib, since `import` is a word of the language."""
+    """The module of a command; by importlib, since `import` is a keyword of Python."""
     return importlib.import_module(f"minilm.commands.{name}")

@@ -12,7 +12,7 @@ def add_options(sub):
     """The options of this command."""
     sub.add_argument("prompt", nargs="?")
     sub.add_argument("response", nargs="?")
-    sub.add_argument("--data", dest="rows", metavar="JSONL", help="show rows of a file, and sum all up")
+    sub.add_argument("--data", dest="rows", metavar="JSONL", help="show rows of a file, and a summary of all")
     sub.add_argument("--row", type=int, metavar="N", help="which row, from 0 (default: the first ones)")
     sub.add_argument("--policy", choices=masks.POLICIES, help="the mask (default response)")
     sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows (default 256)")

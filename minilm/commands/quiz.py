@@ -16,7 +16,7 @@ def run(options):
     """Play ten sealed cases; answers come from the keyboard, or from a pipe."""
     from ..exercises import quiz  # which trains, and loads what that needs
 
-    print("Ten runs, each with one fault of the zoo, or none. Say which.")
+    print("Ten runs, each with one known fault, or none. Say which.")
     try:
         score = quiz.run_quiz(options.seed, input, print)
     except EOFError:

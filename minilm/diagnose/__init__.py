@@ -3,7 +3,7 @@
     report = diagnose.pipeline(make_batch, step, examples, encode)
     print(report)
 
-The zoo of faults (faults.py) plants them; this finds them, also in a step written in another style.
+faults.py plants them; this package finds them, also in a step written in another style.
 
 checks.run_checks lists every check in order. Each question has a module with its checks and their probes:
     mask_as_meant   is the mask as meant?

@@ -49,6 +49,6 @@ def split_off_pads(rows, docs):
     """The tokens before and after each example in its row, without pads: (befores, afters)."""
     befores, afters = [], []
     for tokens, doc in zip(rows, docs, strict=True):
-        befores.append(tokens[doc.row, : doc.start].tolist()[::-1])  # outermost last, as without_pads expects
+        befores.append(tokens[doc.row, : doc.start].tolist()[::-1])  # outermost last, as remove_pads expects
         afters.append(tokens[doc.row, doc.end :].tolist())
     return [before[::-1] for before in locate.remove_pads(befores)], locate.remove_pads(afters)

@@ -55,7 +55,9 @@ def encode_parts(example, encode, prompt_weight):
         if isinstance(example, dict):
             pieces = [(m["content"], m["role"], m.get("weight", 1.0)) for m in example["messages"]]
         else:
-            prompt, response = example if not isinstance(example, str) else (example,)
+            if isinstance(example, str):
+                raise ValueError("one text is not a pair")
+            prompt, response = example
             pieces = [(prompt, "user", 1.0), (response, "assistant", 1.0)]
         parts = []
         for content, who, weight in pieces:

@@ -152,7 +152,7 @@ def read_outcome(exercise, outcome, right):
 
 
 def accepts(function, args):
-    """Whether a function can be called with so many arguments; True where nobody knows."""
+    """Whether a function can be called with so many arguments; True if that is unknown."""
     try:
         inspect.signature(function).bind(*args)
     except TypeError:

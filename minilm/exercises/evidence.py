@@ -4,8 +4,6 @@ Each function that describes something takes the name of a fault, which is plant
 fault), and returns text.
 """
 
-import contextlib
-
 import numpy as np
 
 from .. import batches, corpora, data, faults, model, recording, train, tree
@@ -20,11 +18,6 @@ OTHER_PAIR = (  # the same lengths, the same last words of the prompts and the s
     data.Example("User: what colour is the bee ? Assistant:", "tall"),
     data.Example("greetings , i like what the fox eat . Assistant:", "river and forest"),
 )
-
-
-def plant_if_any(fault):
-    """The block that plants a fault, or one that changes nothing if `fault` is None."""
-    return faults.plant(fault) if fault else contextlib.nullcontext()
 
 
 def describe_run(fault, seed):
@@ -67,7 +60,7 @@ def train_with(fault, zoo, config, params, seed):
         snapshots.append((entry, tree.map_arrays(np.copy, trained)))
 
     settings = train.Settings(steps=STEPS, eval_every=EVAL_EVERY, seed=seed)
-    with plant_if_any(fault):
+    with faults.plant(fault):
         rows = data.encode_all(zoo.train[:1000], zoo.tokenizer)
         train.train(params, config, rows, rows[:2], settings, keep_copy)
     return snapshots
@@ -75,7 +68,7 @@ def train_with(fault, zoo, config, params, seed):
 
 def describe_rows(fault, tokenizer, config, params):
     """Two rows before training: every input, its target, and the norm of the target's row of dlogits."""
-    with plant_if_any(fault), recording("losses.token_nll_backward") as results:
+    with faults.plant(fault), recording("losses.token_nll_backward") as results:
         batch = encode_batch(PAIR, tokenizer)
         model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
     dlogits, _ = results[0]
@@ -97,7 +90,7 @@ def describe_measurements(fault, tokenizer, config, params):
     def show_loss(batch):
         return describe_loss(params, batch, config)
 
-    with plant_if_any(fault):
+    with faults.plant(fault):
         pair, other = encode_batch(PAIR, tokenizer), encode_batch(OTHER_PAIR, tokenizer)
         first, second = batches.split_batch(pair, 1)
         ratio = measure_slope_ratio(params, pair, config)

@@ -1,4 +1,4 @@
-"""The diagnosis game: sealed cases, each a training run that has one fault of the zoo, or none.
+"""The diagnosis game: sealed cases, each a training run that has one known fault, or none.
 
     case = quiz.case("A")        # or: for case in quiz.deal(seed)
     case                         # shows what a look at the run would show
@@ -91,7 +91,7 @@ def get_sign(name):
 def judge(case, answer):
     """An exercises.Verdict on an answer: right or wrong, and the sign of the fault that was named."""
     if not isinstance(answer, str) or answer not in list_answers():
-        return make_verdict(case, "wrong", f"{answer!r:.80} is no fault of the zoo. {suggest_name(answer)}")
+        return make_verdict(case, "wrong", f"{answer!r:.80} is no known fault. {suggest_name(answer)}")
     if answer == unseal_answer(case):
         return make_verdict(case, "passed", f"It is {answer}. {get_sign(answer)}")
     return make_verdict(case, "wrong", f"It is not {answer}. Its sign would be: {get_sign(answer)}")

@@ -1,4 +1,4 @@
-"""Figure 1: where gradient is and is not, on one example. A random model: no training, no spread."""
+"""Where gradient is and is not, on one example. A random model: no training, no spread."""
 
 from dataclasses import asdict
 

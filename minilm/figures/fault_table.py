@@ -1,4 +1,4 @@
-"""How figure 4 is drawn: a table, one line a fault."""
+"""How fingerprints.png is drawn: a table, one line a fault."""
 
 from . import plots, statistics
 

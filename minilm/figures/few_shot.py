@@ -1,4 +1,4 @@
-"""Figure 6: when full-sequence loss helps: few rows, and prompts that hold answers to learn from."""
+"""When full-sequence loss helps: few rows, and prompts that hold answers to learn from."""
 
 from . import grid, statistics, tasks, worlds
 

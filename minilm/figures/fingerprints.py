@@ -1,10 +1,9 @@
-"""Figure 4: what the faults of the bug zoo do to a trained model, as one table.
+"""What the faults of faults.py do to a trained model, as one table.
 
 Every fault is planted while the model trains and gone before it is judged: faults of the batch
 or the mask would bend the evaluation, too.
 """
 
-import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -85,7 +84,7 @@ def train_with_fault(fault, prompt_weight, seed, steps):
     """(params, mean loss of the last steps); everything from the encoding on has the fault."""
     zoo, task = worlds.load_zoo(), worlds.make_zoo_task()
     settings = replace(grid.set_steps(task, steps).settings, prompt_weight=prompt_weight, seed=seed)
-    with faults.plant(fault) if fault else contextlib.nullcontext():
+    with faults.plant(fault):
         rows = data.encode_all(zoo.train, zoo.tokenizer)
         params = model.init(task.config, np.random.default_rng(seed))
         with recording("train.train_step") as losses:
@@ -133,7 +132,7 @@ def measure_behaviour(params, config, task, seed):
 def writes_a_prompt(params, config, task, rng):
     """Whether a text sampled from <bos> begins with a whole prompt of the zoo."""
     ids = generate.generate(params, config, [tokenizers.BOS_ID], task.config.n_positions, 1.0, rng=rng)
-    return bool(worlds.match_prompts().match(task.tokenizer.decode(ids)))
+    return bool(worlds.compile_prompt_pattern().match(task.tokenizer.decode(ids)))
 
 
 def sort_by_train_loss(result):

@@ -1,4 +1,4 @@
-"""Figure 5: fine-tuning a model that already knows some text: what each loss does to what it knew."""
+"""Fine-tuning a model that already knows some text: what each loss does to what it knew."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Figure 2: the main comparison, masked against weight 0.1 against full, over training steps."""
+"""The main comparison, masked against weight 0.1 against full, over training steps."""
 
 from . import grid, plots, statistics, tasks
 

@@ -14,14 +14,14 @@ def run_all(function, jobs, workers=0, report=None):
     is called after each.
     """
     done = {}
-    for job, outcome in in_processes(function, jobs, workers):
+    for job, outcome in run_in_processes(function, jobs, workers):
         done[job] = outcome
         if report:
             report(len(done), len(jobs))
     return done
 
 
-def in_processes(function, jobs, workers):
+def run_in_processes(function, jobs, workers):
     """Yield (job, function(*job)) as they finish."""
     if not workers:
         keep_freed_memory()
@@ -33,7 +33,7 @@ def in_processes(function, jobs, workers):
     others = set(multiprocessing.active_children())
     # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
     context = multiprocessing.get_context("spawn")
-    with one_blas_thread(), ProcessPoolExecutor(min(workers, len(jobs)), context, prepare_worker) as pool:
+    with limit_blas_threads(), ProcessPoolExecutor(min(workers, len(jobs)), context, prepare_worker) as pool:
         try:
             futures = {pool.submit(function, *job): job for job in jobs}
             yield from ((futures[future], future.result()) for future in as_completed(futures))
@@ -44,7 +44,7 @@ def in_processes(function, jobs, workers):
 
 
 @contextlib.contextmanager
-def one_blas_thread():
+def limit_blas_threads():
     """Processes that start inside get one BLAS thread each: their NumPy reads the environment."""
     before = {name: os.environ.get(name) for name in BLAS_THREADS}
     os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
@@ -52,7 +52,10 @@ def one_blas_thread():
         yield
     finally:
         for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
 
 
 def prepare_worker():

@@ -1,4 +1,4 @@
-"""Figure 7: the prompt-loss weight from 0 to 1, for short and for long answers."""
+"""The prompt-loss weight from 0 to 1, for short and for long answers."""
 
 from . import grid, statistics, worlds
 

@@ -1,4 +1,4 @@
-"""Figure 3: why full-sequence loss is behind where it is: dilution, not conflict?
+"""Why full-sequence loss is behind where it is: dilution, not conflict?
 
 Four probes: the share of prompt in a row; size and direction of the two parts of the gradient;
 optimisers that treat the parts differently; and a learning rate retuned for each loss.

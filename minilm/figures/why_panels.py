@@ -1,4 +1,4 @@
-"""How figure 3 is drawn: exact match under three probes above, the gradient's two parts below."""
+"""How why.png is drawn: exact match under three probes above, the gradient's two parts below."""
 
 import numpy as np
 

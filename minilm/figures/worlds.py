@@ -1,4 +1,4 @@
-"""What the studies train on: variants of the zoo, made once in each process.
+"""What the figures train on: variants of the zoo, made once in each process.
 
 Each is a tasks.Task; grid.set_steps makes its settings evaluate at the start and at the end only.
 """
@@ -29,7 +29,7 @@ SENTENCES = dict(  # the same facts as long answers, and as plain text
     )
 )
 LONG = "you can see that "
-TUNED_NAMES = corpora.NAMES[:4]  # who speaks in the fine-tuning rows of figure 5
+TUNED_NAMES = corpora.NAMES[:4]  # who speaks in the fine-tuning rows of forgetting.py
 
 
 @functools.cache
@@ -156,7 +156,7 @@ def make_task(name, tokenizer, examples, held_out):
 
 
 @functools.cache
-def match_prompts():
+def compile_prompt_pattern():
     """A regular expression that matches just the prompts of the zoo."""
     names, cities, hobbies, animals = (
         "|".join(words) for words in (corpora.NAMES, corpora.CITIES, corpora.HOBBIES, corpora.ANIMALS)

@@ -1,7 +1,7 @@
 """Look at a file's rows before training: which of their tokens carry loss under which policy.
 
-The rows are encoded and cut as `rows.load` does it, but one at a time, so that a large file can be seen,
-too. How a row is shown is said in views.py.
+Rows are encoded and cut as in `rows.load`, but one at a time, so that a large file fits in memory.
+views.py draws them.
 """
 
 import html

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from .. import chat, data
 from ..tokenizer import encode_utf8
 
-MAX_LINE = 2**24  # bytes of one row: what is read at once
-MAX_TOKENS = 256  # of a row, where nobody says another limit
+MAX_LINE = 2**24  # bytes of one row; a longer one is refused
+MAX_TOKENS = 256  # of a row, unless max_tokens is given
 LISTED = 20  # line numbers in a sentence
 
 

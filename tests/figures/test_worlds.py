@@ -43,7 +43,7 @@ def test_stories_and_long_answers_state_the_zoo_s_facts():
 
 
 def test_the_prompt_pattern_matches_every_prompt_of_the_zoo_and_no_other():
-    pattern = worlds.match_prompts()
+    pattern = worlds.compile_prompt_pattern()
     prompts = [example.prompt for example in corpora.zoo().train]
     assert all(pattern.fullmatch(prompt) for prompt in prompts)
     right = "User: hello , i am Anna from Paris and i like chess . what colour is the fox ? Assistant:"
