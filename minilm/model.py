@@ -204,7 +204,7 @@ def check_params(params, config):
             raise ValueError(f"tensor {name} belongs to no such model")
     if list(arrays) != list(shapes):  # flat vectors of parameters and gradients must line up
         raise ValueError(
-            "the tensors stand in another order than those of model.init: put them in that order"
+            "the tensors stand in another order than in model.init: put them in that order"
         )
     first = arrays["wte.weight"]
     for name, shape in shapes.items():
