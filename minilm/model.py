@@ -203,9 +203,7 @@ def check_params(params, config):
         if name not in shapes:
             raise ValueError(f"tensor {name} belongs to no such model")
     if list(arrays) != list(shapes):  # flat vectors of parameters and gradients must line up
-        raise ValueError(
-            "the tensors stand in another order than in model.init: put them in that order"
-        )
+        raise ValueError("the tensors stand in another order than in model.init: put them in that order")
     first = arrays["wte.weight"]
     for name, shape in shapes.items():
         array = arrays[name]
