@@ -87,7 +87,7 @@ def test_a_figure_that_is_not_stored_is_computed(monkeypatch, tmp_path):
     assert figures.load_result("anatomy") == anatomy.compute(range(2))
 
 
-@pytest.mark.parametrize("name", [name for name in figures.NAMES if name != "confusion"])
+@pytest.mark.parametrize("name", figures.NAMES)
 def test_a_caption_begins_with_a_short_takeaway(name):
     module = figures.find_module(name)
     for stored in (results.read_json(STORED / f"{name}.json"), *([tiny(name)] if name in TRAINED else [])):
