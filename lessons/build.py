@@ -77,7 +77,7 @@ def run_notebook(notebook, folder):
     executed = remove_outputs(notebook)
     place = {"metadata": {"path": str(folder)}}
     with processes.limit_blas_threads():  # small products gain nothing from a second thread
-        NotebookClient(executed, timeout=120, coalesce_streams=True, resources=place).execute()
+        NotebookClient(executed, timeout=300, coalesce_streams=True, resources=place).execute()
     for cell in executed.cells:
         cell.metadata.pop("execution", None)  # times of day, different in every run
     executed.metadata = notebook.metadata
