@@ -22,7 +22,7 @@ STEP = {"complex": 1e-20, "central": 1e-5}
 TOLERANCE = {"complex": 1e-10, "central": 1e-6}
 CHUNK = 64  # copies at a time: few enough to stay in the processor's cache
 PAIRS = (
-    "embedding linear layer_norm gelu scores causal_softmax mix attention token_nll weighted_mean"
+    "embedding select linear layer_norm gelu scores causal_softmax mix attention token_nll weighted_mean"
 ).split()
 
 
@@ -204,6 +204,7 @@ def make_pair_case(name, rng):
     module = losses if hasattr(losses, f"{name}_forward") else layers
     args = {
         "embedding": (ids, rng.normal(size=(V, C))),
+        "select": (x, (np.array([0, 0, 1]), np.array([1, 4, 2]))),
         "linear": (x, rng.normal(size=(C, V)), rng.normal(size=V)),
         "layer_norm": (x, rng.normal(size=C), rng.normal(size=C)),
         "gelu": (x,),

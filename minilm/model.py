@@ -67,19 +67,25 @@ def init(config, rng, std=0.02, dtype=np.float32):
     }
 
 
-def attn_block_forward(x, p, causal, n_head):
-    """Add to the residual stream what attention reads.  x (B, T, C) -> y (B, T, C)."""
+def attn_block_forward(x, p, causal, n_head, kept=None):
+    """Add to the residual stream what attention reads.  x (B, T, C) -> y (B, T, C).
+
+    Every position gives its key and its value. With `kept`, the indices of N positions, only these
+    go on from there: y (1, N, C).
+    """
     h, ln_cache = layers.layer_norm_forward(x, **p["ln_1"])
     qkv, c_attn_cache = layers.linear_forward(h, **p["attn"]["c_attn"])  # (B, T, 3C)
     h, attention_cache = layers.attention_forward(qkv, causal, n_head)
+    (h, select_cache), (x, _) = layers.select_forward(h, kept), layers.select_forward(x, kept)
     h, c_proj_cache = layers.linear_forward(h, **p["attn"]["c_proj"])
-    return x + h, (ln_cache, c_attn_cache, attention_cache, c_proj_cache)
+    return x + h, (ln_cache, c_attn_cache, attention_cache, select_cache, c_proj_cache)
 
 
 def attn_block_backward(dy, cache):
     """attn_block_forward in reverse: dx, and the gradients of its parameters."""
-    ln_cache, c_attn_cache, attention_cache, c_proj_cache = cache
+    ln_cache, c_attn_cache, attention_cache, select_cache, c_proj_cache = cache
     dh, *d_proj = layers.linear_backward(dy, c_proj_cache)
+    (dh, _), (dy, _) = layers.select_backward(dh, select_cache), layers.select_backward(dy, select_cache)
     dqkv, _, _ = layers.attention_backward(dh, attention_cache)
     dh, *d_attn = layers.linear_backward(dqkv, c_attn_cache)
     dh, *d_ln = layers.layer_norm_backward(dh, ln_cache)
@@ -112,12 +118,14 @@ def leaf(gradients):
     return dict(zip(("weight", "bias"), gradients, strict=True))
 
 
-def forward(params, ids, config, documents=None):
+def forward(params, ids, config, documents=None, kept=None):
     """Run the whole sequence, prompt and response alike.
 
     ids (B, T) integers -> logits (B, T, V); logits[b, t] score what follows ids[b, t].
     documents (B, T) integers, for packed rows: a token sees only its own document, whose positions
-    begin at 0. cache: those of the embeddings, the blocks, the final norm and the head.
+    begin at 0. kept, indices (rows, columns) of N positions: only these get logits, (1, N, V), and the
+    rest is left out after the keys and values of the last block, where nothing depends on it any more.
+    cache: those of the embeddings, the blocks, the final norm and the head.
     Raises ValueError for ids that are no token ids, for more of them than n_positions, and for
     documents of another shape.
     """
@@ -126,9 +134,9 @@ def forward(params, ids, config, documents=None):
     tokens, wte_cache = layers.embedding_forward(ids, **params["wte"])  # (B, T, C)
     positions, wpe_cache = layers.embedding_forward(places, **params["wpe"])  # (T, C) or (B, T, C)
     x = tokens + positions
-    block_caches = []
-    for p in params["h"].values():
-        x, attn_cache = attn_block_forward(x, p, causal, config.n_head)
+    block_caches, last = [], str(config.n_layer - 1)
+    for i, p in params["h"].items():
+        x, attn_cache = attn_block_forward(x, p, causal, config.n_head, kept if i == last else None)
         x, mlp_cache = mlp_block_forward(x, p)
         block_caches.append((attn_cache, mlp_cache))
     x, ln_f_cache = layers.layer_norm_forward(x, **params["ln_f"])

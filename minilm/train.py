@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import batches, data, losses, masks, model, optim, tree
+from . import batches, data, fast, losses, masks, model, optim, tree
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,21 @@ def train_step(vector, params, state, batch, config, settings):
         loss, grads = model.loss_and_grads(
             params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
         )
-    check_finite(step, loss, grads)
+    gradient = tree.flatten(grads)
+    check_finite(step, loss, gradient, grads)
     lr = settings.lr * optim.warm_up_then_decay(step, settings.steps, settings.warmup)
-    optim.adamw(vector, tree.flatten(grads), state, lr)
+    optim.adamw(vector, gradient, state, lr)
     return float(loss)
 
 
-def check_finite(step, loss, grads):
+def check_finite(step, loss, gradient, grads):
     """Raise NonFiniteError naming the step and the first tensor that is not finite."""
     if not np.isfinite(loss):
         raise NonFiniteError(f"step {step}: the loss is {loss}: lower the learning rate")
-    for name, gradient in tree.named(grads):
-        if not np.isfinite(gradient).all():
+    if np.isfinite(gradient).all():
+        return
+    for name, array in tree.named(grads):
+        if not np.isfinite(array).all():
             raise NonFiniteError(
                 f"step {step}: the gradient of {name} is not finite: lower the learning rate"
             )
@@ -138,16 +141,17 @@ def each_step(start, config, rows, held_out, settings):
     order = itertools.islice(order, start.step, None)
     entry = None
     if start.step == 0:
-        entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
+        with fast.kernels():
+            entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
     yield entry, State(params, optimizer, recent)
     for step in range(start.step + 1, settings.steps + 1):
-        batch = make_batch([rows[i] for i in next(order)], settings)
-        recent.append(train_step(vector, params, optimizer, batch, config, settings))
-        entry = None
-        if is_evaluated(step, settings):
-            train_loss = sum(recent) / len(recent)
-            entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
-            recent = []
+        batch, entry = make_batch([rows[i] for i in next(order)], settings), None
+        with fast.kernels():
+            recent.append(train_step(vector, params, optimizer, batch, config, settings))
+            if is_evaluated(step, settings):
+                train_loss = sum(recent) / len(recent)
+                entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
+                recent = []
         yield entry, State(params, optimizer, recent)
 
 
