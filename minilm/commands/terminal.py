@@ -50,14 +50,14 @@ def choose_folder(options):
 def check_writable(folder):
     """Raise OSError before the work rather than after it."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
+    with files.atomic.name_file_in_errors(folder), tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def check_page(path):
-    """Raise ValueError before the work if `path`, where a page should go, is a folder."""
-    if path is not None and Path(path).is_dir():
-        raise ValueError(f"{path} is a folder: give --html the name of a file, such as page.html")
+    """Raise ValueError before the work if `path`, where a page should go, cannot be one."""
+    if path is not None:
+        files.atomic.find_target(path)
 
 
 def write_page(path, text):

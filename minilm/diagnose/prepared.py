@@ -20,7 +20,7 @@ def read_npz(path):
 
     Raises DiagnoseError, naming the array, for what cannot be rows; OSError for no file.
     """
-    with open(path, "rb") as file, warnings.catch_warnings():
+    with files.atomic.open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
         try:
             arrays = files.npz.read_arrays(file)

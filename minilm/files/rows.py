@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .. import chat, data
 from ..tokenizer import encode_utf8
+from . import atomic
 
 MAX_LINE = 2**24  # bytes of one row; a longer one is refused
 MAX_TOKENS = 256  # of a row, unless max_tokens is given
@@ -136,7 +137,7 @@ def iterate(path, parse=None):
     Raises ValueError naming file and line for what is no such row.
     """
     parse = parse or parse_example
-    with open(path, "rb") as file:
+    with atomic.open_regular(path) as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # byte order mark
             if line.strip():
