@@ -402,7 +402,7 @@ def test_call_says_what_is_wrong(name):
 
 COMMANDS = {
     "no such file": ("--data nowhere.jsonl", "nowhere.jsonl: No such file"),
-    "a folder": ("--data {dir}", "Is a directory|Permission denied"),
+    "a folder": ("--data {dir}", "is a folder: give the name of a file"),
     "too few prompts": ("--data {one}", "a single prompt"),
     "steps 0": ("--steps 0", "steps is 0: it must be 1 or more"),
     "steps -5": ("--steps -5", "steps is -5"),
@@ -439,7 +439,7 @@ COMMANDS = {
     "weight of the preview": ("mask --data {good} --prompt-weight 2", "^minilm: prompt_weight is 2.0"),
     "a folder for a page": (
         "mask --data {good} --html {dir}",
-        "is a folder: give --html the name of a file",
+        "is a folder: give the name of a file",
     ),
     "all weights 0": ("--data {unweighted}", "unweighted.jsonl has a single prompt left to train on"),
     "no checkpoint": ("generate {dir} a", "model.npz is no file"),
@@ -499,6 +499,46 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+PIPED = {
+    "mask --data {pipe}": "is a pipe, a device or a socket: give a file; save a pipe's content in one first",
+    "compare --data {pipe} --out {dir}/new": "is a pipe",
+    "train --data {pipe} --out {dir}/new": "is a pipe",
+    "diagnose --data {pipe}": "is a pipe",
+    "diagnose {pipe}": "is a pipe",
+    "mask --data {link}": "is a pipe",
+    "mask --data {good} --html {pipe}": "is a pipe",
+    "trace a b --html {pipe}": "is a pipe",
+    "generate {dir} a": "model.npz is no file",
+    "plot {dir}": "model.npz is no file",
+    "train --data {good} --out {dir}": "already holds a run",
+    "import {dir} {dir}/new": "config.json is no file",
+    "export {dir} {pipe}": "model.npz is no file",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("line", PIPED)
+def test_a_pipe_is_refused_and_never_waited_for(line, tmp_path, capsys):
+    places = {name: tmp_path / name for name in ("pipe", "link", "good")} | {"dir": tmp_path}
+    for name in ("pipe", "model.npz", "config.json"):
+        os.mkfifo(tmp_path / name)
+    places["link"].symlink_to("pipe")
+    places["good"].write_text(GOOD, encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    fails(line.format(**places).split(), capsys, PIPED[line])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="needs names of open files")
+def test_a_process_substitution_is_refused(capsys):
+    read_end, write_end = os.pipe()  # what bash makes of <(...)
+    try:
+        os.write(write_end, GOOD.encode())
+        fails(["diagnose", "--data", f"/dev/fd/{read_end}"], capsys, "save a pipe's content in one first")
+    finally:
+        os.close(read_end), os.close(write_end)
+
+
 def test_diverging_train_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path, capsys):
     rows = tmp_path / "rows.jsonl"
     rows.write_text(GOOD, encoding="utf-8")
@@ -508,6 +548,7 @@ def test_diverging_train_names_the_step_and_keeps_the_last_good_checkpoint(tmp_p
     assert "step 2: the" in err and err.count("\n") == 1
     assert "model.npz keeps the state of step 0" in err
     files.checkpoint.load(tmp_path / "run" / "model.npz")
+    assert main([*argv, "--lr", "0.001"]) == 0  # nothing was trained: the folder is free
 
 
 def chat_row(message):

@@ -55,7 +55,7 @@ def add_options(sub):
 
 
 def run(options):
-    """Train one model on a JSONL file in a folder, or resume it; Ctrl-C saves, and gives exit code 130."""
+    """Train one model on a JSONL file in a folder, or resume it. A stop saves, with exit code 130."""
     begun = files.run.load(options.out) if options.resume else None
     chosen = choose_settings(options, begun)
     task = prepare_task(options.data, chosen)

@@ -6,9 +6,11 @@ from . import (  # noqa: F401
     history,
     huggingface,
     huggingface_tokenizer,
+    lock,
     npz,
     preview,
     rows,
     run,
     safetensors,
+    stop,
 )

@@ -4,18 +4,15 @@ The history's line of a step is written before its checkpoint. After a crash the
 extra lines; resuming drops them.
 """
 
-import contextlib
 import hashlib
 import math
-import signal
-import threading
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 
 from .. import model, train, tree
-from . import checkpoint, history
+from . import atomic, checkpoint, history, lock, stop
 
 MODEL = "model.npz"
 
@@ -31,12 +28,21 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
     NonFiniteError as train_step does; the last checkpoint stays.
     """
     folder = Path(folder)
-    state, notes = resume_run(folder, task) if resume else start_run(folder, task, options)
+    if not resume:
+        folder.mkdir(parents=True, exist_ok=True)
+    with lock.lock_folder(folder):
+        state, notes = resume_run(folder, task) if resume else start_run(folder, task, options)
+        remove_parts(folder)
+        return continue_run(folder, task, state, notes, report)
+
+
+def continue_run(folder, task, state, notes, report):
+    """Train from a state on, and store it; returns the last one. Raises NonFiniteError."""
     saved_step = state.step
     states = train.each_step(state, task.config, task.rows, task.held_out, task.settings)
     try:
         # NumPy does not warn of an overflow here: check_finite looks for it, and names the tensor.
-        with catch_ctrl_c() as requests, np.errstate(over="ignore", invalid="ignore"):
+        with stop.catch_signals() as requests, np.errstate(over="ignore", invalid="ignore"):
             for entry, state in states:
                 is_stopped = bool(requests) and state.step < task.settings.steps
                 if entry or is_stopped:
@@ -57,16 +63,37 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
 
 
 def start_run(folder, task, options):
-    """Save the state before step 1 in a new folder; returns it and the notes of the run."""
+    """Save the state before step 1 in a folder; returns it and the notes of the run.
+
+    Raises ValueError for a folder that holds a run which has trained.
+    """
     for name in (MODEL, history.NAME):
-        if (folder / name).exists():
+        if (folder / name).exists() and not is_untrained(folder):
             raise ValueError(
                 f"{folder} already holds a run ({name}): continue it with --resume, or give another --out"
             )
     state = train.begin(model.init(task.config, np.random.default_rng(task.settings.seed)))
     notes = {"terms": collect_terms(task), "options": options or {}}
     save_state(folder, state, task, notes)
+    (folder / history.NAME).unlink(missing_ok=True)
     return state, notes
+
+
+def is_untrained(folder):
+    """Return whether a folder holds a run that failed or was killed before it stored anything trained."""
+    try:
+        step = load(folder).optimizer["step"]
+    except ValueError:
+        return False
+    path = folder / history.NAME
+    return step == 0 and (not path.exists() or path.read_bytes().count(b"\n") <= 1)
+
+
+def remove_parts(folder):
+    """Remove the parts of files that a process which was killed left in the folder of a run."""
+    for name in (MODEL, history.NAME):
+        for part in folder.glob(atomic.name_part(folder / name, "[0-9a-f]" * 16).name):
+            part.unlink()
 
 
 def resume_run(folder, task):
@@ -157,26 +184,3 @@ def check_finite(entry, state):
     for name, value in [*tree.named(state.params), *state.optimizer.items(), *(entry or {}).items()]:
         if value is not None and not np.isfinite(value).all():
             raise train.NonFiniteError(f"step {state.step}: {name} is not finite: lower the learning rate")
-
-
-@contextlib.contextmanager
-def catch_ctrl_c():
-    """`with catch_ctrl_c() as requests:` the first Ctrl-C fills the list, the second interrupts.
-
-    It does nothing in a thread, and where Ctrl-C is ignored or handled by others.
-    """
-    requests, interrupt = [], signal.default_int_handler
-    is_main_thread = threading.current_thread() is threading.main_thread()
-    if not is_main_thread or signal.getsignal(signal.SIGINT) is not interrupt:
-        yield requests
-        return
-
-    def record_request(number, frame):
-        requests.append(number)
-        signal.signal(signal.SIGINT, interrupt)
-
-    signal.signal(signal.SIGINT, record_request)
-    try:
-        yield requests
-    finally:
-        signal.signal(signal.SIGINT, interrupt)

@@ -88,13 +88,14 @@ def test_killed_before_the_first_line(tmp_path):
     assert read_bits(tmp_path) == unstopped_bits()
 
 
-def test_a_leftover_of_a_killed_save_is_overwritten(tmp_path):
+def test_parts_that_a_kill_left_are_removed_and_no_other_files(tmp_path):
     run_until(tmp_path, 7, press_ctrl_c)
-    for name in BOTH_FILES:
-        (tmp_path / f"{name}.part").write_bytes(b"half")
+    theirs = ["model.npz.part", "history.jsonl.part", ".model.npz.part", ".page.html.0123456789abcdef.part"]
+    for name in [*theirs, *(f".{name}.0123456789abcdef.part" for name in BOTH_FILES)]:
+        (tmp_path / name).write_bytes(b"half")
     resume(tmp_path)
     assert read_bits(tmp_path) == unstopped_bits()
-    assert sorted(p.name for p in tmp_path.iterdir()) == BOTH_FILES
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*theirs, *BOTH_FILES])
 
 
 def require_refusal(folder, message, task=TASK, is_resumed=True):
