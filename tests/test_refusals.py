@@ -149,6 +149,10 @@ CALLS = {
     "nothing asked": (lambda: encode_chat(("user", ""), ("assistant", "a")), "the user says nothing"),
     "no answer": (lambda: encode_chat(("system", "a"), ("user", "b")), "no message is the assistant's"),
     "no messages": (encode_chat, "no message is the assistant's"),
+    "a page before the rows": (
+        "mask --data nowhere.jsonl --html {dir}",
+        "is a folder: give the name of a file",
+    ),
     "all weights 0": (
         lambda: encode_chat(("user", "a"), ("assistant", "b", 0)),
         "row 0: its answers all have weight 0",

@@ -50,7 +50,7 @@ def choose_folder(options):
 def check_writable(folder):
     """Raise OSError before the work rather than after it."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with files.atomic.name_file_in_errors(folder), tempfile.TemporaryFile(dir=folder):
+    with tempfile.TemporaryFile(dir=folder):
         pass
 
 
