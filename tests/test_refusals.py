@@ -149,10 +149,6 @@ CALLS = {
     "nothing asked": (lambda: encode_chat(("user", ""), ("assistant", "a")), "the user says nothing"),
     "no answer": (lambda: encode_chat(("system", "a"), ("user", "b")), "no message is the assistant's"),
     "no messages": (encode_chat, "no message is the assistant's"),
-    "a page before the rows": (
-        "mask --data nowhere.jsonl --html {dir}",
-        "is a folder: give the name of a file",
-    ),
     "all weights 0": (
         lambda: encode_chat(("user", "a"), ("assistant", "b", 0)),
         "row 0: its answers all have weight 0",
@@ -443,6 +439,10 @@ COMMANDS = {
     "weight of the preview": ("mask --data {good} --prompt-weight 2", "^minilm: prompt_weight is 2.0"),
     "a folder for a page": (
         "mask --data {good} --html {dir}",
+        "is a folder: give the name of a file",
+    ),
+    "a page before the rows": (
+        "mask --data nowhere.jsonl --html {dir}",
         "is a folder: give the name of a file",
     ),
     "all weights 0": ("--data {unweighted}", "unweighted.jsonl has a single prompt left to train on"),

@@ -90,7 +90,12 @@ def test_killed_before_the_first_line(tmp_path):
 
 def test_parts_that_a_kill_left_are_removed_and_no_other_files(tmp_path):
     run_until(tmp_path, 7, press_ctrl_c)
-    theirs = ["model.npz.part", "history.jsonl.part", ".model.npz.part", ".page.html.0123456789abcdef.part"]
+    theirs = [
+        "model.npz.part",
+        "history.jsonl.part",
+        ".model.npz.mine.part",
+        ".page.html.0123456789abcdef.part",
+    ]
     for name in [*theirs, *(f".{name}.0123456789abcdef.part" for name in BOTH_FILES)]:
         (tmp_path / name).write_bytes(b"half")
     resume(tmp_path)
@@ -133,7 +138,7 @@ def test_a_term_of_an_older_version_does_not_hinder(tmp_path):
 
 
 def test_a_new_run_overwrites_nothing(tmp_path):
-    run_until(tmp_path, 7, press_ctrl_c)
+    run_until(tmp_path, 3, press_ctrl_c)  # no line but that of step 0
     require_refusal(tmp_path, r"already holds a run \(model.npz\)", is_resumed=False)
     (tmp_path / files.run.MODEL).unlink()
     require_refusal(tmp_path, r"already holds a run \(history.jsonl\)", is_resumed=False)
