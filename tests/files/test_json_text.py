@@ -2,8 +2,8 @@
 
 import pytest
 
-from minilm.files import json_text
 from minilm.figures import results
+from minilm.files import json_text
 
 
 def test_text_and_bytes_are_read():
@@ -30,5 +30,5 @@ def test_what_python_passes_over_is_refused(text, message, tmp_path):
         json_text.parse(text)
     path = tmp_path / "figure.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(ValueError, match="figure.json is not JSON"):
+    with pytest.raises(ValueError, match=r"figure\.json is not JSON"):
         results.read_json(path)
