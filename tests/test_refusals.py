@@ -658,7 +658,11 @@ RUNS = {
     ),
     "another model": (retold("run", "terms", "n_embd", value=9), "contradicts itself: its n_embd is 8"),
     "no terms": (retold("run", "terms", value={}), "terms make no sense"),
-    "NaN": (retold("run", "recent", value=[float("nan")]), "recent losses that are no finite numbers"),
+    "text for a loss": (retold("run", "recent", value=["1"]), "recent losses that are no finite numbers"),
+    "a negative loss": (
+        retold("run", "recent", value=[-1.0]),
+        "losses that are no finite numbers, 0 or more",
+    ),
 }
 
 
