@@ -166,7 +166,7 @@ def parse_example(line):
         return parse_messages(row["messages"])
     for key in ("prompt", "completion"):
         if not isinstance(row.get(key), str) or not row[key]:
-            given = f"is {row[key]!r}" if key in row else 'is missing, and there is no "messages"'
+            given = f"is {row[key]!r:.80}" if key in row else 'is missing, and there is no "messages"'
             raise ValueError(f"the field {key!r} {given}: it must be a string that is not empty")
         encode_utf8(row[key])
     return data.Example(row["prompt"], row["completion"])
