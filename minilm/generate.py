@@ -14,8 +14,7 @@ def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, r
     ids (T,) integers -> list of the new ids, with <eos> if it came. Temperature 0 takes the most
     likely token (greedy). A higher one draws with `rng` from softmax(logits / temperature), if
     `top_k` is given from the `top_k` most likely tokens only.
-    Raises ValueError for no ids, a prompt that leaves no position, senseless settings, and for logits
-    that are not finite.
+    Raises ValueError for no ids, a prompt that leaves no position, senseless settings, infinite logits.
     """
     try:
         ids = np.asarray(ids)
@@ -25,10 +24,11 @@ def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, r
     cache = make_cache(params, config)
     new, start = [], 0
     while len(new) < max_new_tokens and start < config.n_positions:
-        with np.errstate(over="ignore", invalid="ignore"):  # check_finite says it
+        with np.errstate(over="ignore", invalid="ignore"):  # said by the error below
             logits = predict_next(params, config, ids[None], cache, start)[0]
         start += len(ids)
-        check_finite(logits, start)
+        if not np.isfinite(logits).all():
+            raise ValueError("the logits are not finite, as the weights are too large: train with a lower lr")
         new.append(choose_token(logits, temperature, top_k, rng))
         ids = np.array(new[-1:])
         if new[-1] == EOS_ID:
@@ -86,15 +86,6 @@ def choose_token(logits, temperature, top_k, rng):
     with np.errstate(over="ignore"):  # a tiny temperature sends all but the best to -inf
         probs = np.exp((logits - logits.max()) / temperature)
     return int(rng.choice(len(probs), p=probs / probs.sum()))
-
-
-def check_finite(logits, n_tokens):
-    """Raise ValueError unless the logits after this many tokens are finite."""
-    if not np.isfinite(logits).all():
-        raise ValueError(
-            f"the logits after {n_tokens} tokens are not finite: the model's weights are too large; train it "
-            "anew with a lower learning rate"
-        )
 
 
 def check_settings(ids, config, max_new_tokens, temperature, top_k, rng):

@@ -74,11 +74,11 @@ def test_logits_that_are_not_finite_are_no_answer(tiny, tmp_path, capsys, size):
     params = tree.map_arrays(lambda a: np.full_like(a, size, np.float32), tiny[0])
     params["wpe"]["weight"] = params["wpe"]["weight"][:6]
     for how in ({}, {"temperature": 1.0, "rng": np.random.default_rng(0)}):
-        with pytest.raises(ValueError, match=r"the logits after 2 tokens are not finite: .* learning rate"):
+        with pytest.raises(ValueError, match="the logits are not finite, as the weights"):
             generate.generate(params, config, [0, 5], 3, **how)
     if np.isfinite(size):
         files.checkpoint.save(tmp_path / "model.npz", params, config, words)
-        fails(["generate", tmp_path, "a"], capsys, "^minilm: the logits after 3 tokens are not finite")
+        fails(["generate", tmp_path, "a"], capsys, "^minilm: the logits are not finite")
 
 
 def test_int16_ids_are_refused(tiny):

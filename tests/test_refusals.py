@@ -661,7 +661,7 @@ CHECKPOINTS = {
     "a piece that is no text": (retold("tokenizer", "vocab", 5, value=None), WHOLE),
 }
 RUNS = {
-    "steps": (retold("run", "terms", "steps", value="9"), "whose terms make no sense .steps is '9'"),
+    "steps": (retold("run", "terms", "steps", value="9"), "terms make no sense .steps is '9'"),
     "weight": (
         retold("run", "terms", "prompt_weight", value=None),
         "terms make no sense .prompt_weight is",

@@ -33,8 +33,7 @@ class Checkpoint(NamedTuple):
 def save(path, params, config, tokenizer, optimizer=None, run=None):
     """Write a checkpoint to exactly `path`; an older one there stays until the new one is complete.
 
-    Raises ValueError for what `read` would refuse, and OSError if the folder cannot be written; the old
-    file then survives.
+    Raises ValueError for what `read` refuses, OSError if the folder cannot be written: the old file survives.
     """
     meta = {
         "format": FORMAT,
@@ -72,16 +71,15 @@ def read(path):
             is_known = meta["format"] == FORMAT
             checkpoint = parse_checkpoint(meta, arrays) if is_known else None
         except Exception as error:  # zipfile, NumPy, ast and json have no closed list of what they raise
-            reason = f"{error!s:.200}" if type(error) in (ValueError, npz.SizeError) else type(error).__name__
+            is_told = isinstance(error, ValueError)
+            reason = str(error).partition("\n")[0][:200] if is_told else type(error).__name__
             raise ValueError(
                 f"{path} is not a whole minilm checkpoint ({reason}): it was cut short, "
                 "damaged, or written by something else; train again or restore a copy"
             ) from None
     if not is_known:
-        raise ValueError(
-            f"{path} has the format {meta['format']!r:.80}, and this version reads only {FORMAT!r}: "
-            "use the version of minilm that wrote it"
-        )
+        told = f"{meta['format']!r:.80}, and this version reads only {FORMAT!r}"
+        raise ValueError(f"{path} has the format {told}: use the version of minilm that wrote it")
     try:
         check_checkpoint(checkpoint)
     except ValueError as error:
@@ -104,8 +102,7 @@ def check_checkpoint(checkpoint):
     """Raise ValueError unless parameters, config, tokenizer, optimiser and run fit together."""
     params, config, tokenizer, optimizer, run = checkpoint
     model.check_params(params, config)
-    dtype = params["wte"]["weight"].dtype  # that of all
-    if dtype not in (np.float32, np.float64):
+    if (dtype := params["wte"]["weight"].dtype) not in (np.float32, np.float64):  # that of all
         raise ValueError(f"its tensors hold {dtype}: a checkpoint holds float32 or float64")
     if len(tokenizer.vocab) != config.vocab_size:
         raise ValueError("its tokenizer and its config differ in vocabulary size")

@@ -35,30 +35,26 @@ def read(folder):
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
             entry = json_text.parse(line)
-            is_valid = is_entry(entry)
+            is_valid = is_entry(entry) and (not entries or entry["step"] > entries[-1]["step"])
         except (ValueError, TypeError, KeyError):
             is_valid = False
         if not is_valid:
             names = ", ".join(KEYS)
-            raise ValueError(f"{path}, line {number}: no object with the numbers {names}: restore the line")
-        if entries and entry["step"] <= entries[-1]["step"]:
-            raise ValueError(
-                f"{path}, line {number}: step {entry['step']} comes after step {entries[-1]['step']}: steps "
-                "must rise, so restore the file"
-            )
+            problem = f"no object with the numbers {names}, or its step does not rise: restore the line"
+            raise ValueError(f"{path}, line {number}: {problem}")
         entries.append(entry)
     if not entries:
         raise ValueError(f"{path} is empty: the run was stopped before its first evaluation")
     return entries
 
 
-def read_run(folder, step, settings):
-    """Read the history of the run whose checkpoint has this step; later lines may follow.
+def read_run(folder, step, steps, eval_every):
+    """Read the history of a run of `steps` whose checkpoint has this step; later lines may follow.
 
     Raises ValueError as `read` does, and for another run's: a line is missing, or one too many.
     """
     entries = read(folder)
-    evaluated = itertools.chain(range(0, settings.steps, settings.eval_every), [settings.steps])
+    evaluated = itertools.chain(range(0, steps, eval_every), [steps])
     last = max(step, entries[-1]["step"])
     expected = {done for done in itertools.islice(evaluated, len(entries) + 1) if done <= last}
     differing = {entry["step"] for entry in entries} ^ expected
@@ -79,7 +75,7 @@ def cut_after(folder, step, settings):
     """
     path = Path(folder) / NAME
     is_begun = path.is_file() and b"\n" in path.read_bytes()
-    entries = read_run(folder, step, settings) if step or is_begun else []
+    entries = read_run(folder, step, settings.steps, settings.eval_every) if step or is_begun else []
     with atomic.replace_file(path) as file:
         file.writelines(format_line(entry) for entry in entries if 0 < step >= entry["step"])
 

@@ -130,16 +130,14 @@ def from_gpt2(tensors, config_dict):
         if not np.array_equal(remaining.setdefault("lm_head.weight", embedding), embedding):
             raise ValueError("tie_word_embeddings is true, but lm_head.weight differs from wte.weight")
     is_double = getattr(remaining.get("wte.weight"), "dtype", None) == np.float64
-    dtype = np.float64 if is_double else np.float32
-    arrays = {}
+    dtype, arrays = np.float64 if is_double else np.float32, {}
     for name, shape in tree.shapes(config):  # raises at the first missing one, however large n_layer is
         if name == "lm_head.weight":
             arrays[name] = take_tensor(remaining, name, shape[::-1], dtype).T.copy()
         else:
             arrays[name] = take_tensor(remaining, name, shape, dtype)
     if remaining:
-        name = next(iter(remaining))
-        raise ValueError(f"tensor {name:.80} belongs to no GPT-2 of {config.n_layer} layers")
+        raise ValueError(f"tensor {next(iter(remaining)):.80} belongs to no GPT-2 of {config.n_layer} layers")
     return tree.from_named(arrays), config
 
 

@@ -18,11 +18,10 @@ def parse(text):
 
 def refuse_double_keys(pairs):
     """The pairs of a JSON object -> dict. Raises ValueError for a key that stands twice."""
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {twice!r:.80} stands twice: keep one")
-    return unique
+    for key, count in Counter(key for key, _ in pairs).items():
+        if count > 1:
+            raise ValueError(f"the key {key!r:.80} stands twice: keep one")
+    return dict(pairs)
 
 
 def refuse_constant(name):

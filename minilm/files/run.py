@@ -123,21 +123,13 @@ def collect_terms(task):
     return {**settings, "rows": digest.hexdigest(), **asdict(task.config)}
 
 
-def read_settings(stored):
-    """The train.Settings of a run's Checkpoint. Raises KeyError or ValueError for terms that are none."""
-    terms = stored.run["terms"]
-    return train.Settings(**{field.name: terms[field.name] for field in fields(train.Settings)})
-
-
 def check_stored_terms(path, stored):
     """Raise ValueError unless a run's stored terms are valid settings, and those of its model and step."""
     terms, step = stored.run["terms"], stored.optimizer["step"]
     try:
-        settings = read_settings(stored)
+        settings = train.Settings(**{field.name: terms[field.name] for field in fields(train.Settings)})
     except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds a run whose terms make no sense ({error!s:.200}): restore a copy"
-        ) from None
+        raise ValueError(f"{path}: its terms make no sense ({error!s:.200}): restore a copy") from None
     is_reset = train.is_evaluated(step, settings)  # an evaluation empties the recent losses
     n_recent = 0 if is_reset else step % settings.eval_every
     if not 0 <= step <= settings.steps or len(stored.run["recent"]) != n_recent:

@@ -16,7 +16,6 @@ import numpy as np
 from . import json_text
 
 HEADER_LIMIT = 100_000_000  # bytes, as in the reference reader
-NAME_LIMIT = 200  # characters
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2"}
 DTYPES |= {"I8": "i1", "U8": "u1", "BOOL": "?"}
 
@@ -78,10 +77,8 @@ def parse_header(text):
         raise ValueError(f"its header is {type(header).__name__}, not an object with an entry a tensor")
     header.pop("__metadata__", None)
     for name in header:
-        if not name.isprintable() or len(name) > NAME_LIMIT:  # names stand in messages
-            raise ValueError(
-                f"the tensor name {name!r:.80} must be at most {NAME_LIMIT} printable characters"
-            )
+        if not name.isprintable() or len(name) > 200:  # names stand in messages
+            raise ValueError(f"the tensor name {name!r:.80} must be at most 200 printable characters")
     return header
 
 

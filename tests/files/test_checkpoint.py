@@ -212,6 +212,9 @@ FOREIGN = {
     "empty": lambda file: None,
     "text": lambda file: file.write(b"step 20: all is well\n"),
     "foreign npz": lambda file: np.savez(file, weight=np.zeros(3)),
+    "a header of many lines' error": lambda file: np.savez(
+        file, meta=np.zeros(1, [(f"field{i}", "f4") for i in range(2000)])
+    ),
     "npy": lambda file: np.save(file, np.zeros(3)),
     "npy of objects": lambda file: np.save(file, np.array([Bomb()])),
     "pickle": lambda file: pickle.dump(Bomb(), file),

@@ -1,6 +1,5 @@
 """The history of a run is one JSON object a line; whatever else stands there is refused."""
 
-import dataclasses
 import json
 
 import pytest
@@ -70,8 +69,8 @@ FOREIGN = {  # lines 0, 5, 10 of a run that stopped at step 11, and what becomes
     "a line of another run": ([0, 5, 6, 10], "has a line too many, of step 6"),
     "a later line of another run": ([0, 5, 10, 11], "has a line too many, of step 11"),
     "a line after the last step": ([0, 5, 10, 12, 15], "has a line too many, of step 15"),
-    "steps that fall": ([0, 10, 5], "line 3: step 5 comes after step 10: steps must rise"),
-    "a step twice": ([0, 5, 5, 10], "line 3: step 5 comes after step 5"),
+    "steps that fall": ([0, 10, 5], "line 3: no object .*, or its step does not rise"),
+    "a step twice": ([0, 5, 5, 10], "line 3: no object .*, or its step does not rise"),
 }
 
 
@@ -95,11 +94,12 @@ def test_a_history_of_another_run_is_neither_resumed_nor_drawn(tmp_path, name, c
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_lines_after_the_checkpoint_are_drawn_and_those_of_step_0_not_lost(tmp_path, capsys):
+def test_lines_after_the_checkpoint_are_read_and_those_of_step_0_not_lost(tmp_path):
     with pytest.raises(SystemError):
         run_until(tmp_path, 3, die)
     write_steps(tmp_path, [0, 5])  # killed between line and checkpoint
-    assert main(["plot", str(tmp_path)]) == 0
+    entries = files.history.read_run(tmp_path, 0, SETTINGS.steps, SETTINGS.eval_every)
+    assert [entry["step"] for entry in entries] == [0, 5]
     content = write_steps(tmp_path, [0, 3, 6])  # the checkpoint of step 0 beside the history of another run
     with pytest.raises(ValueError, match="has a line too many, of step 3"):
         resume(tmp_path)
@@ -108,6 +108,5 @@ def test_lines_after_the_checkpoint_are_drawn_and_those_of_step_0_not_lost(tmp_p
 
 def test_a_checkpoint_of_endless_steps_takes_no_time(tmp_path):
     run_until(tmp_path, 11, press_ctrl_c)
-    settings = dataclasses.replace(SETTINGS, steps=2**62, eval_every=1)
     with pytest.raises(ValueError, match="has no line of step 1,"):
-        files.history.read_run(tmp_path, 2**61, settings)
+        files.history.read_run(tmp_path, 2**61, 2**62, 1)
