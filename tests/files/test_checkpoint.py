@@ -228,8 +228,9 @@ def test_a_foreign_file_is_one_sentence_and_code_2(tmp_path, capsys, name):
     path = tmp_path / "model.npz"
     with open(path, "wb") as file:
         FOREIGN[name](file)
-    with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
+    with pytest.raises(ValueError, match="is not a whole minilm checkpoint") as caught:
         files.checkpoint.load(path)
+    assert "\n" not in str(caught.value)
     for argv in (["generate", str(tmp_path), "a"], ["plot", str(tmp_path)]):
         assert main(argv) == 2
         out, err = capsys.readouterr()
