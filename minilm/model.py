@@ -32,7 +32,7 @@ class Config:
     def __post_init__(self):
         for name, value in vars(self).items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} is {value!r}: it must be a whole number, 1 or more")
+                raise ValueError(f"{name} is {value!r:.80}: it must be a whole number, 1 or more")
         if self.n_embd % self.n_head:
             raise ValueError(
                 f"n_embd {self.n_embd} is not divisible by n_head {self.n_head}: every head needs "
@@ -201,7 +201,7 @@ def check_params(params, config):
         shapes[name] = shape
     for name in arrays:
         if name not in shapes:
-            raise ValueError(f"tensor {name} belongs to no such model")
+            raise ValueError(f"tensor {name:.80} belongs to no such model")
     if list(arrays) != list(shapes):  # flat vectors of parameters and gradients must line up
         raise ValueError("the tensors stand in another order than in model.init: put them in that order")
     first = arrays["wte.weight"]

@@ -113,6 +113,15 @@ CALLS = {
     ),
     "senseless cut": (lambda: data.encode_all([data.Example("a", "b")], WORDS, -5), "max_tokens is -5"),
     "unknown character": (lambda: WORDS.encode("abXc"), "unknown character 'X' at character 2 of 'abXc'"),
+    "unknown character of a long text": (
+        lambda: WORDS.encode("X" * 10**5),
+        "at character 0 of 'X{79}: use the",
+    ),
+    "unknown long word": (
+        lambda: tokenizer.build("word", ["a"]).encode("X" * 10**5),
+        "unknown word 'X{79} at character 0",
+    ),
+    "long size": (lambda: model.Config("a" * 10**5, 3, 1, 1, 1), "vocab_size is 'a{79}: it must be a whole"),
     "unknown word": (
         lambda: tokenizer.build("word", ["a bc"]).encode("a bc dd a"),
         "unknown word 'dd' at character 5",
@@ -564,6 +573,10 @@ FILES = {
     "empty file": (b"", "the data set is empty"),
     "blank lines": (b"\n \r\n", "the data set is empty"),
     "empty completion": (b'{"prompt": "a", "completion": ""}', "line 1: the field 'completion' is ''"),
+    "a long list": (
+        b'{"prompt": [' + b"1, " * 10**5 + b"1]}",
+        "the field 'prompt' is .[1, ]{79}: it must be",
+    ),
     "bad line": (GOOD.encode() + b'{"prompt": "a"', "line 3: not JSON, .* at column 15"),
     "an array": (b'["a", "b"]', "line 1: the row is list, not an object"),
     "deep nesting": (b"[" * 200_000, "line 1: brackets nested too deep"),
@@ -676,6 +689,7 @@ CHECKPOINTS = {
     "a bit flipped": (flipped, WHOLE),
     "a tensor missing": (rewritten(ln_f__bias=None), "tensor ln_f.bias is missing"),
     "a tensor too many": (rewritten(more=FLOATS), "tensor more belongs to no such model"),
+    "a tensor of a long name": (rewritten(**{"x" * 5000: FLOATS}), "tensor x{80} belongs to no such model"),
     "a tensor that would broadcast": (
         rewritten(ln_f__bias=FLOATS[:1]),
         r"ln_f.bias has shape \(1,\), not",
@@ -692,7 +706,7 @@ CHECKPOINTS = {
     "a piece that is no text": (retold("tokenizer", "vocab", 5, value=None), WHOLE),
 }
 RUNS = {
-    "steps": (retold("run", "terms", "steps", value="9"), "whose terms make no sense .steps is '9'"),
+    "steps": (retold("run", "terms", "steps", value="9"), "terms make no sense .steps is '9'"),
     "weight": (
         retold("run", "terms", "prompt_weight", value=None),
         "terms make no sense .prompt_weight is",
@@ -703,7 +717,11 @@ RUNS = {
     ),
     "another model": (retold("run", "terms", "n_embd", value=9), "contradicts itself: its n_embd is 8"),
     "no terms": (retold("run", "terms", value={}), "terms make no sense"),
-    "NaN": (retold("run", "recent", value=[float("nan")]), "recent losses that are no finite numbers"),
+    "text for a loss": (retold("run", "recent", value=["1"]), "recent losses that are no finite numbers"),
+    "a negative loss": (
+        retold("run", "recent", value=[-1.0]),
+        "losses that are no finite numbers, 0 or more",
+    ),
 }
 
 

@@ -6,6 +6,7 @@ from . import (  # noqa: F401
     history,
     huggingface,
     huggingface_tokenizer,
+    json_text,
     lock,
     npz,
     preview,

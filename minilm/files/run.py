@@ -5,7 +5,6 @@ extra lines; resuming drops them.
 """
 
 import hashlib
-import math
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from .. import model, train, tree
 from . import atomic, checkpoint, history, lock, stop
 
 MODEL = "model.npz"
+ONLY_VALUES = {"schedule": "linear", "optimizer": "adamw", "clip": None}  # once settings
 
 
 def start_or_resume(folder, task, resume=False, report=None, options=None):
@@ -100,11 +100,9 @@ def resume_run(folder, task):
     """Load the last state of a folder and cut its history to it; returns state and notes."""
     stored = load(folder)
     check_same_terms(folder, stored.run["terms"], collect_terms(task))
+    if stored.tokenizer != task.tokenizer:  # the terms know the vocabulary of the rows
+        raise ValueError(f"{folder / MODEL} contradicts itself: its tokenizer is not that of its rows")
     state = train.State(stored.params, stored.optimizer, stored.run["recent"])
-    is_reset = train.is_evaluated(state.step, task.settings)  # an evaluation empties the recent losses
-    n_recent = 0 if is_reset else state.step % task.settings.eval_every
-    if not 0 <= state.step <= task.settings.steps or len(state.recent) != n_recent:
-        raise ValueError(f"{folder / MODEL} contradicts itself: its losses do not fit its step {state.step}")
     history.cut_after(folder, state.step, task.settings)
     return state, {key: stored.run[key] for key in ("terms", "options")}
 
@@ -131,8 +129,8 @@ def load(folder):
     is_run = isinstance(stored.run, dict) and stored.optimizer is not None
     if not is_run or any(not isinstance(stored.run.get(key), kind) for key, kind in kinds.items()):
         raise ValueError(f"{path} holds a model, but no run to resume: train anew in another folder")
-    if not all(isinstance(loss, float) and math.isfinite(loss) for loss in stored.run["recent"]):
-        raise ValueError(f"{path} holds recent losses that are no finite numbers: restore a copy")
+    if not all(history.is_measured(loss) for loss in stored.run["recent"]):
+        raise ValueError(f"{path} holds recent losses that are no finite numbers, 0 or more: restore a copy")
     check_stored_terms(path, stored)
     return stored
 
@@ -153,12 +151,16 @@ def collect_terms(task):
 
 
 def check_stored_terms(path, stored):
-    """Raise ValueError unless a run's stored terms are valid settings, and those of its model."""
-    terms = stored.run["terms"]
+    """Raise ValueError unless a run's stored terms are valid settings, and those of its model and step."""
+    terms, step = stored.run["terms"], stored.optimizer["step"]
     try:
-        train.Settings(**{field.name: terms[field.name] for field in fields(train.Settings)})
+        settings = train.Settings(**{field.name: terms[field.name] for field in fields(train.Settings)})
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{path} holds a run whose terms make no sense ({error}): restore a copy") from None
+        raise ValueError(f"{path}: its terms make no sense ({error!s:.200}): restore a copy") from None
+    is_reset = train.is_evaluated(step, settings)  # an evaluation empties the recent losses
+    n_recent = 0 if is_reset else step % settings.eval_every
+    if not 0 <= step <= settings.steps or len(stored.run["recent"]) != n_recent:
+        raise ValueError(f"{path} contradicts itself: its losses do not fit its step {step}")
     for name, value in {**asdict(stored.config), "level": stored.tokenizer.level}.items():
         if terms.get(name) != value:
             raise ValueError(f"{path} contradicts itself: its {name} is {value}, not its run's")
@@ -167,11 +169,13 @@ def check_stored_terms(path, stored):
 def check_same_terms(folder, stored, current):
     """Raise ValueError naming the first difference between a stored run and a task to resume it with.
 
-    A term that only the stored run has is not compared: an older version may have had more settings.
+    An older version had more settings: each must have had the value that is now the only one.
     """
-    for name, value in current.items():
+    known = {**ONLY_VALUES, **current}
+    for name in {**current, **stored}:
+        value = known.get(name, "no setting of this version")
         if stored.get(name) != value:
-            difference = f"{name} is {value}, but the run in {folder} began with {stored.get(name)}"
+            difference = f"{name} is {value}, but the run in {folder} began with {stored.get(name)!s:.80}"
             if name == "rows":
                 difference = (
                     f"the rows (data file, --max-tokens) are not those that the run in {folder} began with"
