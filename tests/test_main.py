@@ -7,11 +7,12 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from small_worlds import small_worlds
 
-from minilm import commands
+from minilm import commands, figures
 from minilm.__main__ import main
 from minilm.commands import terminal
 from minilm.figures import processes
@@ -125,6 +126,14 @@ def test_a_folder_may_be_named_like_a_command(tmp_path, call, few_rows):
 def test_quick_does_not_overwrite_the_figures(tmp_path, call, few_rows):
     call("--quick", "--steps", "1", "--seeds", "1")
     assert os.listdir(tmp_path / "figures") == ["quick"]
+
+
+def test_the_figures_of_the_repository_are_not_overwritten(tmp_path, call, few_rows, monkeypatch):
+    monkeypatch.setattr(figures, "FIGURES", tmp_path / "figures")
+    call("--steps", "1", "--seeds", "1")
+    assert os.listdir(tmp_path / "figures") == ["own"] and len(os.listdir(tmp_path / "figures" / "own")) == 4
+    ignored = Path(HOME, ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"figures/own/", "figures/quick/"} <= set(ignored)
 
 
 def test_figures_by_name(tmp_path, call, few_rows):

@@ -7,7 +7,7 @@ from ..figures import anatomy, report, tasks
 from . import terminal
 
 SUMMARY = "Show which tokens carry loss, check the identities behind it, train with three losses, draw both."
-EXAMPLE = "python -m minilm compare --seeds 10 --out figures"
+EXAMPLE = "python -m minilm compare --seeds 10 --out mine"
 
 
 def add_options(sub):
@@ -15,7 +15,7 @@ def add_options(sub):
     sub.add_argument("--data", metavar="JSONL", help="compare the losses on your own rows instead")
     sub.add_argument("--seeds", type=int, help="how many seeds (default 10; 3 with --data)")
     sub.add_argument("--steps", type=int, help="training steps of a run (default 300)")
-    sub.add_argument("--out", metavar="DIR", help="where figures go (default figures, quick: figures/quick)")
+    sub.add_argument("--out", metavar="DIR", help=f"where figures go {terminal.FOLDERS}")
     sub.add_argument("--quick", action="store_true", help="2 seeds of 100 steps: a first look")
     sub.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"

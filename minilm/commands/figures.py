@@ -16,7 +16,7 @@ def add_options(sub):
     )
     sub.add_argument("--seeds", type=int, help="how many seeds (default 10)")
     sub.add_argument("--steps", type=int, help="training steps of a run (default: each figure's own)")
-    sub.add_argument("--out", metavar="DIR", help="where they go (default figures, quick: figures/quick)")
+    sub.add_argument("--out", metavar="DIR", help=f"where they go {terminal.FOLDERS}")
     sub.add_argument("--quick", action="store_true", help="2 seeds, 100 steps, fewer points")
     sub.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="runs side by side (default: all cores)"

@@ -6,7 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from .. import files
+from .. import figures, files
+
+FOLDERS = "(default figures; with --quick figures/quick; in minilm's own repository figures/own)"
 
 
 class Progress:
@@ -43,8 +45,10 @@ def has_colour():
 
 
 def choose_folder(options):
-    """Where figures go: --out, or figures/, which a quick look does not overwrite."""
-    return options.out or ("figures/quick" if options.quick else "figures")
+    """Where figures go: --out, or a folder where they replace none of those that the repository shows."""
+    if options.out or options.quick:
+        return options.out or "figures/quick"
+    return "figures/own" if Path("figures").resolve() == figures.FIGURES.resolve() else "figures"
 
 
 def check_writable(folder):
