@@ -75,9 +75,7 @@ def test_a_caption_that_its_numbers_do_not_make_is_found(home, new_problems):
     result = json.loads(path.read_text(encoding="utf-8"))
     result["exact_match"]["0"][0][0] += 0.3
     path.write_text(json.dumps(result), encoding="utf-8")
-    assert new_problems() == [
-        "figures/few_shot.json: its caption is not made of its numbers: run `minilm figures few_shot --out figures`"
-    ]
+    assert new_problems() == ["figures/few_shot.json: its caption is not made of its numbers: make it anew"]
 
 
 def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home, new_problems):

@@ -62,7 +62,7 @@ def captions(results):
     """Captions that are not those that their numbers make."""
     for name, result in results.items():
         if result["caption"] != figures.find_module(name).caption(result):
-            yield f"figures/{name}.json: its caption is not made of its numbers: run `minilm figures {name} --out figures`"
+            yield f"figures/{name}.json: its caption is not made of its numbers: make it anew"
 
 
 def readme(home, results):
