@@ -416,7 +416,8 @@ COMMANDS = {
     "steps 0": ("--steps 0", "steps is 0: it must be 1 or more"),
     "steps -5": ("--steps -5", "steps is -5"),
     "steps text": ("--steps many", "argument --steps: invalid int value: 'many'"),
-    "seeds 0": ("--seeds 0", "--seeds and --workers must be 1 or more"),
+    "seeds 0": ("--seeds 0", "--seeds is 0: it must be 1 or more"),
+    "workers 0": ("--workers 0", "--workers is 0: it must be 1 or more"),
     "lr nan": ("train --data {good} --out {dir}/new --lr nan", "lr is nan"),
     "lr inf": ("train --data {good} --out {dir}/new --lr inf", "lr is inf"),
     "lr -1": ("train --data {good} --out {dir}/new --lr -1", "lr is -1.0"),
@@ -435,10 +436,25 @@ COMMANDS = {
         "no row that trains: on line 1, cut to 3 tokens it",
     ),
     "a flag of another command": ("--seed 3", "unrecognized arguments: --seed 3"),
-    "level without data": ("--level byte", "--level and --max-tokens are about your own rows"),
+    "level without data": ("--level byte", "--level would change nothing without --data: leave it out"),
+    "nothing for data": ("--data <EMPTY>", "the name given for data is empty"),
+    "nothing for out": ("train --data {good} --out <EMPTY>", "the name given for out is empty"),
+    "nothing for html": ("trace a b --html <EMPTY>", "the name given for html is empty"),
+    "nothing to plot": ("plot <EMPTY>", "the name given for dir is empty"),
+    "policy and weight": (
+        "train --data {good} --out {dir}/new --policy full --prompt-weight 0.5",
+        "--prompt-weight would change nothing with --policy full, whose weights are all 1",
+    ),
+    "policy and weight to look at": (
+        "mask --data {good} --policy full --prompt-weight 0.5",
+        "--prompt-weight would change nothing with --policy full",
+    ),
+    "steps of no training": ("figures confusion --steps 9", "--steps would change nothing in confusion"),
+    "seeds of no training": ("figures anatomy --seeds 9", "--seeds would change nothing in anatomy"),
+    "sizes of batching": ("bench --batching --sizes S", "--sizes would change nothing with --batching"),
     "data for mask": ("--data {good} mask a b", "unrecognized arguments: mask a b"),
     "nothing to mask": ("mask a", "give a PROMPT and a RESPONSE, or rows with --data"),
-    "row without data": ("mask a b --row 1", "are about a file: give them with --data"),
+    "row without data": ("mask a b --row 1", "--row would change nothing without --data"),
     "prompt with data": ("mask a b --data {good}", "give either a PROMPT and a RESPONSE or --data"),
     "unknown policy": ("mask --data {good} --policy none", "argument --policy: invalid choice: 'none'"),
     "no such row": ("mask --data {good} --row 99", "there is no row 99: .*good.jsonl holds 18, counted"),
@@ -471,6 +487,20 @@ COMMANDS = {
     "diagnose pickled": ("diagnose {dir}/objects.npz", "is no whole .npz file of plain arrays"),
     "diagnose other names": ("diagnose {dir}/names.npz", "holds a, b: it needs ids and labels"),
     "diagnose vocabulary": ("diagnose {dir}/right.npz --vocab-size 3", "id 3 is outside the vocabulary of 3"),
+    "diagnose level of ids": (
+        "diagnose {dir}/right.npz --level byte --max-tokens 9",
+        "--level and --max-tokens would change nothing where the tokens are prepared",
+    ),
+    "diagnose a cut of ids": ("diagnose --data {ids} --max-tokens 9", "--max-tokens would change nothing"),
+    "diagnose ids of text": (
+        "diagnose --data {good} --eos-id 1",
+        "--eos-id would change nothing for text: its ids",
+    ),
+    "diagnose true as an id": (
+        "diagnose --data {truths}",
+        "truths.jsonl, line 1: it needs equally long lists",
+    ),
+    "diagnose a name in colour": ("diagnose {dir}/colours.npz", r"holds \\x1b.31ma: it needs ids"),
     "diagnose no rows": ("diagnose --data {none}", "none.jsonl holds no rows: the data set is empty"),
     "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),
     "diagnose id lists": ("diagnose --data {lists}", "lists.jsonl, line 2: it needs equally long lists"),
@@ -480,6 +510,9 @@ COMMANDS = {
         "--max-tokens is 1: it must be 2 or",
     ),
     "a name of two lines": ("mask --data a<LINE>b", r"a\\nb: No such file"),
+    "a name in colour": ("mask --data a<ESC>]8;;b<BEL>", r"a\\x1b\]8;;b\\x07: No such file"),
+    "an argument in colour": ("mask a b <ESC>[31m", r"unrecognized arguments: \\x1b.31m"),
+    "a long value": ("--data {long}", r"long.jsonl, line 1: .{500,} \.\.\. .* a string that is not empty$"),
     "quiz seed": ("quiz --seed -1", "argument --seed: invalid seed value"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
@@ -495,10 +528,16 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     )
     contents["unweighted"] = GOOD[: GOOD.index("\n") + 1] + answer
     contents |= {"none": "\n", "other": '{"text": "a"}\n', "texts": '{"input_ids": ["a"], "labels": ["b"]}\n'}
+    contents |= {
+        "ids": '{"input_ids": [1, 2], "labels": [1, 2]}\n',
+        "long": '{"prompt": [%s1]}' % ("1, " * 10**5),
+    }
+    contents["truths"] = '{"input_ids": [1, true], "labels": [1, true]}\n'
     contents["lists"] = '{"input_ids": [1, 2], "labels": [1, 2]}\n{"input_ids": [1, 2], "labels": [1]}\n'
     ids = np.arange(8).reshape(2, 4)
     np.savez(tmp_path / "right.npz", ids=ids, labels=ids)
     np.savez(tmp_path / "names.npz", a=ids, b=ids)
+    np.savez(tmp_path / "colours.npz", **{"\x1b[31ma": ids})
     np.savez(tmp_path / "objects.npz", ids=np.array([[1], [1, 2]], object), labels=ids)
     for stem, text in contents.items():
         (tmp_path / f"{stem}.jsonl").write_text(text, encoding="utf-8")
@@ -508,7 +547,9 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     line, message = COMMANDS[name]
     argv = line.format(dir=tmp_path, text=tmp_path / "text", **places).split()
-    fails([word.replace("<EMPTY>", "").replace("<LINE>", "\n") for word in argv], capsys, message)
+    for name, text in (("<EMPTY>", ""), ("<LINE>", "\n"), ("<ESC>", "\x1b"), ("<BEL>", "\a")):
+        argv = [word.replace(name, text) for word in argv]
+    fails(argv, capsys, message)
     assert sorted(tmp_path.rglob("*")) == before
 
 

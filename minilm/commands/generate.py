@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import chat, files
+from .. import chat, files, views
 from ..figures import tasks
 from . import terminal
 
@@ -37,6 +37,6 @@ def run(options):
     }
     prompt = chat.fit_prompt(options.prompt, tokenizer)
     text = tasks.write_answer(params, config, tokenizer, prompt, options.max_new_tokens, **sampling)
-    print(text)
+    print(views.escape(text, keep="\n"))
     if not text.endswith("<eos>"):
         print("(cut off: no <eos> came before the limit or the model's last position)", file=sys.stderr)

@@ -120,13 +120,13 @@ def parse_line(line):
     row = files.rows.parse_object(line)
     try:
         ids, labels = row["input_ids"], row["labels"]
-        if len(ids) != len(labels):
+        if len(ids) != len(labels) or bool in map(type, ids + labels):  # true is no id
             raise ValueError
         (parsed,) = read_arrays(np.array([ids]), np.array([labels]))
     except DiagnoseError:
         raise
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise DiagnoseError("it needs equally long lists input_ids, labels") from None
+        raise DiagnoseError("it needs equally long lists of ids, input_ids and labels") from None
     return parsed
 
 
