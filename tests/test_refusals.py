@@ -512,7 +512,8 @@ COMMANDS = {
     "a name of two lines": ("mask --data a<LINE>b", r"a\\nb: No such file"),
     "a name in colour": ("mask --data a<ESC>]8;;b<BEL>", r"a\\x1b\]8;;b\\x07: No such file"),
     "an argument in colour": ("mask a b <ESC>[31m", r"unrecognized arguments: \\x1b.31m"),
-    "a long value": ("--data {long}", r"long.jsonl, line 1: .{500,} \.\.\. .* a string that is not empty$"),
+    "a long value": ("--data {long}", "long.jsonl, line 1: the field 'prompt' is .{80}: it must be a string"),
+    "a long name": ("--data <LONG>", r"a{500,} \.\.\. a*: File name too long$"),
     "quiz seed": ("quiz --seed -1", "argument --seed: invalid seed value"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
@@ -547,7 +548,13 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     line, message = COMMANDS[name]
     argv = line.format(dir=tmp_path, text=tmp_path / "text", **places).split()
-    for name, text in (("<EMPTY>", ""), ("<LINE>", "\n"), ("<ESC>", "\x1b"), ("<BEL>", "\a")):
+    for name, text in (
+        ("<EMPTY>", ""),
+        ("<LINE>", "\n"),
+        ("<ESC>", "\x1b"),
+        ("<BEL>", "\a"),
+        ("<LONG>", "a" * 3000),
+    ):
         argv = [word.replace(name, text) for word in argv]
     fails(argv, capsys, message)
     assert sorted(tmp_path.rglob("*")) == before
