@@ -97,7 +97,7 @@ def encode_all(examples, tokenizer, max_tokens=None):
 
 def check_max_tokens(max_tokens):
     """Raise ValueError unless `max_tokens` is None or a whole number of at least 2."""
-    if max_tokens is not None and not (chat.is_number(max_tokens, numbers.Integral) and max_tokens > 1):
+    if max_tokens is not None and not (isinstance(max_tokens, numbers.Integral) and max_tokens > 1):
         raise ValueError(
             f"max_tokens is {max_tokens!r:.80}: a row needs at least 2, one to read and one to predict"
         )

@@ -332,7 +332,6 @@ CALLS = {
     "seed True": (lambda: train.Settings(seed=True), f"seed {NUMBER}"),
     "lr True": (lambda: train.Settings(lr=True), f"lr {NUMBER}"),
     "prompt weight True": (lambda: data.loss_mask(IDS, True), f"prompt_weight {NUMBER}"),
-    "a cut at True": (lambda: data.encode_all([data.Example("a", "b")], WORDS, True), "max_tokens is True"),
     "two precisions": (
         lambda: train_with(tree.replace(PARAMS, "ln_f.bias", np.zeros(4))),
         "ln_f.bias holds float64, and wte.weight float32: give all one precision",

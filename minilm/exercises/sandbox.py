@@ -1,4 +1,7 @@
-"""Call somebody's function so that whatever it does ends in a result or in one clear sentence."""
+"""Call somebody's function so that whatever it does ends in a result or in one clear sentence.
+
+It runs in this process, with all its rights: mistakes are caught, harmful code is not kept out.
+"""
 
 import builtins
 import contextlib
