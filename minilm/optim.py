@@ -45,4 +45,4 @@ def warm_up_then_decay(step, steps, warmup):
         raise ValueError(f"step {step} is outside the training: it must lie between 1 and {steps}")
     if step <= warmup:
         return step / warmup
-    return (steps - step) / max(steps - warmup, 1)
+    return (steps - step) / (steps - warmup)
