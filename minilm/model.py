@@ -119,7 +119,7 @@ def forward(params, ids, config, documents=None):
     documents (B, T) integers, for packed rows: a token sees only its own document, whose positions
     begin at 0. cache: those of the embeddings, the blocks, the final norm and the head.
     Raises ValueError for ids that are no token ids, for more of them than n_positions, and for
-    documents of another shape.
+    documents of another shape or in several pieces.
     """
     check_ids(ids, config)
     causal, places = causal_and_places(ids, documents)
@@ -141,7 +141,7 @@ def causal_and_places(ids, documents=None):
 
     Without documents, query i may see keys 0 .. i: causal (T, T), places (T,). With documents, it
     may see only those of its own document, which stands in one piece: causal (B, 1, T, T); places
-    (B, T) are counted from the document's start.
+    (B, T) are counted from the document's start. Pads may have -1.
     """
     T = ids.shape[-1]
     causal = np.tri(T, dtype=bool)
@@ -150,8 +150,15 @@ def causal_and_places(ids, documents=None):
     if getattr(documents, "shape", None) != ids.shape:
         received = getattr(documents, "shape", type(documents).__name__)
         raise ValueError(f"documents have shape {received}, ids {ids.shape}: give every id its document")
+    if documents.dtype.kind not in "iu":
+        raise ValueError(f"documents are {documents.dtype}: number them by integers")
     causal = causal & (documents[:, :, None] == documents[:, None, :])  # (B, T, T)
-    return causal[:, None], np.arange(T) - causal.argmax(axis=-1)  # the first key is the start
+    places = np.arange(T) - causal.argmax(axis=-1)  # the first key is the start
+    bad = causal.sum(axis=-1) <= places  # fewer keys than from the start to here: others stand between
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"document {documents[place]} goes on at {place}: each must stand in one piece")
+    return causal[:, None], places
 
 
 def backward(dlogits, cache):

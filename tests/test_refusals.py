@@ -15,6 +15,7 @@ from refusing import GOOD, fails, refused
 from minilm import (
     batches,
     chat,
+    corpora,
     data,
     diagnose,
     files,
@@ -22,6 +23,7 @@ from minilm import (
     losses,
     masks,
     model,
+    optim,
     tokenizer,
     train,
     tree,
@@ -29,6 +31,7 @@ from minilm import (
 from minilm.__main__ import main
 from minilm.diagnose import audit, prepared
 from minilm.exercises import quiz
+from minilm.figures import tasks
 
 WORDS = tokenizer.build("char", ["abcdef?\n"])
 CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
@@ -74,6 +77,25 @@ def by_hand(tokens, roles=(0, 3)):
     return data.Row(np.array(tokens), np.array(roles))
 
 
+def weighted(weight):
+    return lambda: data.collate([by_hand([3, 4])._replace(weights=np.array([1.0, weight]))])
+
+
+def trained(rows=ROWS, held_out=ROWS):
+    return lambda: train.train(PARAMS, CONFIG, rows, held_out, train.Settings())
+
+
+def in_documents(*documents):
+    return lambda: model.forward(PARAMS, IDS[:1], CONFIG, np.array([documents]))
+
+
+def cancelling_weights():
+    mask = np.array([[1.0, -1.0, 0, 0, 0]])
+    return batches.accumulate_gradients(PARAMS, [BATCH, BATCH._replace(loss_mask=mask)], CONFIG)
+
+
+RNG = np.random.default_rng(0)
+NUMBER = "is True: it must be a"
 CALLS = {
     "target -100": (lambda: nll([3, -100]), r"target -100 at \(0, 1\) .* weight 0 in loss_mask"),
     "target -1": (lambda: nll([-1, 3]), r"target -1 at \(0, 0\)"),
@@ -81,6 +103,7 @@ CALLS = {
     "negative id": (lambda: forward(IDS - 1), r"id -1 at \(0, 0\)"),
     "float ids": (lambda: forward(IDS * 1.0), "ids must be an int64 .* not float64"),
     "float targets": (lambda: nll([1.0, 2.0]), "targets must be integers, not float64"),
+    "int16 ids": (lambda: forward(IDS.astype(np.int16)), "not int16 .* narrower types wrap"),
     "uint8 ids": (lambda: forward(IDS.astype(np.uint8)), "not uint8 .* narrower types wrap"),
     "target >= vocab": (lambda: nll([3, 7]), r"target 7 at \(0, 1\) is outside the vocabulary of 7"),
     "empty mask": (lambda: mean(np.zeros((3, 3))), "loss_mask is empty"),
@@ -141,11 +164,46 @@ CALLS = {
         lambda: model.forward(PARAMS, BATCH.ids, CONFIG, np.zeros((1, 4), int)),
         r"documents have shape \(1, 4\), ids \(1, 5\)",
     ),
-    "nothing to pack": (lambda: batches.pack_rows([], 9), "there are no rows to pack"),
+    "nothing to pack": (lambda: batches.pack_rows([], 9), "there are no rows to make a batch of"),
     "nothing to sort": (lambda: next(batches.sort_batches([], 2, None)), "there are no rows to make"),
+    "nothing to shuffle": (lambda: next(batches.shuffle_batches(0, 2, RNG)), "there are no rows to make"),
+    "batches of none": (lambda: next(batches.shuffle_batches(3, 0, RNG)), "batch_size is 0: it must be"),
+    "sorted batches of -1": (
+        lambda: next(batches.sort_batches([5], -1, RNG)),
+        "batch_size is -1: it must be",
+    ),
+    "no rows to train on": (trained(rows=[]), "there are no rows to make batches of"),
+    "no held-out rows": (trained(held_out=[]), "there are no rows to make batches of"),
+    "held out without answers": (
+        trained(held_out=[by_hand([3, 4], [data.BOS, data.PROMPT])]),
+        "there is no response target to evaluate in 1 rows",
+    ),
+    "held out with answers of weight 0": (
+        trained(held_out=[ROWS[0]._replace(weights=np.zeros(6))]),
+        "there is no response target",
+    ),
+    "held out without prompts": (
+        trained(held_out=[by_hand([3, 4], [data.PROMPT, data.RESPONSE])]),
+        "there is no prompt target",
+    ),
+    "evaluated in batches of -1": (
+        lambda: train.evaluate(PARAMS, CONFIG, ROWS, batch_size=-1),
+        "batch_size is -1",
+    ),
+    "a document in two pieces": (
+        in_documents(0, 1, 0),
+        r"document 0 goes on at \(0, 2\): each must stand in",
+    ),
+    "pads in two pieces": (in_documents(-1, 0, -1), r"document -1 goes on at \(0, 2\)"),
+    "documents of floats": (in_documents(0.0, 0.0, np.nan), "documents are float64: number them by integers"),
+    "a negative document": (
+        lambda: batches.pack_rows([by_hand([3, 4])._replace(documents=np.array([0, -1]))], 9),
+        r"row 0: documents\[1\] is -1: it must not be negative",
+    ),
+    "weights that cancel": (cancelling_weights, r"loss_mask is -1.0 at \(0, 1\)"),
     "micro-batches of none": (
         lambda: batches.split_batch(BATCH, 0),
-        "micro-batch is 0: it must be 1",
+        "batch_size is 0: it must be a whole number from 1",
     ),
     "no weight in any micro-batch": (
         lambda: batches.accumulate_gradients(PARAMS, [BATCH._replace(loss_mask=BATCH.loss_mask * 0)], CONFIG),
@@ -204,7 +262,7 @@ CALLS = {
     "tokens in two axes": (lambda: data.collate([by_hand([[3, 4]], [[0, 3]])]), "row 0 has 2 axes"),
     "a role out of range": (
         lambda: data.collate([by_hand([3, 4], [0, 99])]),
-        r"row 0: roles\[1\] is 99: a role is an",
+        r"row 0: roles\[1\] is 99: a role is an index of data.ROLES$",
     ),
     "roles of another length": (
         lambda: data.collate([by_hand([3, 4], [3])]),
@@ -212,15 +270,22 @@ CALLS = {
     ),
     "NaN in a row's weights": (
         lambda: data.collate([by_hand([3, 4])._replace(weights=np.array([1, np.nan]))]),
-        r"row 0: weights\[1\] is nan: .* a weight is finite",
+        r"row 0: weights\[1\] is nan: a loss weight is 0, or",
     ),
     "weights that vanish in float32": (
-        lambda: losses.weighted_mean_forward(np.ones((1, 2), np.float32), np.full((1, 2), 1e-300)),
-        "loss_mask is empty",
+        lambda: losses.weighted_mean_forward(np.ones((1, 2), np.float32), np.full((1, 2), 1e-46)),
+        r"loss_mask is 1e-46 at \(0, 0\): a loss weight is 0, or lies between 1e-30 and 1e30",
     ),
+    "a row's weight that vanishes": (weighted(1e-46), r"weights\[1\] is 1e-46: a loss weight is 0, or"),
+    "a row's negative weight": (weighted(-1.0), r"row 0: weights\[1\] is -1.0: a loss weight is 0, or"),
+    "a message's weight that vanishes": (
+        lambda: encode_chat(("user", "a"), ("assistant", "b", 1e-46)),
+        "the weight is 1e-46: .* if not 0, at least 1e-30",
+    ),
+    "a prompt weight that vanishes": (lambda: data.loss_mask(IDS, 1e-46), "prompt_weight is 1e-46: .* 1e-30"),
     "a weight without end": (
         lambda: mean([[1, 1, 1e300], [1, 1, 1], [1, 1, 1]]),
-        r"loss_mask is 1e\+300 at \(0, 2\)",
+        r"loss_mask is 1e\+300 at \(0, 2\): .* between 1e-30 and 1e30",
     ),
     "a list for a mask": (
         lambda: losses.weighted_mean_forward(NLL, [[1]]),
@@ -261,6 +326,21 @@ CALLS = {
         "eval_every is 2.5: it must be a whole number",
     ),
     "lr without end": (lambda: train.Settings(lr=10**400), "lr is 1000.*: it must be a finite number"),
+    "no step": (lambda: optim.warm_up_then_decay(0, 3, 0), "step 0 is outside the training: .* 1 and 3"),
+    "a step after the end": (lambda: optim.warm_up_then_decay(4, 3, 0), "step 4 is outside the training"),
+    "a world without held-out rows": (lambda: corpora.zoo(0, 9, 0), "n_held_out is 0: it must be a whole"),
+    "shots below 0": (
+        lambda: corpora.few_shot(n_shots=-1),
+        "n_shots is -1: it must be a whole number from 0",
+    ),
+    "all held out": (
+        lambda: tasks.choose_held_out("a.jsonl", ["a", "b"], 1.0),
+        "the held-out share is 1.0: it must lie between 0 and 1",
+    ),
+    "steps True": (lambda: train.Settings(steps=True, warmup=0), f"steps {NUMBER}"),
+    "seed True": (lambda: train.Settings(seed=True), f"seed {NUMBER}"),
+    "lr True": (lambda: train.Settings(lr=True), f"lr {NUMBER}"),
+    "prompt weight True": (lambda: data.loss_mask(IDS, True), f"prompt_weight {NUMBER}"),
     "two precisions": (
         lambda: train_with(tree.replace(PARAMS, "ln_f.bias", np.zeros(4))),
         "ln_f.bias holds float64, and wte.weight float32: give all one precision",
@@ -413,7 +493,7 @@ COMMANDS = {
     "no such file": ("--data nowhere.jsonl", "nowhere.jsonl: No such file"),
     "a folder": ("--data {dir}", "is a folder: give the name of a file"),
     "too few prompts": ("--data {one}", "a single prompt"),
-    "steps 0": ("--steps 0", "steps is 0: it must be 1 or more"),
+    "steps 0": ("--steps 0", "steps is 0: it must be a whole number from 1"),
     "steps -5": ("--steps -5", "steps is -5"),
     "steps text": ("--steps many", "argument --steps: invalid int value: 'many'"),
     "seeds 0": ("--seeds 0", "--seeds is 0: it must be 1 or more"),

@@ -44,6 +44,12 @@ MALFORMED = {
 }
 
 
+def test_a_perfect_exact_match_is_an_entry(tmp_path):
+    line = b'{"step": 0, "train_loss": null, ' + REST.replace(b"0.0", b"1.0")
+    (tmp_path / files.history.NAME).write_bytes(line)
+    assert files.history.read(tmp_path)[0]["exact_match"] == 1
+
+
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_history_is_refused(tmp_path, name, capsys):
     run_until(tmp_path, 7, press_ctrl_c)
