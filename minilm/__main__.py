@@ -1,10 +1,13 @@
 """The command line: `python -m minilm`, and one command for each thing that can be seen alone."""
 
 import argparse
+import errno
 import os
+import signal
 import sys
+import threading
 
-from . import __version__, commands
+from . import __version__, commands, views
 
 DESCRIPTION = "Loss masking in supervised fine-tuning, shown number by number."
 EPILOG = "Without a command, `compare` runs. Each command has --help with an example."
@@ -12,44 +15,79 @@ EPILOG = "Without a command, `compare` runs. Each command has --help with an exa
 
 def main(argv=None):
     """Run one command; returns the exit code. An error is one sentence on stderr and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a console that lacks a character shows its escape
-            stream.reconfigure(errors="backslashreplace")
-    options = parse_options(sys.argv[1:] if argv is None else argv)
+    prepare_streams()
     try:
-        return options.run(options) or 0
+        return run_command(sys.argv[1:] if argv is None else argv)
     except ValueError as error:
         print_error(error)
     except MemoryError:
         print_error("out of memory: use shorter rows (--max-tokens) or fewer --workers")
-    except RuntimeError as error:
-        if type(error).__name__ != "BrokenProcessPool":  # by name: most commands never load its module
-            raise
-        print_error("a worker was killed, most likely because memory ran out: try --workers 1")
-    except BrokenPipeError:  # the reader of the output has seen enough, as in `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
-        print_error(f"{error.filename or 'file'}: {error.strerror or error}")
-    except KeyboardInterrupt:
+        said_by_windows = sys.platform == "win32" and (error.errno, error.filename) == (errno.EINVAL, None)
+        if isinstance(error, BrokenPipeError) or said_by_windows:  # who reads has seen enough: `... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        print_error(f"{error.filename or 'the output'}: {error.strerror or error}")
+    except KeyboardInterrupt as error:
         print_error("stopped; finished files are whole, nothing is half-written")
-        return 130
+        return 128 + (error.args[0] if error.args else signal.SIGINT)
     return 2
 
 
+def run_command(argv):
+    """Run what argv asks for; returns the exit code. Raises OSError where nobody can read the output."""
+    handled = []
+    try:
+        options = parse_options(argv)
+        handled = interrupt_on_signals(options.command)
+        return options.run(options) or 0
+    finally:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
+        sys.stdout.flush()
+
+
+def prepare_streams():
+    """Let a closed stream swallow what is printed, and a console show escapes of characters it lacks."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name) or open(os.devnull, mode, encoding="utf-8")
+        setattr(sys, name, stream)
+        if mode == "w" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def interrupt_on_signals(command):
+    """Let SIGTERM, and SIGHUP of a closed terminal, do what Ctrl-C does: workers end, too. Returns both.
+
+    `train` sees to itself. A signal that others handle, or ignore as nohup does, is left to them.
+    """
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt(number)
+
+    if command == "train" or threading.current_thread() is not threading.main_thread():
+        return []
+    numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # Windows has no SIGHUP
+    handled = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, interrupt)
+    return handled
+
+
 def print_error(error):
-    """Print an error on one line of stderr, even if the name of a file in it has several lines."""
-    print("minilm:", "\\n".join(str(error).splitlines()), file=sys.stderr)
+    """Print an error on one line of stderr: what a terminal would obey as its escape, a long middle cut."""
+    text = views.escape(str(error))
+    print("minilm:", text if len(text) <= 1000 else f"{text[:600]} ... {text[-400:]}", file=sys.stderr)
 
 
 def parse_options(argv):
     """The options of one command, as argparse gives them, with its `run` among them.
 
-    An option before any command is one of `compare`.
+    An option before any command is one of `compare`. Raises ValueError for an empty name of a file.
     """
     top = argparse.ArgumentParser("minilm", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     top.add_argument("--version", action="version", version=__version__)
-    subparsers = top.add_subparsers(metavar="command", title="commands")
+    subparsers = top.add_subparsers(dest="command", metavar="command", title="commands")
     for name in commands.NAMES:
         module = commands.load(name)
         sub = subparsers.add_parser(
@@ -63,7 +101,13 @@ def parse_options(argv):
         module.add_options(sub)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["compare", *argv]
-    return top.parse_args(argv)
+    options, unknown = top.parse_known_args(argv)
+    if unknown:
+        raise ValueError(f"unrecognized arguments: {' '.join(unknown)}; `--help` lists what there is")
+    for name, value in vars(options).items():
+        if value == "" and name not in ("prompt", "response"):
+            raise ValueError(f"the name given for {name} is empty: name a file or a folder")
+    return options
 
 
 if __name__ == "__main__":

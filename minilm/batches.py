@@ -9,11 +9,12 @@ import bisect
 
 import numpy as np
 
-from . import data, model, tree
+from . import data, losses, model, tree
 
 
 def shuffle_batches(n_rows, batch_size, rng):
     """Yield index arrays without end: every row once in random order, then again in a new order."""
+    check_sizes(n_rows, batch_size)
     queue = np.array([], dtype=int)
     while True:
         while len(queue) < batch_size:
@@ -26,11 +27,10 @@ def sort_batches(lengths, batch_size, rng):
     """Yield index arrays without end: rows of similar length together, the batches in random order.
 
     Each round has every row once, and rows of equal length meet others than in the round before.
-    One batch of a round may be smaller. Raises ValueError for no rows.
+    One batch of a round may be smaller. Raises ValueError as check_sizes does.
     """
     lengths = np.asarray(lengths)
-    if not len(lengths):
-        raise ValueError("there are no rows to make batches of")
+    check_sizes(len(lengths), batch_size)
     while True:
         order = rng.permutation(len(lengths))
         order = order[np.argsort(lengths[order], kind="stable")]
@@ -39,15 +39,21 @@ def sort_batches(lengths, batch_size, rng):
             yield order[starts[i] : starts[i] + batch_size]
 
 
+def check_sizes(n_rows, batch_size):
+    """Raise ValueError unless there are rows, and a batch holds some."""
+    if not n_rows > 0:
+        raise ValueError("there are no rows to make batches of")
+    data.check_whole(1, batch_size=batch_size)
+
+
 def pack_rows(rows, max_tokens):
     """Put Rows together into few packed Rows of at most `max_tokens` tokens; returns these.
 
     Best fit: the longest rows first, each where it leaves the least room. For a model, take
-    n_positions + 1: the last token is only predicted. Raises ValueError for no rows, or a row that
-    is longer.
+    n_positions + 1: the last token is only predicted. Rows that are packed already keep their
+    documents. Raises ValueError for a row that is longer, and what data.check_rows raises.
     """
-    if not rows:
-        raise ValueError("there are no rows to pack")
+    data.check_rows(rows)
     lengths = np.array([len(row.tokens) for row in rows])
     if lengths.max() > max_tokens:
         number = int(lengths.argmax())
@@ -69,23 +75,24 @@ def pack_rows(rows, max_tokens):
 
 
 def join_rows(rows):
-    """One packed Row of Rows. Turns are counted on, so that each belongs to one document."""
-    parts, first_turn = [], 0
-    for number, row in enumerate(rows):
+    """One packed Row of Rows. Documents and turns are counted on: each turn belongs to one document."""
+    parts, first_turn, first_document = [], 0, 0
+    for row in rows:
         n = len(row.tokens)
         # Nothing in its own document predicts a first token, be it <bos> or not.
         roles = np.concatenate([[data.BOS], row.roles[1:]]).astype(np.int8)
-        turns = (np.zeros(n, int) if row.turns is None else row.turns.astype(int)) + first_turn
+        turns, documents = (
+            np.zeros(n, int) if part is None else part.astype(int) for part in (row.turns, row.documents)
+        )
         loss_weights = np.ones(n) if row.weights is None else row.weights
-        parts.append((row.tokens, roles, turns, loss_weights, np.full(n, number, np.int32)))
-        first_turn = turns.max() + 1
+        parts.append((row.tokens, roles, turns + first_turn, loss_weights, documents + first_document))
+        first_turn, first_document = first_turn + turns.max() + 1, first_document + documents.max() + 1
     return data.Row(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def split_batch(batch, size):
     """Cut a Batch into Batches of at most `size` rows, to be run one after the other."""
-    if size < 1:
-        raise ValueError(f"the size of a micro-batch is {size}: it must be 1 or more")
+    check_sizes(len(batch.ids), size)
     starts = range(0, len(batch.ids), size)
     return [data.Batch(*(None if a is None else a[i : i + size] for a in batch)) for i in starts]
 
@@ -98,6 +105,8 @@ def accumulate_gradients(params, batches, config):
     tokens of a batch with few supervised ones (faults.py, mean_of_means). A batch without loss
     weights adds nothing. Raises ValueError as model.loss_and_grads does, and if no batch has any.
     """
+    for batch in batches:
+        losses.check_loss_mask(batch.loss_mask, batch.targets.shape)
     totals = [batch.loss_mask.sum() for batch in batches]
     if not sum(totals):
         raise ValueError("loss_mask is empty in every batch: no target has weight, the mean would be 0 / 0")

@@ -7,11 +7,13 @@
 prompt ends, and how the two forms of rows become one data set.
 """
 
+import numbers
 import reprlib
 from typing import NamedTuple
 
 import numpy as np
 
+from . import losses
 from . import tokenizer as tokenizers
 from .tokenizer import BOS_ID, EOS_ID
 
@@ -19,6 +21,7 @@ PAD, BOS, PROMPT, RESPONSE, EOS, SYSTEM, USER, TOOL, HEADER = range(9)  # what a
 ROLES = ("pad", "bos", "prompt", "response", "eos", "system", "user", "tool", "header")
 ROLE_OF = {"system": SYSTEM, "user": USER, "assistant": RESPONSE, "tool": TOOL}  # what a message counts as
 SPEAKERS = tuple(ROLE_OF)
+FACTOR_RULE = "a number between 0 and 1, and if not 0, at least 1e-30"
 
 
 class Message(NamedTuple):
@@ -179,11 +182,20 @@ def find_problem(message):
         return f"the content is {reprlib.repr(content)}: it must be a string"
     if not content and speaker in ("user", "assistant"):
         return f"the {speaker} says nothing: give the content a text, or drop the message"
-    is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-    if not is_number or not 0 <= weight <= 1:  # NaN fails, too
-        return f"the weight is {reprlib.repr(weight)}: it must be a number between 0 and 1"
+    if not is_factor(weight):
+        return f"the weight is {reprlib.repr(weight)}: it must be {FACTOR_RULE}"
     try:
         tokenizers.encode_utf8(content)
     except ValueError as error:
         return str(error)
     return ""
+
+
+def is_factor(value):
+    """Whether a value can be a factor on loss weights, as FACTOR_RULE says. NaN fails."""
+    return is_number(value) and 0 <= value <= 1 and losses.is_weight(value)
+
+
+def is_number(value, kind=numbers.Real):
+    """Whether a value is a number of this kind. True and False are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)

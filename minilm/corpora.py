@@ -45,6 +45,7 @@ class Zoo(NamedTuple):
 
 def zoo(seed=0, n_train=4000, n_held_out=512):
     """Generate the zoo and return it; the same seed gives the same facts and examples."""
+    data.check_whole(1, n_train=n_train, n_held_out=n_held_out)
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng)
     train, held_out, log_probs = [], [], []
@@ -92,6 +93,7 @@ def few_shot(seed=0, n_train=64, n_held_out=256, n_shots=3):
     The prompts thus contain answers, from which full-sequence loss learns and a masked one does not.
     Returns (train, held_out, tokenizer); the facts are those of zoo(seed).
     """
+    data.check_whole(0, n_train=n_train, n_held_out=n_held_out, n_shots=n_shots)
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng)
     questions = list(facts)

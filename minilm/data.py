@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import chat, views
+from . import chat, losses, views
 from .chat import BOS, EOS, HEADER, PAD, PROMPT, RESPONSE, ROLES, SYSTEM, TOOL, USER  # noqa: F401
 from .tokenizer import PAD_ID
 
@@ -103,6 +103,13 @@ def check_max_tokens(max_tokens):
         )
 
 
+def check_whole(least, **values):
+    """Raise ValueError unless all values are whole numbers of at least `least`, and NumPy can hold them."""
+    for name, value in values.items():
+        if not chat.is_number(value, numbers.Integral) or not least <= value < 2**63:
+            raise ValueError(f"{name} is {value!r:.80}: it must be a whole number from {least} to 2**63 - 1")
+
+
 def weigh_tokens(row):
     """The loss weight (n,) of every token of a Row: its role's, times its message's."""
     return response_mask(row.roles) * (1.0 if row.weights is None else row.weights)
@@ -169,8 +176,8 @@ def loss_mask(roles, prompt_weight=0.0):
     A prompt weight of 0 gives supervised fine-tuning's loss mask, 1 the full-sequence loss.
     roles (B, T) -> (B, T). Raises ValueError unless 0 <= prompt_weight <= 1. More masks: masks.py.
     """
-    if not isinstance(prompt_weight, numbers.Real) or not 0 <= prompt_weight <= 1:
-        raise ValueError(f"prompt_weight is {prompt_weight!r:.80}: it must lie between 0 and 1")
+    if not chat.is_factor(prompt_weight):
+        raise ValueError(f"prompt_weight is {prompt_weight!r:.80}: it must be {chat.FACTOR_RULE}")
     return response_mask(roles) + prompt_weight * prompt_mask(roles)
 
 
@@ -217,17 +224,17 @@ def check_rows(rows):
 
 
 def check_part(place, part, shape, name):
-    """Raise ValueError unless a Row's part is an array (n,): weights finite numbers, roles indices of
-    ROLES, all others integers."""
+    """Raise ValueError unless a Row's part is an array (n,): weights are loss weights, roles indices of
+    ROLES, all others integers that are not negative."""
     kinds, what = ("biuf", "numbers") if name == "weights" else ("iu", "integers")
     if not isinstance(part, np.ndarray) or part.shape != shape or part.dtype.kind not in kinds:
         given = f"{part.dtype} {part.shape}" if isinstance(part, np.ndarray) else type(part).__name__
         raise ValueError(f"{place} must be {what}, an array as long as tokens, not {given}")
-    bad = np.zeros(shape, bool)
+    bad, rule = part < 0, "it must not be negative"
     if name == "roles":
-        bad = (part < 0) | (part >= len(ROLES))
+        bad, rule = bad | (part >= len(ROLES)), "a role is an index of data.ROLES"
     if name == "weights":
-        bad = ~np.isfinite(part)
+        bad, rule = ~losses.is_weight(part), losses.WEIGHT_RULE
     if bad.any():
         at = int(np.argmax(bad))
-        raise ValueError(f"{place}[{at}] is {part[at]}: a role is an index of data.ROLES, a weight is finite")
+        raise ValueError(f"{place}[{at}] is {part[at]}: {rule}")

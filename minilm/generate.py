@@ -14,7 +14,7 @@ def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, r
     ids (T,) integers -> list of the new ids, with <eos> if it came. Temperature 0 takes the most
     likely token (greedy). A higher one draws with `rng` from softmax(logits / temperature), if
     `top_k` is given from the `top_k` most likely tokens only.
-    Raises ValueError for no ids, a prompt that leaves no position, or senseless settings.
+    Raises ValueError for no ids, a prompt that leaves no position, senseless settings, infinite logits.
     """
     try:
         ids = np.asarray(ids)
@@ -24,8 +24,11 @@ def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, r
     cache = make_cache(params, config)
     new, start = [], 0
     while len(new) < max_new_tokens and start < config.n_positions:
-        logits = predict_next(params, config, ids[None], cache, start)[0]
+        with np.errstate(over="ignore", invalid="ignore"):  # said by the error below
+            logits = predict_next(params, config, ids[None], cache, start)[0]
         start += len(ids)
+        if not np.isfinite(logits).all():
+            raise ValueError("the logits are not finite, as the weights are too large: train with a lower lr")
         new.append(choose_token(logits, temperature, top_k, rng))
         ids = np.array(new[-1:])
         if new[-1] == EOS_ID:

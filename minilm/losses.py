@@ -6,7 +6,8 @@ enters the network is dnll = loss_mask / loss_mask.sum(), one weight for every t
 
 import numpy as np
 
-LARGEST = np.float64(1e30)  # loss weight: a sum of such weights is finite in float32, too
+SMALLEST, LARGEST = np.float64(1e-30), np.float64(1e30)  # loss weights; float32 holds both, and sums
+WEIGHT_RULE = "a loss weight is 0, or lies between 1e-30 and 1e30"
 
 
 def token_nll_forward(logits, targets):
@@ -42,7 +43,7 @@ def weighted_mean_forward(nll, loss_mask):
     nll, loss_mask (B, T) -> loss (). cache: weights, their sum.
     Responses have loss weight 1. Prompts have 0 in SFT, 1 in full-sequence loss, w with prompt-loss
     weight w. Pads have 0. The denominator is the sum of the weights, so pads never count.
-    Raises ValueError for a mask of another shape, for NaN or negative weights, and if all are 0.
+    Raises ValueError for a mask of another shape, for what is no loss weight, and if all are 0.
     """
     check_loss_mask(loss_mask, nll.shape)
     weights = np.asarray(loss_mask, dtype=nll.real.dtype)
@@ -92,7 +93,7 @@ def check_targets(targets, shape):
 
 
 def check_loss_mask(loss_mask, shape):
-    """Raise ValueError unless `loss_mask` is (B, T) like the targets, finite and >= 0."""
+    """Raise ValueError unless `loss_mask` is (B, T) like the targets, and all in it are loss weights."""
     if getattr(loss_mask, "dtype", np.dtype(object)).kind not in "biuf":
         received = getattr(loss_mask, "dtype", type(loss_mask).__name__)
         raise ValueError(f"loss_mask must be an array of numbers, not {received}: np.array(mask, float)")
@@ -101,7 +102,12 @@ def check_loss_mask(loss_mask, shape):
         if loss_mask.ndim == 2 and loss_mask.shape[1] == shape[-1] + 1:
             hint = "it has one column too many: shift it with the targets, mask[:, 1:]"
         raise ValueError(f"loss_mask has shape {loss_mask.shape}, nll {shape[-2:]}: {hint}")
-    bad = ~((loss_mask >= 0) & (loss_mask <= LARGEST))
+    bad = ~is_weight(loss_mask)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"loss_mask is {loss_mask[place]} at {place}: weights are finite and not negative")
+        raise ValueError(f"loss_mask is {loss_mask[place]} at {place}: {WEIGHT_RULE}")
+
+
+def is_weight(number):
+    """Whether a number, or each of an array, follows WEIGHT_RULE: float32 makes it neither 0 nor infinite."""
+    return (number == 0) | ((number >= SMALLEST) & (number <= LARGEST))

@@ -32,7 +32,7 @@ class Config:
     def __post_init__(self):
         for name, value in vars(self).items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} is {value!r}: it must be a whole number, 1 or more")
+                raise ValueError(f"{name} is {value!r:.80}: it must be a whole number, 1 or more")
         if self.n_embd % self.n_head:
             raise ValueError(
                 f"n_embd {self.n_embd} is not divisible by n_head {self.n_head}: every head needs "
@@ -127,7 +127,7 @@ def forward(params, ids, config, documents=None, kept=None):
     rest is left out after the keys and values of the last block, where nothing depends on it any more.
     cache: those of the embeddings, the blocks, the final norm and the head.
     Raises ValueError for ids that are no token ids, for more of them than n_positions, and for
-    documents of another shape.
+    documents of another shape or in several pieces.
     """
     check_ids(ids, config)
     causal, places = causal_and_places(ids, documents)
@@ -149,7 +149,7 @@ def causal_and_places(ids, documents=None):
 
     Without documents, query i may see keys 0 .. i: causal (T, T), places (T,). With documents, it
     may see only those of its own document, which stands in one piece: causal (B, 1, T, T); places
-    (B, T) are counted from the document's start.
+    (B, T) are counted from the document's start. Pads may have -1.
     """
     T = ids.shape[-1]
     causal = np.tri(T, dtype=bool)
@@ -158,8 +158,15 @@ def causal_and_places(ids, documents=None):
     if getattr(documents, "shape", None) != ids.shape:
         received = getattr(documents, "shape", type(documents).__name__)
         raise ValueError(f"documents have shape {received}, ids {ids.shape}: give every id its document")
+    if documents.dtype.kind not in "iu":
+        raise ValueError(f"documents are {documents.dtype}: number them by integers")
     causal = causal & (documents[:, :, None] == documents[:, None, :])  # (B, T, T)
-    return causal[:, None], np.arange(T) - causal.argmax(axis=-1)  # the first key is the start
+    places = np.arange(T) - causal.argmax(axis=-1)  # the first key is the start
+    bad = causal.sum(axis=-1) <= places  # fewer keys than from the start to here: others stand between
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"document {documents[place]} goes on at {place}: each must stand in one piece")
+    return causal[:, None], places
 
 
 def backward(dlogits, cache):
@@ -209,7 +216,7 @@ def check_params(params, config):
         shapes[name] = shape
     for name in arrays:
         if name not in shapes:
-            raise ValueError(f"tensor {name} belongs to no such model")
+            raise ValueError(f"tensor {name:.80} belongs to no such model")
     if list(arrays) != list(shapes):  # flat vectors of parameters and gradients must line up
         raise ValueError("the tensors stand in another order than in model.init: put them in that order")
     first = arrays["wte.weight"]

@@ -39,8 +39,10 @@ def adamw(vector, gradient, state, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay
 def warm_up_then_decay(step, steps, warmup):
     """The factor of the learning rate at step 1 .. steps: up to 1 over `warmup`, then down to 0.
 
-    Both ways are straight lines.
+    Both ways are straight lines. Raises ValueError for other steps: after the end it would be negative.
     """
+    if not 1 <= step <= steps:
+        raise ValueError(f"step {step} is outside the training: it must lie between 1 and {steps}")
     if step <= warmup:
         return step / warmup
-    return (steps - step) / max(steps - warmup, 1)
+    return (steps - step) / (steps - warmup)

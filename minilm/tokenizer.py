@@ -31,7 +31,7 @@ class Tokenizer:
 
     def __post_init__(self):
         if self.level not in LEVELS:
-            raise ValueError(f"level {self.level!r} is not one of {', '.join(LEVELS)}")
+            raise ValueError(f"level {self.level!r:.80} is not one of {', '.join(LEVELS)}")
         if not isinstance(self.vocab, tuple) or not all(isinstance(p, str | int) for p in self.vocab):
             raise ValueError("a vocabulary is a tuple of pieces: strings, or whole numbers for bytes")
         if self.vocab[:3] != SPECIALS or len(set(self.vocab)) != len(self.vocab):
@@ -154,4 +154,4 @@ def describe_unknown(text, pieces, number, level):
     hint = "use the byte level, which covers everything, or add it to the vocabulary's texts"
     if pieces[number] == "":
         hint = "words are separated by single spaces, with none at the ends"
-    return f"unknown {noun} {pieces[number]!r} at character {start} of {text!r}: {hint}"
+    return f"unknown {noun} {pieces[number]!r:.80} at character {start} of {text!r:.80}: {hint}"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import batches, data, fast, losses, masks, model, optim, tree
+from . import batches, chat, data, fast, losses, masks, model, optim, tree
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,12 @@ class Settings:
     policy: str = "response"
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "eval_every", "warmup", "seed"):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Integral) or value >= 2**63:
-                raise ValueError(f"{name} is {value!r:.80}: it must be a whole number below 2**63")
-        for name in ("steps", "batch_size", "eval_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 or more")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}: it must not be negative")
-        if not isinstance(self.lr, float | numbers.Integral) or not 0 < self.lr < 1e308:
-            raise ValueError(f"lr is {self.lr!r:.80}: it must be a finite number above 0")
-        if not 0 <= self.warmup <= self.steps:
+        data.check_whole(1, steps=self.steps, batch_size=self.batch_size, eval_every=self.eval_every)
+        data.check_whole(0, warmup=self.warmup, seed=self.seed)
+        if self.warmup > self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
+        if not chat.is_number(self.lr, float | numbers.Integral) or not 0 < self.lr < 1e308:
+            raise ValueError(f"lr is {self.lr!r:.80}: it must be a finite number above 0")
         if self.policy not in tuple(masks.POLICIES):  # a tuple, so that values without a hash are refused too
             raise ValueError(f"policy is {self.policy!r}: choose {' or '.join(masks.POLICIES)}")
         data.loss_mask(np.zeros((1, 1), int), self.prompt_weight)  # checks the weight
@@ -97,6 +90,8 @@ def train(params, config, rows, held_out, settings, report=None):
     history = []
     for entry, state in each_step(begin(params), config, rows, held_out, settings):
         if entry:
+            if not all(np.isfinite(value) for value in entry.values() if value is not None):
+                raise NonFiniteError(f"step {entry['step']}: a loss is not finite: lower the learning rate")
             history.append(entry)
             if report:
                 report(entry, state.params)
@@ -135,6 +130,7 @@ def each_step(start, config, rows, held_out, settings):
     """
     model.check_params(start.params, config)
     vector, params = tree.flat_view(start.params)
+    batches.check_sizes(len(rows), settings.batch_size)
     m, v, recent = start.optimizer["m"].copy(), start.optimizer["v"].copy(), list(start.recent)
     optimizer = {"step": start.step, "m": m, "v": v}
     order = batches.shuffle_batches(len(rows), settings.batch_size, np.random.default_rng(settings.seed))
@@ -171,11 +167,13 @@ def evaluate(params, config, rows, batch_size=64):
 
     Exact match: the share of rows in which every response token, <eos> included, is the model's
     first choice, given the tokens before it. Messages count by their loss weights, as in the loss:
-    one of weight 0 is no answer to be matched. Returns a dict of the three.
+    one of weight 0 is no answer to be matched, and a row without answers is not counted. Returns a dict
+    of the three. Raises ValueError for rows that have no prompt targets, or no response targets.
     """
+    batches.check_sizes(len(rows), batch_size)
     sums = {"prompt": 0.0, "response": 0.0}
     counts = {"prompt": 0.0, "response": 0.0}
-    n_exact = 0
+    matches = []
     for start in range(0, len(rows), batch_size):
         batch = data.collate(rows[start : start + batch_size])
         logits, _ = model.forward(params, batch.ids, config, batch.documents)
@@ -185,9 +183,12 @@ def evaluate(params, config, rows, batch_size=64):
             sums[part] -= losses.log_prob(nll, mask).sum()
             counts[part] += mask.sum()
         wrong = (logits.argmax(axis=-1) != batch.targets) & (response > 0)
-        n_exact += int((~wrong.any(axis=-1)).sum())
+        matches.extend(~wrong.any(axis=-1)[(response > 0).any(axis=-1)])
+    for part, count in counts.items():
+        if not count:
+            raise ValueError(f"there is no {part} target to evaluate in {len(rows)} rows: hold out others")
     return {
         "prompt_nll": float(sums["prompt"] / counts["prompt"]),
         "response_nll": float(sums["response"] / counts["response"]),
-        "exact_match": n_exact / len(rows),
+        "exact_match": float(np.mean(matches)),
     }

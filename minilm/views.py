@@ -54,9 +54,12 @@ def mark_runs(tokens, loss_weights, decode, turns=None):
     return mark_tokens([(escape(decode(tokens[run])), run[0]) for run in runs if len(run)], loss_weights)
 
 
-def escape(text):
-    """Text on one line: what a terminal would obey, such as a newline, stands as its escape."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+def escape(text, keep=""):
+    """Text on one line: what a terminal would obey, such as a newline, stands as its escape.
+
+    So do marks that turn the direction of writing. `keep` holds characters that stay.
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
 def write_table(batch, loss_mask, tokenizer):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minilm
-from minilm import batches, chat, data, gradcheck, losses, model, optim, tokenizer, train, tree
+from minilm import batches, chat, data, gradcheck, losses, masks, model, optim, tokenizer, train, tree
 
 WORDS = tokenizer.build("char", ["abcdefgh"], markers=True)
 EXAMPLES = [
@@ -192,3 +192,43 @@ def test_the_mean_of_the_parts_means_is_another_gradient():
     assert abs(np.mean([mean for mean, _ in means]) - loss) > 1e-3
     wrong = np.mean([g for _, g in means], axis=0)
     assert np.abs(wrong - gradient).max() > 0.01 * np.abs(gradient).max()
+
+
+def assert_same_losses(batch, alone):
+    """Two Batches have the same losses, gradients and last turns, wherever their rows stand."""
+    np.testing.assert_allclose(sorted_losses(batch), sorted_losses(alone), atol=1e-12)
+    np.testing.assert_allclose(gradient_of(batch)[1], gradient_of(alone)[1], atol=1e-12)
+    lasts = [(b.loss_mask * masks.last_turn(b.roles, b.turns, b.documents)).sum() for b in (batch, alone)]
+    assert lasts[0] == pytest.approx(lasts[1])
+
+
+def test_packed_rows_can_be_packed_again():
+    half = batches.pack_rows(ROWS[1:3], 16)
+    (row,) = batches.pack_rows([*half, ROWS[3]], 21)
+    assert len(half) == 1 and set(row.documents) == {0, 1, 2}
+    assert_same_losses(data.collate([row], 0.1), data.collate(ROWS[1:4], 0.1))
+
+
+def test_packed_and_plain_rows_in_one_batch():
+    rows = [*batches.pack_rows(ROWS[1:3], 16), *ROWS[3:]]
+    assert len(rows) == 3
+    for order in (rows, rows[::-1]):
+        assert_same_losses(data.collate(order, 0.1), data.collate(ROWS[1:], 0.1))
+
+
+def test_long_conversations_keep_their_turns_apart():
+    said = [chat.Message(("user", "assistant")[i % 2], "a") for i in range(300)]
+    row = data.encode(chat.Conversation(tuple(said)), WORDS)
+    assert row.turns[-1] == 299 and (np.diff(row.turns) >= 0).all()
+    half = data.encode(chat.Conversation(tuple(said[:200])), WORDS)  # its turns fit in one byte
+    packed = batches.join_rows([half, half])
+    assert packed.turns[-1] == 399 and (np.diff(packed.turns) >= 0).all()
+    batch = data.collate([packed])
+    last = batch.loss_mask * masks.last_turn(batch.roles, batch.turns, batch.documents)
+    assert last.sum() == 4  # a and <eos> in each
+
+
+def test_rows_that_fit_exactly_share_a_row():
+    rows = [data.encode(data.Example("a" * n, "b"), WORDS) for n in (2, 3, 7)]  # 5, 6 and 10 tokens
+    assert [len(row.tokens) for row in batches.pack_rows(rows, 11)] == [10, 11]
+    assert [len(row.tokens) for row in batches.pack_rows(rows, 10)] == [10, 6, 5]

@@ -1,9 +1,13 @@
 """Decoding: the cache changes nothing, and every rule of choosing holds."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from refusing import fails
 
-from minilm import generate, gradcheck, model
+from minilm import files, generate, gradcheck, model, tokenizer, tree
+from minilm.__main__ import main
 from minilm.tokenizer import EOS_ID
 
 
@@ -60,6 +64,38 @@ def test_temperature_and_top_k_draw_from_the_right_distribution():
     np.testing.assert_allclose(frequencies(1.0, 2), [0, 0, 3 / 7, 4 / 7], atol=0.03)
     np.testing.assert_allclose(frequencies(0.5, None), np.array([1, 4, 9, 16]) / 30, atol=0.03)
     assert generate.choose_token(logits, 0, None, None) == 3
+
+
+@pytest.mark.filterwarnings("error")  # one sentence, without NumPy's warnings beside it
+@pytest.mark.parametrize("size", [3e38, np.inf, np.nan])
+def test_logits_that_are_not_finite_are_no_answer(tiny, tmp_path, capsys, size):
+    words = tokenizer.build("char", ["abcdefg\n"])
+    config = dataclasses.replace(tiny[1], n_positions=6)
+    params = tree.map_arrays(lambda a: np.full_like(a, size, np.float32), tiny[0])
+    params["wpe"]["weight"] = params["wpe"]["weight"][:6]
+    for how in ({}, {"temperature": 1.0, "rng": np.random.default_rng(0)}):
+        with pytest.raises(ValueError, match="the logits are not finite, as the weights"):
+            generate.generate(params, config, [0, 5], 3, **how)
+    if np.isfinite(size):
+        files.checkpoint.save(tmp_path / "model.npz", params, config, words)
+        fails(["generate", tmp_path, "a"], capsys, "^minilm: the logits are not finite")
+
+
+def test_int16_ids_are_refused(tiny):
+    with pytest.raises(ValueError, match=r"not int16 .*: narrower types wrap"):
+        generate.generate(*tiny, np.array([0, 5], np.int16), 3)
+
+
+@pytest.mark.parametrize("options", ["--seed 0", "--seed 3", "--top-k 2", "--top-k 2 --temperature 0"])
+def test_what_only_samples_need_is_refused_without_them(tiny, tmp_path, capsys, options):
+    files.checkpoint.save(tmp_path / "model.npz", *tiny, tokenizer.build("char", ["abcdefg\n"]))
+    call = ["generate", str(tmp_path), "a", *options.split()]
+    fails(call, capsys, "--top-k and --seed are about sampling: give them with a --temperature above 0")
+    texts = []
+    for seed in ([], ["--seed", "0"], ["--seed", "4"]):
+        assert main(["generate", str(tmp_path), "a", "--temperature", "2", "--top-k", "9", *seed]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] != texts[2]
 
 
 def test_same_seed_same_text(tiny):

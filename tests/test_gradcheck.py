@@ -175,3 +175,12 @@ def test_swap_refuses_unknown_names_and_restores_after_an_error():
         raise ZeroDivisionError
     assert losses.token_nll_forward is before
     assert data.loss_mask(np.array([[data.PROMPT, data.EOS]])).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("method", ["complex", "central"])
+@pytest.mark.parametrize(("error", "is_found"), [(1e-4, True), (1e-12, False)])
+def test_how_wrong_a_gradient_may_be(method, error, is_found, rng):
+    forward, backward, args = gradcheck.make_pair_case("gelu", rng)
+    wrong = scaled(backward, 0, 1 + error)
+    (result,) = gradcheck.check_pair(forward, wrong, args, rng, method)
+    assert bool(result.problem) == is_found

@@ -88,3 +88,18 @@ def test_repeated_ids_add_up():
     _, cache = layers.embedding_forward(np.array([[1, 1, 0]]), np.zeros((3, 2)))
     _, dweight = layers.embedding_backward(np.array([[[1.0, 2.0], [10.0, 20.0], [5.0, 6.0]]]), cache)
     np.testing.assert_array_equal(dweight, [[5, 6], [11, 22], [0, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("error")
+def test_huge_scores_neither_overflow_nor_vanish(dtype):
+    # Row 0: -1e4 may be seen, 1e4 may not. Row 1: both are seen, 1e4 twice.
+    scores = np.array([[[[-1e4, 1e4], [1e4, 1e4]]]], dtype)
+    weights, _ = layers.causal_softmax_forward(scores, np.tri(2, dtype=bool))
+    np.testing.assert_array_equal(weights, [[[[1, 0], [0.5, 0.5]]]])
+
+
+def test_layer_norm_adds_eps_to_the_variance():
+    x = np.sqrt(3e-5) * np.array([[[-1.0, 1.0], [0.0, 0.0]]])  # variance 3e-5; eps makes it 4e-5
+    y, _ = layers.layer_norm_forward(x, np.ones(2), np.zeros(2))
+    np.testing.assert_allclose(y, [[[-np.sqrt(0.75), np.sqrt(0.75)], [0, 0]]], rtol=1e-12)

@@ -67,3 +67,15 @@ def test_huge_logits_neither_overflow_nor_warn(dtype):
     nll, cache = losses.token_nll_forward(logits, np.array([[1]]))
     assert nll == 2e4
     assert np.isfinite(losses.token_nll_backward(np.ones((1, 1), dtype), cache)[0]).all()
+
+
+def test_fractional_weights_scale_a_log_prob():
+    nll, mask = np.array([[1.0, 2.0, 6.0], [4.0, 8.0, 1.0]]), np.array([[0.0, 0.5, 1.0], [0.25, 0, 0]])
+    np.testing.assert_array_equal(losses.log_prob(nll, mask), [-(1 + 6), -1])
+
+
+@pytest.mark.parametrize("weight", [1e-30, 1e29])
+def test_the_smallest_and_large_weights_count_in_float32(weight):
+    mask = np.array([[0.0, weight, weight]])
+    loss, _ = losses.weighted_mean_forward(np.array([[9.0, 1.0, 3.0]], np.float32), mask)
+    assert loss == pytest.approx(2)

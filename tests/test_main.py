@@ -1,20 +1,25 @@
 """The command line as a user meets it: files, consoles, and processes where a process matters."""
 
+import errno
 import io
 import json
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from small_worlds import small_worlds
 
-from minilm import commands
-from minilm.__main__ import main
+from minilm import commands, figures, files, model, tokenizer
+from minilm.__main__ import main, parse_options
 from minilm.commands import terminal
-from minilm.figures import processes
+from minilm.figures import plots, processes
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = "".join(
@@ -127,6 +132,16 @@ def test_quick_does_not_overwrite_the_figures(tmp_path, call, few_rows):
     assert os.listdir(tmp_path / "figures") == ["quick"]
 
 
+def test_the_figures_of_the_repository_are_not_overwritten(tmp_path, call, monkeypatch):
+    monkeypatch.setattr(figures, "FIGURES", tmp_path / "figures")
+    call("figures", "anatomy")
+    assert os.listdir(tmp_path / "figures") == ["own"]
+    call("figures", "anatomy", "--out", "figures")  # unless somebody says so
+    assert {"own", "anatomy.json", "anatomy.png"} == set(os.listdir(tmp_path / "figures"))
+    ignored = Path(HOME, ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"figures/own/", "figures/quick/"} <= set(ignored)
+
+
 def test_figures_by_name(tmp_path, call, few_rows):
     short = ["--steps", "1", "--workers", "1", "--quick"]
     out, err = call("figures", "prompt_weight", "anatomy", *short, "--seeds", "1")
@@ -142,7 +157,7 @@ def test_figures_by_name(tmp_path, call, few_rows):
 def test_figures_that_cannot_be_are_one_sentence(tmp_path, call):
     for argv, said in (
         (["why", "whi"], "there is no figure 'whi'; there are anatomy, masked_vs_full, why, fingerprints"),
-        (["--seeds", "0"], "--seeds and --workers must be 1 or more"),
+        (["--seeds", "0"], "--seeds is 0: it must be 1 or more"),
         (["--steps", "0"], "--steps is 0: it must be 1 or more"),
     ):
         _, err = call("figures", *argv, code=2)
@@ -150,18 +165,126 @@ def test_figures_that_cannot_be_are_one_sentence(tmp_path, call):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch, capsys):
-    from concurrent.futures.process import BrokenProcessPool
+def test_the_numbers_stay_where_a_figure_cannot_be_written(tmp_path, call, few_rows, monkeypatch):
+    def fill_disk(*_):
+        raise OSError(28, "No space left on device")
 
-    from minilm import __main__
-    from minilm.figures import tasks
+    monkeypatch.setattr(plots, "save", fill_disk)
+    _, err = call("--steps", "1", "--seeds", "1", code=2)
+    assert err == "minilm: the output: No space left on device\n"
+    assert os.listdir(tmp_path / "figures") == ["masked_vs_full.json"]
 
-    def killed(*args):
-        raise BrokenProcessPool("died")
 
-    monkeypatch.setattr(tasks, "compare", killed)
-    assert __main__.main(["--steps", "1", "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("minilm: a worker was killed")
+def test_what_cannot_draw_is_found_before_training(tmp_path, call, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("latex could not be found")
+
+    monkeypatch.setattr(plots, "encode_png", fail)
+    for argv in (["--steps", "1"], ["figures", "why"]):
+        out, err = call(*argv, code=2)
+        assert out == "" and re.match("minilm: matplotlib cannot draw, .*latex could not be found\n$", err)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow  # matplotlib is loaded anew
+@pytest.mark.parametrize("name", ["MPLBACKEND", "MATPLOTLIBRC"])
+def test_a_broken_setting_of_matplotlib_is_found_before_training(tmp_path, name):
+    (tmp_path / "settings").write_bytes(b"\xff\xfe")
+    value = {"MPLBACKEND": "nonsense", "MATPLOTLIBRC": str(tmp_path / "settings")}[name]
+    out, err = run("--steps", "1", cwd=tmp_path, code=2, **{name: value})
+    assert out == "" and "minilm: matplotlib cannot draw, see MPLBACKEND and matplotlibrc: " in err
+    assert os.listdir(tmp_path) == ["settings"]
+
+
+def test_what_a_model_writes_is_no_command_to_the_terminal(tmp_path, call):
+    words = tokenizer.build("char", ["\x1b\a\r\u202e\n"])
+    config = model.Config(len(words.vocab), 30, 1, 2, 4)
+    params = model.init(config, np.random.default_rng(0))
+    files.checkpoint.save(tmp_path / "run" / "model.npz", params, config, words)
+    out, _ = call("generate", "run", "\a", "--temperature", "1")
+    assert r"\x1b" in out and out.replace("\n", "").isprintable()
+
+
+def test_a_diagnosis_of_foreign_text_is_printable(tmp_path, call):
+    row = {"prompt": "a\x1b[31m", "completion": "\x9b\u202e\u2066b\a"}
+    (tmp_path / "rows.jsonl").write_text(f"{json.dumps(row)}\n" * 9, encoding="utf-8")
+    out, _ = call("diagnose", "--data", "rows.jsonl")
+    assert r"a\x1b[31m" in out and out.replace("\n", "").isprintable()
+
+
+def set_run(monkeypatch, run):
+    """Let `mask` do something else."""
+    monkeypatch.setattr(commands.load("mask"), "run", run)
+
+
+@pytest.mark.parametrize("name", [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)])
+def test_a_signal_ends_a_command_as_ctrl_c_does(name, call, monkeypatch):
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        set_run(monkeypatch, lambda options: signal.raise_signal(number))
+        _, err = call("mask", code=128 + number)
+        assert err.startswith("minilm: stopped; ") and signal.getsignal(number) is signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN)  # as nohup does
+        call("mask")
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.slow  # workers start
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no process groups like this")
+@pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGHUP", 0)])
+def test_workers_end_with_their_parent(tmp_path, number):
+    """All of them hold stderr open: reading it to its end waits for the last."""
+    argv = [sys.executable, "-m", "minilm", "--workers", "2", "--steps", "100000"]
+    env = {**os.environ, "PYTHONPATH": HOME}
+    with subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=-1, stderr=-1, start_new_session=True) as main:
+        main.stdout.read(1)
+        time.sleep(3)  # until the workers train
+        main.send_signal(number)
+        _, err = main.communicate(timeout=30)
+    assert main.returncode == 128 + number and err.startswith(b"minilm: stopped; ") and err.count(b"\n") == 1
+
+
+def raise_einval(options):
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+
+def test_a_closed_pipe_of_windows_ends_quietly(call, monkeypatch):
+    set_run(monkeypatch, raise_einval)
+    assert call("mask", code=2)[1] == "minilm: the output: Invalid argument\n"
+    silenced = []
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "dup2", lambda *files: silenced.append(files))
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1, raising=False)
+    assert call("mask", code=1)[1] == "" and len(silenced) == 1
+
+
+def test_a_reader_that_has_gone_is_no_error(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = {**os.environ, "PYTHONPATH": HOME, "PYTHONUNBUFFERED": ""}  # so that all is written at the end
+    argv = [sys.executable, "-m", "minilm", "mask", "a", "b"]
+    try:
+        done = subprocess.run(argv, stdout=writing, stderr=-1, cwd=tmp_path, env=env, timeout=60)
+    finally:
+        os.close(writing)
+    assert done.returncode == 1 and done.stderr == b""
+
+
+def test_closed_streams_are_no_error(monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert main(["mask", "a", "b"]) == 0
+    assert main(["mask", "a"]) == 2
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()
+
+
+def test_there_is_a_worker_where_the_cores_are_not_known(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    for command in ("compare", "figures"):
+        assert parse_options([command]).workers == 1
 
 
 @pytest.mark.parametrize("command", commands.NAMES)

@@ -25,3 +25,10 @@ def test_the_learning_rate_warms_up_and_comes_down():
     factors = [optim.warm_up_then_decay(step, 10, 2) for step in range(1, 11)]
     np.testing.assert_allclose(factors, [0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0])
     assert optim.warm_up_then_decay(1, 1, 1) == 1 and optim.warm_up_then_decay(1, 1, 0) == 0
+
+
+def test_adamw_adds_eps_to_the_root():
+    # A gradient as small as eps = 1e-8: lr g / (|g| + eps) = lr / 2.
+    vector = np.zeros(2)
+    optim.adamw(vector, np.array([1e-8, -3e-8]), optim.init(vector), lr=0.1)
+    np.testing.assert_allclose(vector, [-0.05, 0.075], rtol=1e-12)

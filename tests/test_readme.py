@@ -13,6 +13,7 @@ HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("committed_figures")
 def test_every_figure_shown_has_its_text_and_there_are_three_at_most():
     shown = re.findall(r"!\[(.*?)\]\((.*?)\)", README)
     assert 1 <= len(shown) <= 3

@@ -15,6 +15,7 @@ from refusing import GOOD, fails, refused
 from minilm import (
     batches,
     chat,
+    corpora,
     data,
     diagnose,
     files,
@@ -22,6 +23,7 @@ from minilm import (
     losses,
     masks,
     model,
+    optim,
     tokenizer,
     train,
     tree,
@@ -29,6 +31,7 @@ from minilm import (
 from minilm.__main__ import main
 from minilm.diagnose import audit, prepared
 from minilm.exercises import quiz
+from minilm.figures import tasks
 
 WORDS = tokenizer.build("char", ["abcdef?\n"])
 CONFIG = model.Config(len(WORDS.vocab), 8, 1, 2, 4)
@@ -74,6 +77,25 @@ def by_hand(tokens, roles=(0, 3)):
     return data.Row(np.array(tokens), np.array(roles))
 
 
+def weighted(weight):
+    return lambda: data.collate([by_hand([3, 4])._replace(weights=np.array([1.0, weight]))])
+
+
+def trained(rows=ROWS, held_out=ROWS):
+    return lambda: train.train(PARAMS, CONFIG, rows, held_out, train.Settings())
+
+
+def in_documents(*documents):
+    return lambda: model.forward(PARAMS, IDS[:1], CONFIG, np.array([documents]))
+
+
+def cancelling_weights():
+    mask = np.array([[1.0, -1.0, 0, 0, 0]])
+    return batches.accumulate_gradients(PARAMS, [BATCH, BATCH._replace(loss_mask=mask)], CONFIG)
+
+
+RNG = np.random.default_rng(0)
+NUMBER = "is True: it must be a"
 CALLS = {
     "target -100": (lambda: nll([3, -100]), r"target -100 at \(0, 1\) .* weight 0 in loss_mask"),
     "target -1": (lambda: nll([-1, 3]), r"target -1 at \(0, 0\)"),
@@ -81,6 +103,7 @@ CALLS = {
     "negative id": (lambda: forward(IDS - 1), r"id -1 at \(0, 0\)"),
     "float ids": (lambda: forward(IDS * 1.0), "ids must be an int64 .* not float64"),
     "float targets": (lambda: nll([1.0, 2.0]), "targets must be integers, not float64"),
+    "int16 ids": (lambda: forward(IDS.astype(np.int16)), "not int16 .* narrower types wrap"),
     "uint8 ids": (lambda: forward(IDS.astype(np.uint8)), "not uint8 .* narrower types wrap"),
     "target >= vocab": (lambda: nll([3, 7]), r"target 7 at \(0, 1\) is outside the vocabulary of 7"),
     "empty mask": (lambda: mean(np.zeros((3, 3))), "loss_mask is empty"),
@@ -113,6 +136,15 @@ CALLS = {
     ),
     "senseless cut": (lambda: data.encode_all([data.Example("a", "b")], WORDS, -5), "max_tokens is -5"),
     "unknown character": (lambda: WORDS.encode("abXc"), "unknown character 'X' at character 2 of 'abXc'"),
+    "unknown character of a long text": (
+        lambda: WORDS.encode("X" * 10**5),
+        "at character 0 of 'X{79}: use the",
+    ),
+    "unknown long word": (
+        lambda: tokenizer.build("word", ["a"]).encode("X" * 10**5),
+        "unknown word 'X{79} at character 0",
+    ),
+    "long size": (lambda: model.Config("a" * 10**5, 3, 1, 1, 1), "vocab_size is 'a{79}: it must be a whole"),
     "unknown word": (
         lambda: tokenizer.build("word", ["a bc"]).encode("a bc dd a"),
         "unknown word 'dd' at character 5",
@@ -132,11 +164,46 @@ CALLS = {
         lambda: model.forward(PARAMS, BATCH.ids, CONFIG, np.zeros((1, 4), int)),
         r"documents have shape \(1, 4\), ids \(1, 5\)",
     ),
-    "nothing to pack": (lambda: batches.pack_rows([], 9), "there are no rows to pack"),
+    "nothing to pack": (lambda: batches.pack_rows([], 9), "there are no rows to make a batch of"),
     "nothing to sort": (lambda: next(batches.sort_batches([], 2, None)), "there are no rows to make"),
+    "nothing to shuffle": (lambda: next(batches.shuffle_batches(0, 2, RNG)), "there are no rows to make"),
+    "batches of none": (lambda: next(batches.shuffle_batches(3, 0, RNG)), "batch_size is 0: it must be"),
+    "sorted batches of -1": (
+        lambda: next(batches.sort_batches([5], -1, RNG)),
+        "batch_size is -1: it must be",
+    ),
+    "no rows to train on": (trained(rows=[]), "there are no rows to make batches of"),
+    "no held-out rows": (trained(held_out=[]), "there are no rows to make batches of"),
+    "held out without answers": (
+        trained(held_out=[by_hand([3, 4], [data.BOS, data.PROMPT])]),
+        "there is no response target to evaluate in 1 rows",
+    ),
+    "held out with answers of weight 0": (
+        trained(held_out=[ROWS[0]._replace(weights=np.zeros(6))]),
+        "there is no response target",
+    ),
+    "held out without prompts": (
+        trained(held_out=[by_hand([3, 4], [data.PROMPT, data.RESPONSE])]),
+        "there is no prompt target",
+    ),
+    "evaluated in batches of -1": (
+        lambda: train.evaluate(PARAMS, CONFIG, ROWS, batch_size=-1),
+        "batch_size is -1",
+    ),
+    "a document in two pieces": (
+        in_documents(0, 1, 0),
+        r"document 0 goes on at \(0, 2\): each must stand in",
+    ),
+    "pads in two pieces": (in_documents(-1, 0, -1), r"document -1 goes on at \(0, 2\)"),
+    "documents of floats": (in_documents(0.0, 0.0, np.nan), "documents are float64: number them by integers"),
+    "a negative document": (
+        lambda: batches.pack_rows([by_hand([3, 4])._replace(documents=np.array([0, -1]))], 9),
+        r"row 0: documents\[1\] is -1: it must not be negative",
+    ),
+    "weights that cancel": (cancelling_weights, r"loss_mask is -1.0 at \(0, 1\)"),
     "micro-batches of none": (
         lambda: batches.split_batch(BATCH, 0),
-        "micro-batch is 0: it must be 1",
+        "batch_size is 0: it must be a whole number from 1",
     ),
     "no weight in any micro-batch": (
         lambda: batches.accumulate_gradients(PARAMS, [BATCH._replace(loss_mask=BATCH.loss_mask * 0)], CONFIG),
@@ -195,7 +262,7 @@ CALLS = {
     "tokens in two axes": (lambda: data.collate([by_hand([[3, 4]], [[0, 3]])]), "row 0 has 2 axes"),
     "a role out of range": (
         lambda: data.collate([by_hand([3, 4], [0, 99])]),
-        r"row 0: roles\[1\] is 99: a role is an",
+        r"row 0: roles\[1\] is 99: a role is an index of data.ROLES$",
     ),
     "roles of another length": (
         lambda: data.collate([by_hand([3, 4], [3])]),
@@ -203,15 +270,22 @@ CALLS = {
     ),
     "NaN in a row's weights": (
         lambda: data.collate([by_hand([3, 4])._replace(weights=np.array([1, np.nan]))]),
-        r"row 0: weights\[1\] is nan: .* a weight is finite",
+        r"row 0: weights\[1\] is nan: a loss weight is 0, or",
     ),
     "weights that vanish in float32": (
-        lambda: losses.weighted_mean_forward(np.ones((1, 2), np.float32), np.full((1, 2), 1e-300)),
-        "loss_mask is empty",
+        lambda: losses.weighted_mean_forward(np.ones((1, 2), np.float32), np.full((1, 2), 1e-46)),
+        r"loss_mask is 1e-46 at \(0, 0\): a loss weight is 0, or lies between 1e-30 and 1e30",
     ),
+    "a row's weight that vanishes": (weighted(1e-46), r"weights\[1\] is 1e-46: a loss weight is 0, or"),
+    "a row's negative weight": (weighted(-1.0), r"row 0: weights\[1\] is -1.0: a loss weight is 0, or"),
+    "a message's weight that vanishes": (
+        lambda: encode_chat(("user", "a"), ("assistant", "b", 1e-46)),
+        "the weight is 1e-46: .* if not 0, at least 1e-30",
+    ),
+    "a prompt weight that vanishes": (lambda: data.loss_mask(IDS, 1e-46), "prompt_weight is 1e-46: .* 1e-30"),
     "a weight without end": (
         lambda: mean([[1, 1, 1e300], [1, 1, 1], [1, 1, 1]]),
-        r"loss_mask is 1e\+300 at \(0, 2\)",
+        r"loss_mask is 1e\+300 at \(0, 2\): .* between 1e-30 and 1e30",
     ),
     "a list for a mask": (
         lambda: losses.weighted_mean_forward(NLL, [[1]]),
@@ -252,6 +326,21 @@ CALLS = {
         "eval_every is 2.5: it must be a whole number",
     ),
     "lr without end": (lambda: train.Settings(lr=10**400), "lr is 1000.*: it must be a finite number"),
+    "no step": (lambda: optim.warm_up_then_decay(0, 3, 0), "step 0 is outside the training: .* 1 and 3"),
+    "a step after the end": (lambda: optim.warm_up_then_decay(4, 3, 0), "step 4 is outside the training"),
+    "a world without held-out rows": (lambda: corpora.zoo(0, 9, 0), "n_held_out is 0: it must be a whole"),
+    "shots below 0": (
+        lambda: corpora.few_shot(n_shots=-1),
+        "n_shots is -1: it must be a whole number from 0",
+    ),
+    "all held out": (
+        lambda: tasks.choose_held_out("a.jsonl", ["a", "b"], 1.0),
+        "the held-out share is 1.0: it must lie between 0 and 1",
+    ),
+    "steps True": (lambda: train.Settings(steps=True, warmup=0), f"steps {NUMBER}"),
+    "seed True": (lambda: train.Settings(seed=True), f"seed {NUMBER}"),
+    "lr True": (lambda: train.Settings(lr=True), f"lr {NUMBER}"),
+    "prompt weight True": (lambda: data.loss_mask(IDS, True), f"prompt_weight {NUMBER}"),
     "two precisions": (
         lambda: train_with(tree.replace(PARAMS, "ln_f.bias", np.zeros(4))),
         "ln_f.bias holds float64, and wte.weight float32: give all one precision",
@@ -402,12 +491,13 @@ def test_call_says_what_is_wrong(name):
 
 COMMANDS = {
     "no such file": ("--data nowhere.jsonl", "nowhere.jsonl: No such file"),
-    "a folder": ("--data {dir}", "Is a directory|Permission denied"),
+    "a folder": ("--data {dir}", "is a folder: give the name of a file"),
     "too few prompts": ("--data {one}", "a single prompt"),
-    "steps 0": ("--steps 0", "steps is 0: it must be 1 or more"),
+    "steps 0": ("--steps 0", "steps is 0: it must be a whole number from 1"),
     "steps -5": ("--steps -5", "steps is -5"),
     "steps text": ("--steps many", "argument --steps: invalid int value: 'many'"),
-    "seeds 0": ("--seeds 0", "--seeds and --workers must be 1 or more"),
+    "seeds 0": ("--seeds 0", "--seeds is 0: it must be 1 or more"),
+    "workers 0": ("--workers 0", "--workers is 0: it must be 1 or more"),
     "lr nan": ("train --data {good} --out {dir}/new --lr nan", "lr is nan"),
     "lr inf": ("train --data {good} --out {dir}/new --lr inf", "lr is inf"),
     "lr -1": ("train --data {good} --out {dir}/new --lr -1", "lr is -1.0"),
@@ -426,10 +516,25 @@ COMMANDS = {
         "no row that trains: on line 1, cut to 3 tokens it",
     ),
     "a flag of another command": ("--seed 3", "unrecognized arguments: --seed 3"),
-    "level without data": ("--level byte", "--level and --max-tokens are about your own rows"),
+    "level without data": ("--level byte", "--level would change nothing without --data: leave it out"),
+    "nothing for data": ("--data <EMPTY>", "the name given for data is empty"),
+    "nothing for out": ("train --data {good} --out <EMPTY>", "the name given for out is empty"),
+    "nothing for html": ("trace a b --html <EMPTY>", "the name given for html is empty"),
+    "nothing to plot": ("plot <EMPTY>", "the name given for dir is empty"),
+    "policy and weight": (
+        "train --data {good} --out {dir}/new --policy full --prompt-weight 0.5",
+        "--prompt-weight would change nothing with --policy full, whose weights are all 1",
+    ),
+    "policy and weight to look at": (
+        "mask --data {good} --policy full --prompt-weight 0.5",
+        "--prompt-weight would change nothing with --policy full",
+    ),
+    "steps of no training": ("figures confusion --steps 9", "--steps would change nothing in confusion"),
+    "seeds of no training": ("figures anatomy --seeds 9", "--seeds would change nothing in anatomy"),
+    "sizes of batching": ("bench --batching --sizes S", "--sizes would change nothing with --batching"),
     "data for mask": ("--data {good} mask a b", "unrecognized arguments: mask a b"),
     "nothing to mask": ("mask a", "give a PROMPT and a RESPONSE, or rows with --data"),
-    "row without data": ("mask a b --row 1", "are about a file: give them with --data"),
+    "row without data": ("mask a b --row 1", "--row would change nothing without --data"),
     "prompt with data": ("mask a b --data {good}", "give either a PROMPT and a RESPONSE or --data"),
     "unknown policy": ("mask --data {good} --policy none", "argument --policy: invalid choice: 'none'"),
     "no such row": ("mask --data {good} --row 99", "there is no row 99: .*good.jsonl holds 18, counted"),
@@ -439,7 +544,11 @@ COMMANDS = {
     "weight of the preview": ("mask --data {good} --prompt-weight 2", "^minilm: prompt_weight is 2.0"),
     "a folder for a page": (
         "mask --data {good} --html {dir}",
-        "is a folder: give --html the name of a file",
+        "is a folder: give the name of a file",
+    ),
+    "a page before the rows": (
+        "mask --data nowhere.jsonl --html {dir}",
+        "is a folder: give the name of a file",
     ),
     "all weights 0": ("--data {unweighted}", "unweighted.jsonl has a single prompt left to train on"),
     "no checkpoint": ("generate {dir} a", "model.npz is no file"),
@@ -458,6 +567,20 @@ COMMANDS = {
     "diagnose pickled": ("diagnose {dir}/objects.npz", "is no whole .npz file of plain arrays"),
     "diagnose other names": ("diagnose {dir}/names.npz", "holds a, b: it needs ids and labels"),
     "diagnose vocabulary": ("diagnose {dir}/right.npz --vocab-size 3", "id 3 is outside the vocabulary of 3"),
+    "diagnose level of ids": (
+        "diagnose {dir}/right.npz --level byte --max-tokens 9",
+        "--level and --max-tokens would change nothing where the tokens are prepared",
+    ),
+    "diagnose a cut of ids": ("diagnose --data {ids} --max-tokens 9", "--max-tokens would change nothing"),
+    "diagnose ids of text": (
+        "diagnose --data {good} --eos-id 1",
+        "--eos-id would change nothing for text: its ids",
+    ),
+    "diagnose true as an id": (
+        "diagnose --data {truths}",
+        "truths.jsonl, line 1: it needs equally long lists",
+    ),
+    "diagnose a name in colour": ("diagnose {dir}/colours.npz", r"holds \\x1b.31ma: it needs ids"),
     "diagnose no rows": ("diagnose --data {none}", "none.jsonl holds no rows: the data set is empty"),
     "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),
     "diagnose id lists": ("diagnose --data {lists}", "lists.jsonl, line 2: it needs equally long lists"),
@@ -467,6 +590,10 @@ COMMANDS = {
         "--max-tokens is 1: it must be 2 or",
     ),
     "a name of two lines": ("mask --data a<LINE>b", r"a\\nb: No such file"),
+    "a name in colour": ("mask --data a<ESC>]8;;b<BEL>", r"a\\x1b\]8;;b\\x07: No such file"),
+    "an argument in colour": ("mask a b <ESC>[31m", r"unrecognized arguments: \\x1b.31m"),
+    "a long value": ("--data {long}", "long.jsonl, line 1: the field 'prompt' is .{80}: it must be a string"),
+    "a long name": ("--data <LONG>", r"a{500,} \.\.\. a*: File name too long$"),
     "quiz seed": ("quiz --seed -1", "argument --seed: invalid seed value"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
@@ -482,10 +609,16 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     )
     contents["unweighted"] = GOOD[: GOOD.index("\n") + 1] + answer
     contents |= {"none": "\n", "other": '{"text": "a"}\n', "texts": '{"input_ids": ["a"], "labels": ["b"]}\n'}
+    contents |= {
+        "ids": '{"input_ids": [1, 2], "labels": [1, 2]}\n',
+        "long": '{"prompt": [%s1]}' % ("1, " * 10**5),
+    }
+    contents["truths"] = '{"input_ids": [1, true], "labels": [1, true]}\n'
     contents["lists"] = '{"input_ids": [1, 2], "labels": [1, 2]}\n{"input_ids": [1, 2], "labels": [1]}\n'
     ids = np.arange(8).reshape(2, 4)
     np.savez(tmp_path / "right.npz", ids=ids, labels=ids)
     np.savez(tmp_path / "names.npz", a=ids, b=ids)
+    np.savez(tmp_path / "colours.npz", **{"\x1b[31ma": ids})
     np.savez(tmp_path / "objects.npz", ids=np.array([[1], [1, 2]], object), labels=ids)
     for stem, text in contents.items():
         (tmp_path / f"{stem}.jsonl").write_text(text, encoding="utf-8")
@@ -495,8 +628,56 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     line, message = COMMANDS[name]
     argv = line.format(dir=tmp_path, text=tmp_path / "text", **places).split()
-    fails([word.replace("<EMPTY>", "").replace("<LINE>", "\n") for word in argv], capsys, message)
+    for name, text in (
+        ("<EMPTY>", ""),
+        ("<LINE>", "\n"),
+        ("<ESC>", "\x1b"),
+        ("<BEL>", "\a"),
+        ("<LONG>", "a" * 3000),
+    ):
+        argv = [word.replace(name, text) for word in argv]
+    fails(argv, capsys, message)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+PIPED = {
+    "mask --data {pipe}": "is a pipe, a device or a socket: give a file; save a pipe's content in one first",
+    "compare --data {pipe} --out {dir}/new": "is a pipe",
+    "train --data {pipe} --out {dir}/new": "is a pipe",
+    "diagnose --data {pipe}": "is a pipe",
+    "diagnose {pipe}": "is a pipe",
+    "mask --data {link}": "is a pipe",
+    "mask --data {good} --html {pipe}": "is a pipe",
+    "trace a b --html {pipe}": "is a pipe",
+    "generate {dir} a": "model.npz is no file",
+    "plot {dir}": "model.npz is no file",
+    "train --data {good} --out {dir}": "already holds a run",
+    "import {dir} {dir}/new": "config.json is no file",
+    "export {dir} {pipe}": "model.npz is no file",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("line", PIPED)
+def test_a_pipe_is_refused_and_never_waited_for(line, tmp_path, capsys):
+    places = {name: tmp_path / name for name in ("pipe", "link", "good")} | {"dir": tmp_path}
+    for name in ("pipe", "model.npz", "config.json"):
+        os.mkfifo(tmp_path / name)
+    places["link"].symlink_to("pipe")
+    places["good"].write_text(GOOD, encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    fails(line.format(**places).split(), capsys, PIPED[line])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="needs names of open files")
+def test_a_process_substitution_is_refused(capsys):
+    read_end, write_end = os.pipe()  # what bash makes of <(...)
+    try:
+        os.write(write_end, GOOD.encode())
+        fails(["diagnose", "--data", f"/dev/fd/{read_end}"], capsys, "save a pipe's content in one first")
+    finally:
+        os.close(read_end), os.close(write_end)
 
 
 def test_diverging_train_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path, capsys):
@@ -508,6 +689,7 @@ def test_diverging_train_names_the_step_and_keeps_the_last_good_checkpoint(tmp_p
     assert "step 2: the" in err and err.count("\n") == 1
     assert "model.npz keeps the state of step 0" in err
     files.checkpoint.load(tmp_path / "run" / "model.npz")
+    assert main([*argv, "--lr", "0.001"]) == 0  # nothing was trained: the folder is free
 
 
 def chat_row(message):
@@ -519,6 +701,10 @@ FILES = {
     "empty file": (b"", "the data set is empty"),
     "blank lines": (b"\n \r\n", "the data set is empty"),
     "empty completion": (b'{"prompt": "a", "completion": ""}', "line 1: the field 'completion' is ''"),
+    "a long list": (
+        b'{"prompt": [' + b"1, " * 10**5 + b"1]}",
+        "the field 'prompt' is .[1, ]{79}: it must be",
+    ),
     "bad line": (GOOD.encode() + b'{"prompt": "a"', "line 3: not JSON, .* at column 15"),
     "an array": (b'["a", "b"]', "line 1: the row is list, not an object"),
     "deep nesting": (b"[" * 200_000, "line 1: brackets nested too deep"),
@@ -631,6 +817,7 @@ CHECKPOINTS = {
     "a bit flipped": (flipped, WHOLE),
     "a tensor missing": (rewritten(ln_f__bias=None), "tensor ln_f.bias is missing"),
     "a tensor too many": (rewritten(more=FLOATS), "tensor more belongs to no such model"),
+    "a tensor of a long name": (rewritten(**{"x" * 5000: FLOATS}), "tensor x{80} belongs to no such model"),
     "a tensor that would broadcast": (
         rewritten(ln_f__bias=FLOATS[:1]),
         r"ln_f.bias has shape \(1,\), not",
@@ -647,7 +834,7 @@ CHECKPOINTS = {
     "a piece that is no text": (retold("tokenizer", "vocab", 5, value=None), WHOLE),
 }
 RUNS = {
-    "steps": (retold("run", "terms", "steps", value="9"), "whose terms make no sense .steps is '9'"),
+    "steps": (retold("run", "terms", "steps", value="9"), "terms make no sense .steps is '9'"),
     "weight": (
         retold("run", "terms", "prompt_weight", value=None),
         "terms make no sense .prompt_weight is",
@@ -658,7 +845,11 @@ RUNS = {
     ),
     "another model": (retold("run", "terms", "n_embd", value=9), "contradicts itself: its n_embd is 8"),
     "no terms": (retold("run", "terms", value={}), "terms make no sense"),
-    "NaN": (retold("run", "recent", value=[float("nan")]), "recent losses that are no finite numbers"),
+    "text for a loss": (retold("run", "recent", value=["1"]), "recent losses that are no finite numbers"),
+    "a negative loss": (
+        retold("run", "recent", value=[-1.0]),
+        "losses that are no finite numbers, 0 or more",
+    ),
 }
 
 

@@ -123,3 +123,38 @@ def test_an_answer_of_weight_0_is_not_evaluated():
     p = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=-1, keepdims=True)
     nll = -np.log([p[8, row.tokens[9]], p[9, row.tokens[10]]])
     assert train.evaluate(params, config, [row])["response_nll"] == pytest.approx(nll.mean())
+
+
+def test_weights_of_messages_count_in_an_evaluation():
+    words = tokenizer.build("char", ["abcd"], markers=True)
+    turns = [("user", "a"), ("assistant", "b", 0.25), ("user", "c"), ("assistant", "d")]
+    row = data.encode(chat.Conversation(tuple(chat.Message(*turn) for turn in turns)), words)
+    config = model.Config(len(words.vocab), 12, 1, 2, 4)
+    params = gradcheck.draw_params(config, np.random.default_rng(0))
+    logits, _ = model.forward(params, row.tokens[None, :-1], config)
+    log_p = logits[0] - np.log(np.exp(logits[0]).sum(axis=-1, keepdims=True))
+    nll = -log_p[np.arange(10), row.tokens[1:]]  # b <eos> are targets 3 and 4, d <eos> 8 and 9
+    expected = (0.25 * (nll[3] + nll[4]) + nll[8] + nll[9]) / 2.5
+    assert train.evaluate(params, config, [row])["response_nll"] == pytest.approx(expected)
+
+
+def test_a_row_without_answers_is_no_match():
+    mute = ROWS[0]._replace(weights=np.zeros(len(ROWS[0].tokens)))
+    scores = [train.evaluate(fresh(), CONFIG, rows) for rows in (ROWS[1:], [mute, *ROWS[1:]])]
+    assert scores[0]["exact_match"] == scores[1]["exact_match"] == 0
+
+
+@pytest.mark.parametrize("warmup", [0, 1])
+def test_a_run_of_one_step(warmup):
+    settings = train.Settings(steps=1, warmup=warmup, lr=0.01, batch_size=4)
+    params, history = train.train(fresh(), CONFIG, ROWS, ROWS, settings)
+    assert [entry["step"] for entry in history] == [0, 1]
+    largest = np.abs(tree.flatten(params) - tree.flatten(fresh())).max()
+    # Adam's first step is lr wide. Without a warm-up, the first step is the last one: its rate is 0.
+    assert largest == pytest.approx(0.01 * warmup, rel=1e-4)
+
+
+def test_a_last_step_that_diverges_is_reported():
+    settings = train.Settings(steps=1, warmup=1, lr=1e30)
+    with np.errstate(all="ignore"), pytest.raises(train.NonFiniteError, match="step 1: a loss is not finite"):
+        train.train(fresh(), CONFIG, ROWS, ROWS, settings)

@@ -35,6 +35,12 @@ def test_lines_and_items_show_the_same_entries():
     ]
 
 
+def test_what_a_terminal_would_obey_stands_as_its_escape():
+    text = "é\x1b[31m\a\r\n\x9b\x7f\u202e\u2066\u2028日"
+    assert views.escape(text) == r"é\x1b[31m\x07\r\n\x9b\x7f\u202e\u2066\u2028日"
+    assert views.escape("a\nb\r\n", keep="\n") == "a\nb\\r\n"
+
+
 def test_the_table_is_this_text():
     words = tokenizer.build("word", ["User: 2+2? 4"])
     table = data.mask_table(data.encode(data.Example("User: 2+2?", "4"), words), words, 0.1)

@@ -181,19 +181,21 @@ def count_content(parts):
 
 def add_options(sub):
     """The options of this command."""
-    sub.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
+    sub.add_argument("--sizes", nargs="+", choices=tuple(SIZES), help="(default: all)")
     sub.add_argument("--batching", action="store_true", help="compare padding and packing instead")
 
 
 def run(options):
     """Print the benchmark's lines, each as soon as it is measured."""
     if options.batching:
+        terminal.refuse_options(options, ("sizes",), "with --batching")
         print(compare_batching())
         return
+    sizes = options.sizes or list(SIZES)
     print(HEAD)
     with terminal.Progress("measuring") as progress:
-        for done, size in enumerate(options.sizes, start=1):
+        for done, size in enumerate(sizes, start=1):
             line = measure_size(size)
             progress.clear()
             print(line, flush=True)
-            progress.report(done, len(options.sizes))
+            progress.report(done, len(sizes))

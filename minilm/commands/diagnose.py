@@ -12,7 +12,7 @@ EXAMPLE = "python -m minilm diagnose --data rows.jsonl"
 def add_options(sub):
     """The options of this command."""
     sub.add_argument(
-        "arrays",
+        "npz",
         nargs="?",
         metavar="NPZ",
         help="arrays ids, labels (-100: no loss) and, if there is one, mask",
@@ -26,14 +26,14 @@ def add_options(sub):
 
 def run(options):
     """Look at prepared data: an .npz file of ids and labels, or a JSONL file of ids or of text."""
-    if (options.arrays is None) == (options.data is None):
+    if (options.npz is None) == (options.data is None):
         raise DiagnoseError("give either an .npz file, or --data and a JSONL file")
     tokenizer, eos_id, size = None, options.eos_id, options.vocab_size
-    if options.arrays is not None:
-        rows = prepared.read_npz(options.arrays)
-    elif prepared.is_tokenized(options.data):
-        rows = prepared.read_jsonl(options.data)
+    if options.npz is not None or prepared.is_tokenized(options.data):
+        terminal.refuse_options(options, ("level", "max_tokens"), "where the tokens are prepared")
+        rows = prepared.read_npz(options.npz) if options.npz else prepared.read_jsonl(options.data)
     else:
+        terminal.refuse_options(options, ("eos_id", "vocab_size"), "for text: its ids are minilm's own")
         rows, tokenizer = read_text_rows(options)
         eos_id, size = tokenizers.EOS_ID, len(tokenizer.vocab)
     result = audit.audit(rows, size)

@@ -19,9 +19,10 @@ def run(options):
     from ..figures import history, plots  # matplotlib, only where something is drawn
 
     stored = files.run.load(options.dir)
+    terms, step = stored.run["terms"], stored.optimizer["step"]
     result = {
-        "settings": stored.run["terms"],
-        "history": files.history.read(options.dir),
+        "settings": terms,
+        "history": files.history.read_run(options.dir, step, terms["steps"], terms["eval_every"]),
         "uniform": math.log(stored.config.vocab_size),
     }
     path = Path(options.dir) / "history.png"

@@ -6,7 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from .. import files
+from .. import figures, files
+
+FOLDERS = "(default figures; with --quick figures/quick; in minilm's own repository figures/own)"
 
 
 class Progress:
@@ -37,27 +39,56 @@ class Progress:
         self.clear()
 
 
+def add_workers(sub):
+    """Add the option --workers."""
+    workers = os.cpu_count() or 1
+    sub.add_argument("--workers", type=int, default=workers, help="runs side by side (default: all cores)")
+
+
+def check_counts(options):
+    """Raise ValueError for --seeds, --steps or --workers below 1."""
+    for name in ("seeds", "steps", "workers"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name} is {value}: it must be 1 or more")
+
+
+def refuse_options(options, names, where):
+    """Raise ValueError for what is given of the options `names`, if it would change nothing."""
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) is not None]
+    if given:
+        raise ValueError(f"{' and '.join(given)} would change nothing {where}: leave it out")
+
+
 def has_colour():
     """Whether stdout is a terminal that wants colour."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def choose_folder(options):
-    """Where figures go: --out, or figures/, which a quick look does not overwrite."""
-    return options.out or ("figures/quick" if options.quick else "figures")
+def prepare_folder(options):
+    """The folder where figures go: --out, or one where they replace none that the repository shows.
 
+    Raises ValueError or OSError before the work, not after it, if a figure cannot be drawn or written.
+    """
+    try:
+        from ..figures import plots  # matplotlib, only where something is drawn
 
-def check_writable(folder):
-    """Raise OSError before the work rather than after it."""
+        plots.encode_png(plots.new_figure(1, 1).text(0, 0, "text").figure, "")
+    except Exception as error:  # MPLBACKEND or a file of settings: anything
+        raise ValueError(f"matplotlib cannot draw, see MPLBACKEND and matplotlibrc: {error}") from None
+    folder = options.out or ("figures/quick" if options.quick else "figures")
+    if Path(folder).resolve() == figures.FIGURES.resolve() and not options.out:
+        folder = "figures/own"
     Path(folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
+    return folder
 
 
 def check_page(path):
-    """Raise ValueError before the work if `path`, where a page should go, is a folder."""
-    if path is not None and Path(path).is_dir():
-        raise ValueError(f"{path} is a folder: give --html the name of a file, such as page.html")
+    """Raise ValueError before the work if `path`, where a page should go, cannot be one."""
+    if path is not None:
+        files.atomic.find_target(path)
 
 
 def write_page(path, text):

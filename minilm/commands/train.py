@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,9 +56,11 @@ def add_options(sub):
 
 
 def run(options):
-    """Train one model on a JSONL file in a folder, or resume it; Ctrl-C saves, and gives exit code 130."""
+    """Train one model on a JSONL file in a folder, or resume it. A stop saves, with exit code 130."""
     begun = files.run.load(options.out) if options.resume else None
     chosen = choose_settings(options, begun)
+    if chosen["policy"] == "full":
+        terminal.refuse_options(options, ("prompt_weight",), "with --policy full, whose weights are all 1")
     task = prepare_task(options.data, chosen)
     first_step = begun.optimizer["step"] if begun else 0
 
@@ -74,7 +77,8 @@ def run(options):
         state = files.run.start_or_resume(options.out, task, options.resume, show_entry, chosen)
     path = Path(options.out) / files.run.MODEL
     if state.step < task.settings.steps:
-        flags = shlex.join(["--data", options.data, "--out", options.out, "--resume"])
+        join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+        flags = join(["--data", options.data, "--out", options.out, "--resume"])
         print(
             f"minilm: stopped; {path} holds step {state.step} of {task.settings.steps}, continue with: "
             f"python -m minilm train {flags}",

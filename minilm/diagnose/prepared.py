@@ -20,7 +20,7 @@ def read_npz(path):
 
     Raises DiagnoseError, naming the array, for what cannot be rows; OSError for no file.
     """
-    with open(path, "rb") as file, warnings.catch_warnings():
+    with files.atomic.open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
         try:
             arrays = files.npz.read_arrays(file)
@@ -120,13 +120,13 @@ def parse_line(line):
     row = files.rows.parse_object(line)
     try:
         ids, labels = row["input_ids"], row["labels"]
-        if len(ids) != len(labels):
+        if len(ids) != len(labels) or bool in map(type, ids + labels):  # true is no id
             raise ValueError
         (parsed,) = read_arrays(np.array([ids]), np.array([labels]))
     except DiagnoseError:
         raise
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise DiagnoseError("it needs equally long lists input_ids, labels") from None
+        raise DiagnoseError("it needs equally long lists of ids, input_ids and labels") from None
     return parsed
 
 

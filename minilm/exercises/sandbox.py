@@ -37,7 +37,8 @@ def call(function, args, seconds):
     Caught: endless loops (after `seconds`), endless recursion, exit(), exceptions, changed
     arguments. Printing is kept, not shown. The time limit needs no thread, process or signal: it
     looks at the clock at every instruction, so it holds in a browser, too. It cannot end a single
-    endless call into compiled code, nor a loop whose bare `except:` swallows everything.
+    endless call into compiled code, nor a loop whose bare `except:` swallows everything. The function
+    runs in this process, with all its rights: mistakes are caught, harmful code is not kept out.
     """
     args_copy = copy.deepcopy(args)
     printed, problem, todo, result = io.StringIO(), "", False, None

@@ -3,8 +3,9 @@
 import contextlib
 import os
 import signal
+import sys
 
-BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def run_all(function, jobs, workers=0, report=None):
@@ -22,24 +23,31 @@ def run_all(function, jobs, workers=0, report=None):
 
 
 def run_in_processes(function, jobs, workers):
-    """Yield (job, function(*job)) as they finish."""
+    """Yield (job, function(*job)) as they finish. Raises ValueError where a worker ends early."""
     if not workers:
         keep_freed_memory()
         yield from ((job, function(*job)) for job in jobs)
         return
     import multiprocessing  # not to be had in a browser, where workers is 0
     from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
 
     others = set(multiprocessing.active_children())
     # spawn is safe on every system; fork would copy the parent's BLAS threads half-way.
     context = multiprocessing.get_context("spawn")
-    with limit_blas_threads(), ProcessPoolExecutor(min(workers, len(jobs)), context, prepare_worker) as pool:
+    n = min(workers, len(jobs), 61 if sys.platform == "win32" else workers)  # Windows waits for 61 at most
+    with limit_blas_threads(), ProcessPoolExecutor(n, context, prepare_worker) as pool:
         try:
             futures = {pool.submit(function, *job): job for job in jobs}
             yield from ((futures[future], future.result()) for future in as_completed(futures))
-        except BaseException:  # Ctrl-C, or a run that failed: do not wait for the others
+        except BaseException as error:  # Ctrl-C, or a run that failed: do not wait for the others
             for worker in set(multiprocessing.active_children()) - others:
                 worker.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise ValueError(
+                    "a worker ended early: use fewer (--workers 1) if memory ran out; and start them in a "
+                    'script, a file, only below `if __name__ == "__main__":`, since workers import it'
+                ) from None
             raise
 
 

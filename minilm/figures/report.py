@@ -1,6 +1,6 @@
 """The main job's numbers as plain text."""
 
-from .. import data
+from .. import data, views
 from . import identities, statistics, tasks
 
 
@@ -100,7 +100,7 @@ def format_samples(result):
     """What the first seed's models write, greedily, after <bos> and some held-out prompts."""
     lines = ["Greedy samples (first seed):"]
     for k, (prompt, _) in enumerate(result["samples"]["0"]):
-        lines.append(f"  after <bos> {prompt}".rstrip())
+        lines.append(f"  after <bos> {views.escape(prompt.rstrip())}".rstrip())
         lines += [
             f"    {tasks.LOSS_NAMES[loss]:<11} {pairs[k][1]!r}" for loss, pairs in result["samples"].items()
         ]

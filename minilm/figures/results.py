@@ -24,6 +24,6 @@ def read_json(path):
     """The dict that write_json wrote. Raises ValueError, naming the file, if it is not JSON."""
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except (ValueError, RecursionError) as error:
+            return files.json_text.parse(file.read())
+    except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}): make it anew, or restore a copy") from None

@@ -64,14 +64,17 @@ def make_rows_task(path, level="char", steps=300, max_tokens=None, held_out_shar
 
 
 def choose_held_out(path, prompts, share):
-    """For every row whether it is held out: about `share` of the different prompts, by their hash."""
+    """For every row whether it is held out: about `share` of the different prompts, by their hash, but
+    one or more, and not all."""
+    if not 0 < share < 1:
+        raise ValueError(f"the held-out share is {share}: it must lie between 0 and 1")
     hashes = [data.prompt_hash(chat.write_prompt(prompt)) for prompt in prompts]
     different = sorted(set(hashes))
     if len(different) < 2:
         raise ValueError(
             f"{path} has a single prompt left to train on, so none can be held out: add other rows"
         )
-    first_trained = different[max(1, round(share * len(different)))]
+    first_trained = different[min(max(1, round(share * len(different))), len(different) - 1)]
     return [prompt_hash < first_trained for prompt_hash in hashes]
 
 

@@ -6,9 +6,12 @@ from . import (  # noqa: F401
     history,
     huggingface,
     huggingface_tokenizer,
+    json_text,
+    lock,
     npz,
     preview,
     rows,
     run,
     safetensors,
+    stop,
 )

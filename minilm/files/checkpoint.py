@@ -14,8 +14,9 @@ import numpy as np
 
 from .. import model, optim, tree
 from ..tokenizer import Tokenizer
-from . import atomic, npz
+from . import atomic, json_text, npz
 
+FORMAT = "minilm 1"
 OPTIMIZER = "optimizer."  # the optimiser's arrays have names that begin with it
 
 
@@ -32,17 +33,20 @@ class Checkpoint(NamedTuple):
 def save(path, params, config, tokenizer, optimizer=None, run=None):
     """Write a checkpoint to exactly `path`; an older one there stays until the new one is complete.
 
-    Raises OSError if the folder cannot be written; the old file then survives.
+    Raises ValueError for what `read` refuses, OSError if the folder cannot be written: the old file survives.
     """
     meta = {
-        "format": "minilm 1",
+        "format": FORMAT,
         "config": asdict(config),
         "tokenizer": {"level": tokenizer.level, "vocab": tokenizer.vocab},
         "run": run,
     }
+    check_checkpoint(Checkpoint(params, config, tokenizer, optimizer, run))
+    text = json.dumps(meta)
+    json_text.parse(text)  # raises for NaN, and for keys that JSON does not tell apart
     state = {f"{OPTIMIZER}{name}": value for name, value in (optimizer or {}).items()}
     content = io.BytesIO()  # in memory first: a zip file that fails midway fails again when it is closed
-    np.savez(content, meta=json.dumps(meta), **dict(tree.named(params)), **state)
+    np.savez(content, meta=text, **dict(tree.named(params)), **state)
     with atomic.replace_file(path) as file:
         file.write(content.getbuffer())
 
@@ -62,13 +66,20 @@ def read(path):
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy and Python warn about what damaged bytes may mean
         try:
-            checkpoint = parse_checkpoint(npz.read_arrays(file))
+            arrays = npz.read_arrays(file)
+            meta = json_text.parse(str(arrays.pop("meta")))
+            is_known = meta["format"] == FORMAT
+            checkpoint = parse_checkpoint(meta, arrays) if is_known else None
         except Exception as error:  # zipfile, NumPy, ast and json have no closed list of what they raise
-            reason = error if isinstance(error, npz.SizeError) else type(error).__name__
+            is_told = isinstance(error, ValueError)
+            reason = str(error).partition("\n")[0][:200] if is_told else type(error).__name__
             raise ValueError(
                 f"{path} is not a whole minilm checkpoint ({reason}): it was cut short, "
                 "damaged, or written by something else; train again or restore a copy"
             ) from None
+    if not is_known:
+        told = f"{meta['format']!r:.80}, and this version reads only {FORMAT!r}"
+        raise ValueError(f"{path} has the format {told}: use the version of minilm that wrote it")
     try:
         check_checkpoint(checkpoint)
     except ValueError as error:
@@ -78,9 +89,8 @@ def read(path):
     return checkpoint
 
 
-def parse_checkpoint(arrays):
-    """Sort the arrays of a file into a Checkpoint. Raises whatever malformed JSON or names raise."""
-    meta = json.loads(str(arrays.pop("meta")))
+def parse_checkpoint(meta, arrays):
+    """Sort "meta" and the other arrays of a file into a Checkpoint. Raises whatever malformed ones raise."""
     config = model.Config(**meta["config"])
     tokenizer = Tokenizer(meta["tokenizer"]["level"], tuple(meta["tokenizer"]["vocab"]))
     names = [name for name in arrays if name.startswith(OPTIMIZER)]
@@ -92,6 +102,8 @@ def check_checkpoint(checkpoint):
     """Raise ValueError unless parameters, config, tokenizer, optimiser and run fit together."""
     params, config, tokenizer, optimizer, run = checkpoint
     model.check_params(params, config)
+    if (dtype := params["wte"]["weight"].dtype) not in (np.float32, np.float64):  # that of all
+        raise ValueError(f"its tensors hold {dtype}: a checkpoint holds float32 or float64")
     if len(tokenizer.vocab) != config.vocab_size:
         raise ValueError("its tokenizer and its config differ in vocabulary size")
     if (optimizer is None) != (run is None):
@@ -107,11 +119,13 @@ def check_optimizer(optimizer, params):
         if name not in optimizer:
             raise ValueError(f"the array {OPTIMIZER}{name} is missing")
         if name not in expected_state:
-            raise ValueError(f"the array {OPTIMIZER}{name} belongs to no optimiser")
-        array, expected = optimizer[name], np.asarray(expected_state[name])
+            raise ValueError(f"the array {OPTIMIZER}{name:.80} belongs to no optimiser")
+        array, expected = np.asarray(optimizer[name]), np.asarray(expected_state[name])
         if (array.shape, array.dtype) != (expected.shape, expected.dtype):
             raise ValueError(
                 f"{OPTIMIZER}{name} is {array.dtype} {array.shape}, not {expected.dtype} {expected.shape}"
             )
         if not np.isfinite(array).all():
             raise ValueError(f"{OPTIMIZER}{name} holds a number that is not finite")
+    if (optimizer["v"] < 0).any():
+        raise ValueError(f"{OPTIMIZER}v holds a negative number: it is a mean of squares")

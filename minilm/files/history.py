@@ -3,12 +3,12 @@
 Every line is an object with the numbers of KEYS; train_loss is null at step 0.
 """
 
+import itertools
 import json
 import os
 from pathlib import Path
 
-from .. import train
-from . import atomic
+from . import atomic, json_text
 
 NAME = "history.jsonl"
 KEYS = ("step", "train_loss", "prompt_nll", "response_nll", "exact_match")
@@ -34,28 +34,30 @@ def read(folder):
     entries = []
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
-            entry = json.loads(line)
-            is_valid = is_entry(entry)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            entry = json_text.parse(line)
+            is_valid = is_entry(entry) and (not entries or entry["step"] > entries[-1]["step"])
+        except (ValueError, TypeError, KeyError):
             is_valid = False
         if not is_valid:
             names = ", ".join(KEYS)
-            raise ValueError(f"{path}, line {number}: no object with the numbers {names}: restore the line")
+            problem = f"no object with the numbers {names}, or its step does not rise: restore the line"
+            raise ValueError(f"{path}, line {number}: {problem}")
         entries.append(entry)
     if not entries:
         raise ValueError(f"{path} is empty: the run was stopped before its first evaluation")
     return entries
 
 
-def cut_after(folder, step, settings):
-    """Remove the lines after a checkpoint's step. At step 0 remove all: its line is written again.
+def read_run(folder, step, steps, eval_every):
+    """Read the history of a run of `steps` whose checkpoint has this step; later lines may follow.
 
-    Raises ValueError for a history that is not the checkpoint's: a line is missing, or one too many.
+    Raises ValueError as `read` does, and for another run's: a line is missing, or one too many.
     """
-    entries = read(folder) if step else []
-    entry_of_step = {entry["step"]: entry for entry in entries if entry["step"] <= step}
-    expected = {done for done in range(step + 1) if step and train.is_evaluated(done, settings)}
-    differing = entry_of_step.keys() ^ expected
+    entries = read(folder)
+    evaluated = itertools.chain(range(0, steps, eval_every), [steps])
+    last = max(step, entries[-1]["step"])
+    expected = {done for done in itertools.islice(evaluated, len(entries) + 1) if done <= last}
+    differing = {entry["step"] for entry in entries} ^ expected
     if differing:
         first = min(differing)
         problem = "has no line of" if first in expected else "has a line too many, of"
@@ -63,8 +65,19 @@ def cut_after(folder, step, settings):
             f"{Path(folder) / NAME} {problem} step {first}, so it is not that of the checkpoint of step "
             f"{step}: restore it, or start a new run in another folder"
         )
-    with atomic.replace_file(Path(folder) / NAME) as file:
-        file.writelines(format_line(entry_of_step[done]) for done in sorted(entry_of_step))
+    return entries
+
+
+def cut_after(folder, step, settings):
+    """Remove the lines after a checkpoint's step. At step 0 remove all: its line is written again.
+
+    Raises what `read_run` raises, but a run at step 0 may have no history yet.
+    """
+    path = Path(folder) / NAME
+    is_begun = path.is_file() and b"\n" in path.read_bytes()
+    entries = read_run(folder, step, settings.steps, settings.eval_every) if step or is_begun else []
+    with atomic.replace_file(path) as file:
+        file.writelines(format_line(entry) for entry in entries if 0 < step >= entry["step"])
 
 
 def format_line(entry):

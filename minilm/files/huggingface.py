@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import model, tree
 from ..tokenizer import BOS_ID, EOS_ID, PAD_ID
-from . import atomic, huggingface_tokenizer, safetensors
+from . import atomic, huggingface_tokenizer, json_text, safetensors
 
 SIZES = ("vocab_size", "n_positions", "n_layer", "n_head", "n_embd")
 COMPUTED = {  # what minilm computes; a file that leaves one out means the same
@@ -65,8 +65,7 @@ def read_folder(path):
     if not file.is_file():
         raise ValueError(f"{file} is missing: files.huggingface.read_model reads a model without a tokenizer")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        tokenizer = huggingface_tokenizer.from_tokenizer_json(content)
+        tokenizer = huggingface_tokenizer.from_tokenizer_json(json_text.parse(file.read_bytes()))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is not a tokenizer that minilm can use ({error})") from None
     if len(tokenizer.vocab) != config.vocab_size:
@@ -87,7 +86,7 @@ def read_model(path):
             )
     place = config_file
     try:
-        config_dict = json.loads(config_file.read_text(encoding="utf-8"))
+        config_dict = json_text.parse(config_file.read_bytes())
         place = weights_file
         tensors = safetensors.from_bytes(weights_file.read_bytes())
         place = path  # the two files do not fit together, or are of another model
@@ -131,16 +130,15 @@ def from_gpt2(tensors, config_dict):
         if not np.array_equal(remaining.setdefault("lm_head.weight", embedding), embedding):
             raise ValueError("tie_word_embeddings is true, but lm_head.weight differs from wte.weight")
     is_double = getattr(remaining.get("wte.weight"), "dtype", None) == np.float64
-    arrays = {}
+    dtype, arrays = np.float64 if is_double else np.float32, {}
     for name, shape in tree.shapes(config):  # raises at the first missing one, however large n_layer is
         if name == "lm_head.weight":
-            arrays[name] = take_tensor(remaining, name, shape[::-1]).T
+            arrays[name] = take_tensor(remaining, name, shape[::-1], dtype).T.copy()
         else:
-            arrays[name] = take_tensor(remaining, name, shape)
+            arrays[name] = take_tensor(remaining, name, shape, dtype)
     if remaining:
-        raise ValueError(f"tensor {next(iter(remaining))} belongs to no GPT-2 of {config.n_layer} layers")
-    dtype = np.float64 if is_double else np.float32
-    return tree.from_named({name: array.astype(dtype, order="C") for name, array in arrays.items()}), config
+        raise ValueError(f"tensor {next(iter(remaining)):.80} belongs to no GPT-2 of {config.n_layer} layers")
+    return tree.from_named(arrays), config
 
 
 def from_gpt2_config(config_dict):
@@ -150,14 +148,14 @@ def from_gpt2_config(config_dict):
     for name, ours in COMPUTED.items():
         theirs = config_dict.get(name, ours)
         if theirs != ours:
-            raise ValueError(f"{name} is {theirs!r}, and minilm computes only {ours!r}")
+            raise ValueError(f"{name} is {theirs!r:.80}, and minilm computes only {ours!r}")
     missing = [name for name in SIZES if name not in config_dict]
     if missing:
         raise ValueError(f"config.json does not say {missing[0]}")
     config = model.Config(**{name: config_dict[name] for name in SIZES})
     inner = config_dict.get("n_inner")
     if inner not in (None, 4 * config.n_embd):
-        raise ValueError(f"n_inner is {inner!r}, and minilm computes only 4 n_embd = {4 * config.n_embd}")
+        raise ValueError(f"n_inner is {inner!r:.80}, and minilm computes only 4 n_embd = {4 * config.n_embd}")
     return config
 
 
@@ -167,19 +165,23 @@ def shorten_names(tensors):
     for name, array in tensors.items():
         short = name.removeprefix("transformer.")
         if short in short_tensors:
-            raise ValueError(f"there are two tensors {short}, one with and one without 'transformer.'")
+            raise ValueError(f"there are two tensors {short:.80}, one with and one without 'transformer.'")
         if not short.endswith(BUFFERS):
             short_tensors[short] = array
     return short_tensors
 
 
-def take_tensor(tensors, name, shape):
-    """Remove one tensor from the dict and return it. Raises ValueError unless it is there and fits."""
+def take_tensor(tensors, name, shape, dtype):
+    """Remove one tensor from the dict; returns a copy. Raises ValueError unless it is there and fits."""
     array = tensors.pop(name, None)
     if array is None:
         raise ValueError(f"tensor {name} is missing")
     if not isinstance(array, np.ndarray) or array.shape != shape:
         raise ValueError(f"{name} has shape {getattr(array, 'shape', None)}, not {shape}")
-    if array.dtype.kind != "f" or not np.isfinite(array).all():
-        raise ValueError(f"{name} must hold finite floats, but holds {array.dtype} or numbers not finite")
+    if array.dtype.kind != "f":
+        raise ValueError(f"{name} holds {array.dtype}: it must hold floats")
+    with np.errstate(over="ignore"):  # float64 beyond float32's range becomes infinite, and is refused
+        array = array.astype(dtype, order="C")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds a number that is not finite in {array.dtype}")
     return array

@@ -7,11 +7,11 @@ Roles are system, user, assistant and tool; a message may have a number "weight"
 `load` is the one way from a file to tokens; `stream` is the same for those who look at one row at a time.
 """
 
-import json
 from typing import NamedTuple
 
 from .. import chat, data
 from ..tokenizer import encode_utf8
+from . import atomic, json_text
 
 MAX_LINE = 2**24  # bytes of one row; a longer one is refused
 MAX_TOKENS = 256  # of a row, unless max_tokens is given
@@ -136,24 +136,22 @@ def iterate(path, parse=None):
     Raises ValueError naming file and line for what is no such row.
     """
     parse = parse or parse_example
-    with open(path, "rb") as file:
+    with atomic.open_regular(path) as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # byte order mark
             if line.strip():
                 try:
                     row = parse(line)
                 except (ValueError, RecursionError) as error:
-                    raise ValueError(f"{path}, line {number}: {explain_error(error)}") from None
+                    raise ValueError(f"{path}, line {number}: {json_text.explain_error(error)}") from None
                 yield number, row
 
 
 def parse_object(line):
-    """One line's bytes -> a dict. Raises ValueError or RecursionError."""
+    """One line's bytes -> a dict. Raises ValueError."""
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE} bytes: one row stands on one line, and ends there")
-    row = json.loads(
-        line.decode("utf-8"), object_pairs_hook=refuse_double_keys, parse_constant=refuse_constant
-    )
+    row = json_text.parse(line)
     if not isinstance(row, dict):
         raise ValueError(f'the row is {type(row).__name__}, not an object with "prompt" or "messages"')
     return row
@@ -168,7 +166,7 @@ def parse_example(line):
         return parse_messages(row["messages"])
     for key in ("prompt", "completion"):
         if not isinstance(row.get(key), str) or not row[key]:
-            given = f"is {row[key]!r}" if key in row else 'is missing, and there is no "messages"'
+            given = f"is {row[key]!r:.80}" if key in row else 'is missing, and there is no "messages"'
             raise ValueError(f"the field {key!r} {given}: it must be a string that is not empty")
         encode_utf8(row[key])
     return data.Example(row["prompt"], row["completion"])
@@ -191,30 +189,3 @@ def parse_messages(messages):
     conversation = chat.Conversation(tuple(parsed))
     chat.check_conversation(conversation)
     return conversation
-
-
-def refuse_double_keys(pairs):
-    """The pairs of a JSON object -> dict. Raises ValueError for a key that stands twice."""
-    keys = [key for key, _ in pairs]
-    twice = next((key for key in keys if keys.count(key) > 1), None)
-    if twice is not None:
-        raise ValueError(f"the key {twice!r} stands twice: keep one")
-    return dict(pairs)
-
-
-def refuse_constant(name):
-    """Raise ValueError: Python reads NaN and Infinity, which are no JSON."""
-    raise ValueError(f"{name} is not JSON: use null or a string")
-
-
-def explain_error(error):
-    """Why a line cannot be read, in a sentence."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"not JSON, {error.msg} at column {error.colno}"
-    if isinstance(error, RecursionError):
-        return "brackets nested too deep: a row is one flat object"
-    if "int_max_str_digits" in str(error):
-        return "a number with thousands of digits: write it as a string"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8, byte {error.object[error.start]:#04x} at column {error.start + 1}"
-    return str(error)

@@ -4,20 +4,17 @@ The history's line of a step is written before its checkpoint. After a crash the
 extra lines; resuming drops them.
 """
 
-import contextlib
 import hashlib
-import math
-import signal
-import threading
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 
 from .. import model, train, tree
-from . import checkpoint, history
+from . import atomic, checkpoint, history, lock, stop
 
 MODEL = "model.npz"
+ONLY_VALUES = {"schedule": "linear", "optimizer": "adamw", "clip": None}  # once settings
 
 
 def start_or_resume(folder, task, resume=False, report=None, options=None):
@@ -31,12 +28,21 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
     NonFiniteError as train_step does; the last checkpoint stays.
     """
     folder = Path(folder)
-    state, notes = resume_run(folder, task) if resume else start_run(folder, task, options)
+    if not resume:
+        folder.mkdir(parents=True, exist_ok=True)
+    with lock.lock_folder(folder):
+        state, notes = resume_run(folder, task) if resume else start_run(folder, task, options)
+        remove_parts(folder)
+        return continue_run(folder, task, state, notes, report)
+
+
+def continue_run(folder, task, state, notes, report):
+    """Train from a state on, and store it; returns the last one. Raises NonFiniteError."""
     saved_step = state.step
     states = train.each_step(state, task.config, task.rows, task.held_out, task.settings)
     try:
         # NumPy does not warn of an overflow here: check_finite looks for it, and names the tensor.
-        with catch_ctrl_c() as requests, np.errstate(over="ignore", invalid="ignore"):
+        with stop.catch_signals() as requests, np.errstate(over="ignore", invalid="ignore"):
             for entry, state in states:
                 is_stopped = bool(requests) and state.step < task.settings.steps
                 if entry or is_stopped:
@@ -57,27 +63,46 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
 
 
 def start_run(folder, task, options):
-    """Save the state before step 1 in a new folder; returns it and the notes of the run."""
+    """Save the state before step 1 in a folder; returns it and the notes of the run.
+
+    Raises ValueError for a folder that holds a run which has trained.
+    """
     for name in (MODEL, history.NAME):
-        if (folder / name).exists():
+        if (folder / name).exists() and not is_untrained(folder):
             raise ValueError(
                 f"{folder} already holds a run ({name}): continue it with --resume, or give another --out"
             )
     state = train.begin(model.init(task.config, np.random.default_rng(task.settings.seed)))
     notes = {"terms": collect_terms(task), "options": options or {}}
     save_state(folder, state, task, notes)
+    (folder / history.NAME).unlink(missing_ok=True)
     return state, notes
+
+
+def is_untrained(folder):
+    """Return whether a folder holds a run that failed or was killed before it stored anything trained."""
+    try:
+        step = load(folder).optimizer["step"]
+    except ValueError:
+        return False
+    path = folder / history.NAME
+    return step == 0 and (not path.exists() or path.read_bytes().count(b"\n") <= 1)
+
+
+def remove_parts(folder):
+    """Remove the parts of files that a process which was killed left in the folder of a run."""
+    for name in (MODEL, history.NAME):
+        for part in folder.glob(atomic.name_part(folder / name, "[0-9a-f]" * 16).name):
+            part.unlink()
 
 
 def resume_run(folder, task):
     """Load the last state of a folder and cut its history to it; returns state and notes."""
     stored = load(folder)
     check_same_terms(folder, stored.run["terms"], collect_terms(task))
+    if stored.tokenizer != task.tokenizer:  # the terms know the vocabulary of the rows
+        raise ValueError(f"{folder / MODEL} contradicts itself: its tokenizer is not that of its rows")
     state = train.State(stored.params, stored.optimizer, stored.run["recent"])
-    is_reset = train.is_evaluated(state.step, task.settings)  # an evaluation empties the recent losses
-    n_recent = 0 if is_reset else state.step % task.settings.eval_every
-    if not 0 <= state.step <= task.settings.steps or len(state.recent) != n_recent:
-        raise ValueError(f"{folder / MODEL} contradicts itself: its losses do not fit its step {state.step}")
     history.cut_after(folder, state.step, task.settings)
     return state, {key: stored.run[key] for key in ("terms", "options")}
 
@@ -104,8 +129,8 @@ def load(folder):
     is_run = isinstance(stored.run, dict) and stored.optimizer is not None
     if not is_run or any(not isinstance(stored.run.get(key), kind) for key, kind in kinds.items()):
         raise ValueError(f"{path} holds a model, but no run to resume: train anew in another folder")
-    if not all(isinstance(loss, float) and math.isfinite(loss) for loss in stored.run["recent"]):
-        raise ValueError(f"{path} holds recent losses that are no finite numbers: restore a copy")
+    if not all(history.is_measured(loss) for loss in stored.run["recent"]):
+        raise ValueError(f"{path} holds recent losses that are no finite numbers, 0 or more: restore a copy")
     check_stored_terms(path, stored)
     return stored
 
@@ -126,12 +151,16 @@ def collect_terms(task):
 
 
 def check_stored_terms(path, stored):
-    """Raise ValueError unless a run's stored terms are valid settings, and those of its model."""
-    terms = stored.run["terms"]
+    """Raise ValueError unless a run's stored terms are valid settings, and those of its model and step."""
+    terms, step = stored.run["terms"], stored.optimizer["step"]
     try:
-        train.Settings(**{field.name: terms[field.name] for field in fields(train.Settings)})
+        settings = train.Settings(**{field.name: terms[field.name] for field in fields(train.Settings)})
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{path} holds a run whose terms make no sense ({error}): restore a copy") from None
+        raise ValueError(f"{path}: its terms make no sense ({error!s:.200}): restore a copy") from None
+    is_reset = train.is_evaluated(step, settings)  # an evaluation empties the recent losses
+    n_recent = 0 if is_reset else step % settings.eval_every
+    if not 0 <= step <= settings.steps or len(stored.run["recent"]) != n_recent:
+        raise ValueError(f"{path} contradicts itself: its losses do not fit its step {step}")
     for name, value in {**asdict(stored.config), "level": stored.tokenizer.level}.items():
         if terms.get(name) != value:
             raise ValueError(f"{path} contradicts itself: its {name} is {value}, not its run's")
@@ -140,11 +169,13 @@ def check_stored_terms(path, stored):
 def check_same_terms(folder, stored, current):
     """Raise ValueError naming the first difference between a stored run and a task to resume it with.
 
-    A term that only the stored run has is not compared: an older version may have had more settings.
+    An older version had more settings: each must have had the value that is now the only one.
     """
-    for name, value in current.items():
+    known = {**ONLY_VALUES, **current}
+    for name in {**current, **stored}:
+        value = known.get(name, "no setting of this version")
         if stored.get(name) != value:
-            difference = f"{name} is {value}, but the run in {folder} began with {stored.get(name)}"
+            difference = f"{name} is {value}, but the run in {folder} began with {stored.get(name)!s:.80}"
             if name == "rows":
                 difference = (
                     f"the rows (data file, --max-tokens) are not those that the run in {folder} began with"
@@ -157,26 +188,3 @@ def check_finite(entry, state):
     for name, value in [*tree.named(state.params), *state.optimizer.items(), *(entry or {}).items()]:
         if value is not None and not np.isfinite(value).all():
             raise train.NonFiniteError(f"step {state.step}: {name} is not finite: lower the learning rate")
-
-
-@contextlib.contextmanager
-def catch_ctrl_c():
-    """`with catch_ctrl_c() as requests:` the first Ctrl-C fills the list, the second interrupts.
-
-    It does nothing in a thread, and where Ctrl-C is ignored or handled by others.
-    """
-    requests, interrupt = [], signal.default_int_handler
-    is_main_thread = threading.current_thread() is threading.main_thread()
-    if not is_main_thread or signal.getsignal(signal.SIGINT) is not interrupt:
-        yield requests
-        return
-
-    def record_request(number, frame):
-        requests.append(number)
-        signal.signal(signal.SIGINT, interrupt)
-
-    signal.signal(signal.SIGINT, record_request)
-    try:
-        yield requests
-    finally:
-        signal.signal(signal.SIGINT, interrupt)

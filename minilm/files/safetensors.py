@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from . import json_text
+
 HEADER_LIMIT = 100_000_000  # bytes, as in the reference reader
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2"}
 DTYPES |= {"I8": "i1", "U8": "u1", "BOOL": "?"}
@@ -67,22 +69,16 @@ def from_bytes(content):
 
 def parse_header(text):
     """The header's bytes -> {name: entry}, without __metadata__. Raises ValueError for other JSON."""
-
-    def require_unique_names(pairs):
-        if len(dict(pairs)) != len(pairs):
-            raise ValueError(f"a name occurs twice among {', '.join(name for name, _ in pairs)!r:.80}")
-        return dict(pairs)
-
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=require_unique_names)
-    except (ValueError, RecursionError) as error:
+        header = json_text.parse(text)
+    except ValueError as error:
         raise ValueError(f"its header is not JSON with unique names ({error})") from None
     if not isinstance(header, dict):
         raise ValueError(f"its header is {type(header).__name__}, not an object with an entry a tensor")
     header.pop("__metadata__", None)
     for name in header:
-        if not name.isprintable():
-            raise ValueError(f"the tensor name {name!r:.80} has characters that cannot be printed")
+        if not name.isprintable() or len(name) > 200:  # names stand in messages
+            raise ValueError(f"the tensor name {name!r:.80} must be at most 200 printable characters")
     return header
 
 

@@ -70,6 +70,9 @@ def test_import_refuses_another_tokenizer(run, capsys):
     path.write_text("{}", encoding="utf-8")
     assert call("import", home, "hf", "back") == 2
     assert "tokenizer.json is not a tokenizer that minilm can use" in capsys.readouterr().err
+    path.write_text('{"model": {}, "model": {}}', encoding="utf-8")
+    assert call("import", home, "hf", "back") == 2
+    assert "tokenizer.json is not a tokenizer that minilm can use (the key 'model'" in capsys.readouterr().err
     path.unlink()
     assert call("import", home, "hf", "back") == 2
     assert "files.huggingface.read_model reads a model without" in capsys.readouterr().err

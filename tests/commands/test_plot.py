@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from run_cases import SETTINGS, TASK, press_ctrl_c, run_until
+from run_cases import SETTINGS, TASK, die, press_ctrl_c, run_until
 
 from minilm import files
 from minilm.__main__ import main
@@ -23,6 +23,19 @@ def test_the_figure_of_an_unfinished_run(tmp_path, capsys):
     assert f"exact match {last['exact_match']:.3f}, -log P(y|x) {last['response_nll']:.3f}" in out
     png = (tmp_path / "history.png").read_bytes()
     assert png.startswith(b"\x89PNG") and b"Three line charts of one run" in png
+
+
+def test_a_run_of_one_step_and_an_exact_match_of_1(tmp_path, capsys):
+    task = TASK._replace(settings=dataclasses.replace(SETTINGS, steps=1, warmup=0))
+    run_until(tmp_path, 2, die, task)
+    path = tmp_path / files.history.NAME
+    entries = [{**entry, "exact_match": 1.0} for entry in files.history.read(tmp_path)]
+    path.write_bytes(b"".join(map(files.history.format_line, entries)))
+    assert main(["plot", str(tmp_path)]) == 0
+    assert "after 1 of 1 steps: exact match 1.000" in capsys.readouterr().out
+    result = {"settings": dataclasses.asdict(task.settings), "history": entries, "uniform": 2.0}
+    axes = history_figure.draw(result).axes[0]
+    assert list(axes.get_lines()[0].get_ydata()) == [1, 1] and axes.get_ylim()[1] > 1
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,13 @@ def test_the_required_options_are_named(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--data", "rows.jsonl"])
     assert "required: --out" in capsys.readouterr().err
+
+
+def test_the_hint_can_be_pasted_on_windows_too(stopped, tmp_path, capsys, monkeypatch):
+    argv, _ = stopped
+    monkeypatch.setattr("sys.platform", "win32")
+    with minilm.swap("train.train_step", call_before_step(27, press_ctrl_c)):
+        moved = tmp_path / "my rows.jsonl"
+        moved.write_text(JSONL, encoding="utf-8")
+        assert main([argv[0], "--data", str(moved), *argv[3:], "--resume"]) == 130
+    assert f'train --data "{moved}" --out' in capsys.readouterr().err

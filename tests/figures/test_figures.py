@@ -87,6 +87,7 @@ def test_a_figure_that_is_not_stored_is_computed(monkeypatch, tmp_path):
     assert figures.load_result("anatomy") == anatomy.compute(range(2))
 
 
+@pytest.mark.usefixtures("committed_figures")
 @pytest.mark.parametrize("name", figures.NAMES)
 def test_a_caption_begins_with_a_short_takeaway(name):
     module = figures.find_module(name)
@@ -95,7 +96,8 @@ def test_a_caption_begins_with_a_short_takeaway(name):
         assert 8 <= len(takeaway.split()) <= 25
 
 
-@pytest.mark.slow  # for a fresh clone: the command rewrites figures/ with this machine's numbers
+@pytest.mark.slow
+@pytest.mark.usefixtures("committed_figures")
 @pytest.mark.parametrize("name", figures.NAMES)
 def test_the_stored_figures_say_what_their_numbers_say(name):
     path = STORED / f"{name}.json"

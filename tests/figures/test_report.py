@@ -42,3 +42,13 @@ def test_the_table_s_columns_stand_below_their_heads(result):
         place = head.index(word)
         assert first[place - 1] == " " and first[place].isdigit()
     assert "3 seeds, mean ± std" in lines[0]
+
+
+def test_samples_of_foreign_text_stay_on_their_line():
+    samples = {loss: [["a\x1b[2J\nb\u202e\n", "c\a\n<eos>"]] for loss in ("0", "1")}
+    assert report.format_samples({"samples": samples}).split("\n") == [
+        "Greedy samples (first seed):",
+        r"  after <bos> a\x1b[2J\nb\u202e",
+        r"    masked      'c\x07\n<eos>'",
+        r"    full        'c\x07\n<eos>'",
+    ]

@@ -94,3 +94,16 @@ def test_main_result_in_every_direction_that_the_readme_states():
     assert last["0"][2][0] > 2 * result["uniform"]  # masked: the prompt's NLL is far above a guess
     for weight in ("0.1", "1"):
         assert 1.0 < last[weight][2][0] / result["entropy_floor"] < 1.05
+
+
+def test_the_same_words_in_other_roles_are_another_prompt():
+    prompts = [(chat.Message(role, "be kind"), chat.Message("user", "a")) for role in ("system", "user")]
+    assert sorted(tasks.choose_held_out("rows.jsonl", [*prompts, prompts[0]], 0.5)) in (
+        [False, False, True],
+        [False, True, True],
+    )
+
+
+@pytest.mark.parametrize(("share", "n_held_out"), [(0.01, 1), (0.5, 2), (0.99, 3)])
+def test_one_prompt_is_held_out_and_one_is_trained(share, n_held_out):
+    assert sum(tasks.choose_held_out("rows.jsonl", list("abcd"), share)) == n_held_out

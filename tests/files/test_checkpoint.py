@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import minilm
 from minilm import files, model, optim, tree
 from minilm import tokenizer as tokenizers
 from minilm.__main__ import main
@@ -142,6 +143,59 @@ def test_a_run_that_does_not_fit_is_refused(run, change, message):
         files.checkpoint.read(run[0])
 
 
+def cast(whole, dtype):
+    """The checkpoint with all arrays of another type."""
+    arrays = {name: np.asarray(array).astype(dtype) for name, array in whole.optimizer.items()}
+    params = tree.map_arrays(lambda a: a.astype(dtype), whole.params)
+    return whole._replace(params=params, optimizer={**arrays, "step": 7})
+
+
+UNFIT = {
+    "half precision": (lambda whole: cast(whole, np.float16), "its tensors hold float16: a checkpoint holds"),
+    "complex": (lambda whole: cast(whole, complex), "its tensors hold complex128"),
+    "other bytes": (lambda whole: cast(whole, ">f4"), "its tensors hold >f4"),
+    "negative squares": (
+        lambda whole: whole._replace(optimizer={**whole.optimizer, "v": whole.optimizer["v"] - 1}),
+        "optimizer.v holds a negative number: it is a mean of squares",
+    ),
+    "infinite": (
+        lambda whole: whole._replace(params=tree.replace(whole.params, "ln_f.bias", np.float32([np.inf, 0]))),
+        "ln_f.bias holds a number that is not finite",
+    ),
+    "no optimiser": (lambda whole: whole._replace(optimizer=None), "one without the other"),
+    "NaN among the notes": (lambda whole: whole._replace(run={"recent": [np.nan]}), "NaN is not JSON"),
+    "two keys of one name": (lambda whole: whole._replace(run={"1": 0, 1: 0}), "the key '1' stands twice"),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_save_refuses_what_read_refuses_and_writes_nothing(run, name):
+    path, whole = run
+    change, message = UNFIT[name]
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=message):
+        files.checkpoint.save(path, *change(whole))
+    assert [p.name for p in path.parent.iterdir()] == ["model.npz"] and path.read_bytes() == before
+    with minilm.swap("files.checkpoint.check_checkpoint", lambda checkpoint: None):
+        with minilm.swap("files.json_text.parse", json.loads):
+            files.checkpoint.save(path, *change(whole))
+    with pytest.raises(ValueError, match=message):
+        files.checkpoint.read(path)
+
+
+def test_another_format_and_a_double_key_are_named(run, capsys):
+    path = run[0]
+    before = path.read_bytes()
+    rewrite(path, lambda a: a.update(meta=str(a["meta"]).replace('"minilm 1"', '"minilm 2", "more": 1')))
+    assert main(["generate", str(path.parent), "a"]) == 2
+    message = f"{path} has the format 'minilm 2', and this version reads only 'minilm 1': use the version"
+    assert capsys.readouterr().err.startswith(f"minilm: {message}")
+    path.write_bytes(before)
+    rewrite(path, lambda a: a.update(meta=str(a["meta"]).replace('"n_head": 1', '"n_head": 2, "n_head": 1')))
+    with pytest.raises(ValueError, match=r"not a whole minilm checkpoint \(the key 'n_head' stands twice"):
+        files.checkpoint.load(path)
+
+
 class Bomb:
     def __reduce__(self):
         return os._exit, (3,)
@@ -158,6 +212,9 @@ FOREIGN = {
     "empty": lambda file: None,
     "text": lambda file: file.write(b"step 20: all is well\n"),
     "foreign npz": lambda file: np.savez(file, weight=np.zeros(3)),
+    "a header of many lines' error": lambda file: np.savez(
+        file, meta=np.zeros(1, [(f"field{i}", "f4") for i in range(2000)])
+    ),
     "npy": lambda file: np.save(file, np.zeros(3)),
     "npy of objects": lambda file: np.save(file, np.array([Bomb()])),
     "pickle": lambda file: pickle.dump(Bomb(), file),
@@ -171,8 +228,9 @@ def test_a_foreign_file_is_one_sentence_and_code_2(tmp_path, capsys, name):
     path = tmp_path / "model.npz"
     with open(path, "wb") as file:
         FOREIGN[name](file)
-    with pytest.raises(ValueError, match="is not a whole minilm checkpoint"):
+    with pytest.raises(ValueError, match="is not a whole minilm checkpoint") as caught:
         files.checkpoint.load(path)
+    assert "\n" not in str(caught.value)
     for argv in (["generate", str(tmp_path), "a"], ["plot", str(tmp_path)]):
         assert main(argv) == 2
         out, err = capsys.readouterr()

@@ -94,7 +94,9 @@ CONFIGS = {
     "scale_attn_weights": (False, "scale_attn_weights is False"),
     "add_cross_attention": (True, "add_cross_attention is True"),
     "model_type": ("llama", "model_type is 'llama'"),
+    "model_type, long": ("a" * 10**5, "model_type is 'aaa.{1,90} minilm computes only 'gpt2'$"),
     "n_inner": (10, "n_inner is 10, and minilm computes only 4 n_embd = 24"),
+    "n_inner, long": ("a" * 10**5, "n_inner is 'aaa.{1,90} computes only 4 n_embd = 24$"),
     "n_head": (5, "n_embd 6 is not divisible by n_head 5"),
     "n_layer": (10**9, "tensor h.2.ln_1.weight is missing"),
     "n_positions": (4.5, "n_positions is 4.5"),
@@ -108,7 +110,7 @@ def test_what_minilm_cannot_compute_is_refused(saved, name):
     *_, tensors, config_dict = saved
     value, message = CONFIGS[name]
     with pytest.raises(ValueError, match=message):
-        files.huggingface.from_gpt2(tensors, {**config_dict, name: value})
+        files.huggingface.from_gpt2(tensors, {**config_dict, name.partition(",")[0]: value})
 
 
 def test_a_config_that_lacks_a_size_is_refused(saved):
@@ -135,11 +137,11 @@ CHANGES = {
     ),
     "integers": (
         lambda t: t.update({"transformer.ln_f.bias": np.zeros(6, int)}),
-        "ln_f.bias must hold finite floats",
+        "ln_f.bias holds int64: it must hold floats",
     ),
     "nan": (
         lambda t: t.update({"transformer.ln_f.bias": np.full(6, np.nan)}),
-        "ln_f.bias must hold finite floats",
+        "ln_f.bias holds a number that is not finite in float64",
     ),
 }
 
@@ -153,10 +155,28 @@ def test_tensors_that_do_not_fit_are_refused(saved, name):
         files.huggingface.from_gpt2(tensors, config_dict)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_number_beyond_float32_is_refused(saved):
+    *_, tensors, config_dict = saved
+    tensors["transformer.wte.weight"] = tensors["transformer.wte.weight"].astype(
+        np.float32
+    )  # decides for all
+    tensors["transformer.ln_f.bias"] = np.full(6, 1e300)
+    with pytest.raises(ValueError, match=r"ln_f\.bias holds a number that is not finite in float32"):
+        files.huggingface.from_gpt2(tensors, config_dict)
+
+
 def test_parameters_that_do_not_fit_the_config_are_not_written(saved):
     params, config, *_ = saved
     with pytest.raises(ValueError, match=r"wpe\.weight is missing"):
         files.huggingface.to_gpt2({key: value for key, value in params.items() if key != "wpe"}, config)
+
+
+TEXTS = {
+    "{": "not JSON",
+    '{"n_head": 2,\n "n_head": 3}': "the key 'n_head' stands twice",
+    '{"layer_norm_epsilon": NaN}': "NaN is not JSON",
+}
 
 
 def test_a_folder_is_read_and_a_broken_one_named(saved, tmp_path):
@@ -174,6 +194,7 @@ def test_a_folder_is_read_and_a_broken_one_named(saved, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(content[:-1])
     with pytest.raises(ValueError, match=r"model\.safetensors: tensor lm_head.weight lies at bytes"):
         files.huggingface.read_model(tmp_path)
-    (tmp_path / "config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"config\.json: "):
-        files.huggingface.read_model(tmp_path)
+    for text, message in TEXTS.items():
+        (tmp_path / "config.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=rf"config\.json: {message}"):
+            files.huggingface.read_model(tmp_path)

@@ -88,13 +88,19 @@ def test_killed_before_the_first_line(tmp_path):
     assert read_bits(tmp_path) == unstopped_bits()
 
 
-def test_a_leftover_of_a_killed_save_is_overwritten(tmp_path):
+def test_parts_that_a_kill_left_are_removed_and_no_other_files(tmp_path):
     run_until(tmp_path, 7, press_ctrl_c)
-    for name in BOTH_FILES:
-        (tmp_path / f"{name}.part").write_bytes(b"half")
+    theirs = [
+        "model.npz.part",
+        "history.jsonl.part",
+        ".model.npz.mine.part",
+        ".page.html.0123456789abcdef.part",
+    ]
+    for name in [*theirs, *(f".{name}.0123456789abcdef.part" for name in BOTH_FILES)]:
+        (tmp_path / name).write_bytes(b"half")
     resume(tmp_path)
     assert read_bits(tmp_path) == unstopped_bits()
-    assert sorted(p.name for p in tmp_path.iterdir()) == BOTH_FILES
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*theirs, *BOTH_FILES])
 
 
 def require_refusal(folder, message, task=TASK, is_resumed=True):
@@ -123,16 +129,50 @@ def test_another_run_is_not_resumed(tmp_path, changes, message):
     require_refusal(tmp_path, message, TASK._replace(**changes))
 
 
-def test_a_term_of_an_older_version_does_not_hinder(tmp_path):
+def retell(folder, **terms):
+    """Add terms to a stored run."""
+    stored = files.run.load(folder)
+    stored.run["terms"] |= terms
+    files.checkpoint.save(folder / files.run.MODEL, *stored)
+
+
+def test_the_settings_of_an_older_version_do_not_hinder_where_nothing_differs(tmp_path):
     run_until(tmp_path, 7, press_ctrl_c)
-    stored = files.run.load(tmp_path)
-    stored.run["terms"]["forgotten"] = None
-    files.checkpoint.save(tmp_path / files.run.MODEL, *stored)
-    assert resume(tmp_path).step == 12
+    retell(tmp_path, schedule="linear", optimizer="adamw", clip=None)
+    resume(tmp_path)
+    assert np.array_equal(*(bits[0]["wte.weight"] for bits in (read_bits(tmp_path), unstopped_bits())))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("schedule", "cosine", "schedule is linear, but the run in .* began with cosine"),
+        ("optimizer", "sgd", "optimizer is adamw, .* began with sgd"),
+        ("clip", 1.0, "clip is None, .* began with 1.0: resume it as it began, or start another"),
+        ("momentum", 0.9, "momentum is no setting of this version, .* began with 0.9"),
+        ("note", "a" * 10**5, "note is no setting of this version, .* began with a{80}: resume"),
+    ],
+)
+def test_a_run_that_trained_otherwise_is_not_resumed(tmp_path, name, value, message):
+    run_until(tmp_path, 7, press_ctrl_c)
+    retell(tmp_path, **{name: value})
+    require_refusal(tmp_path, message)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_run_of_one_or_two_steps(tmp_path, steps):
+    task = TASK._replace(settings=dataclasses.replace(SETTINGS, steps=steps, warmup=1))
+    files.run.start_or_resume(tmp_path / "whole", task)
+    assert [entry["step"] for entry in files.history.read(tmp_path / "whole")] == [0, steps]
+    run_until(tmp_path / "cut", 1, press_ctrl_c, task)
+    assert resume(tmp_path / "cut", task).step == steps
+    assert read_bits(tmp_path / "cut") == read_bits(tmp_path / "whole")
+    assert resume(tmp_path / "whole", task).step == steps  # nothing is left to do
+    assert read_bits(tmp_path / "cut") == read_bits(tmp_path / "whole")
 
 
 def test_a_new_run_overwrites_nothing(tmp_path):
-    run_until(tmp_path, 7, press_ctrl_c)
+    run_until(tmp_path, 3, press_ctrl_c)  # no line but that of step 0
     require_refusal(tmp_path, r"already holds a run \(model.npz\)", is_resumed=False)
     (tmp_path / files.run.MODEL).unlink()
     require_refusal(tmp_path, r"already holds a run \(history.jsonl\)", is_resumed=False)
@@ -146,12 +186,21 @@ def test_a_model_without_a_run_loads_but_is_not_resumed(tmp_path):
     require_refusal(tmp_path, "holds a model, but no run")
 
 
+def test_a_vocabulary_in_another_order_is_not_resumed(tmp_path):
+    run_until(tmp_path, 7, press_ctrl_c)
+    params, config, tokenizer, *others = files.run.load(tmp_path)
+    turned = tokenizers.Tokenizer("char", tokenizer.vocab[:3] + tokenizer.vocab[:2:-1])
+    files.checkpoint.save(tmp_path / files.run.MODEL, params, config, turned, *others)
+    require_refusal(tmp_path, "contradicts itself: its tokenizer is not that of its rows")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda stored: stored.run.pop("terms"), "no run to resume"),
         (lambda stored: stored.run.update(options=[]), "no run to resume"),
         (lambda stored: stored.run.update(recent=["1"]), "no finite numbers"),
+        (lambda stored: stored.run.update(recent=[0.5, -0.5]), "no finite numbers, 0 or more"),
         (lambda stored: stored.run["recent"].pop(), "contradicts itself"),
         (lambda stored: stored.optimizer.update(step=-1), "contradicts itself: .* step -1"),
         (lambda stored: stored.optimizer.update(step=13), "contradicts itself: .* step 13"),

@@ -19,6 +19,7 @@ from run_cases import (
     ROWS,
     SETTINGS,
     TASK,
+    die,
     press_ctrl_c,
     read_bits,
     resume,
@@ -32,15 +33,6 @@ from minilm.__main__ import main
 
 HOME = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("ordinary_ctrl_c")
-
-
-def test_a_second_ctrl_c_interrupts_at_once_and_the_handler_is_given_back():
-    with pytest.raises(KeyboardInterrupt), files.run.catch_ctrl_c() as requests:
-        assert not requests
-        press_ctrl_c()
-        assert requests
-        press_ctrl_c()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_ignored_ctrl_c_stays_ignored(tmp_path):
@@ -71,6 +63,41 @@ def test_parameters_that_overflow_are_not_saved(tmp_path):
         files.run.start_or_resume(tmp_path, TASK._replace(settings=settings))
     assert [entry["step"] for entry in files.history.read(tmp_path)] == [0]
     assert files.run.load(tmp_path).optimizer["step"] == 0
+
+
+def fail_at(step, folder):
+    """Start a run with a wrong learning rate, and end it as this step begins."""
+    task = TASK._replace(settings=dataclasses.replace(SETTINGS, lr=1.0))
+    with pytest.raises(SystemError):
+        run_until(folder, step, die, task)
+
+
+@pytest.mark.parametrize("step", [1, 5])
+def test_a_run_that_has_stored_nothing_trained_may_begin_anew(tmp_path, step):
+    fail_at(step, tmp_path)
+    files.run.start_or_resume(tmp_path, TASK)
+    assert read_bits(tmp_path) == unstopped_bits()
+
+
+def test_killed_while_it_begins_anew(tmp_path):
+    fail_at(3, tmp_path)
+    with minilm.swap("files.run.remove_parts", lambda folder: die()), pytest.raises(SystemError):
+        files.run.start_or_resume(tmp_path, TASK)
+    resume(tmp_path)
+    assert read_bits(tmp_path) == unstopped_bits()
+
+
+def test_a_run_that_was_measured_after_training_does_not_begin_anew(tmp_path):
+    def save_the_start(folder, state, *others):
+        if state.step:
+            die()
+        original(folder, state, *others)
+
+    with minilm.swap("files.run.save_state", save_the_start) as original, pytest.raises(SystemError):
+        files.run.start_or_resume(tmp_path, TASK)
+    assert [entry["step"] for entry in files.history.read(tmp_path)] == [0, 5]
+    with pytest.raises(ValueError, match="already holds a run"):
+        files.run.start_or_resume(tmp_path, TASK)
 
 
 class FullDisk:
@@ -106,7 +133,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, module, name, room):
 
     def open_on_full_disk(path, mode):
         file = open(path, mode)
-        return FullDisk(file, room) if Path(path).name.startswith(name) else file
+        return FullDisk(file, room) if name in Path(path).name else file
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left") as caught:
         patch.setattr(module, "open", open_on_full_disk, raising=False)
@@ -136,12 +163,13 @@ def test_an_unwritable_disk_at_the_last_moment(tmp_path, monkeypatch, capsys, ca
 
 
 def start(*argv, cwd, largest_file=None):
-    """A process of its own with Ctrl-C as in a terminal, and a limit on the size of its files."""
+    """A process of its own with signals as in a terminal, and a limit on the size of its files."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(HOME), str(HOME / "tests" / "helpers")])
 
     def prepare():
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in files.stop.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
         if largest_file:
             import resource
 
@@ -197,38 +225,44 @@ KILLS = [3, pytest.param(int(os.environ.get("MINILM_KILLS", "50")), marks=pytest
 
 @posix
 @pytest.mark.parametrize("kills", KILLS)
-def test_kill_at_any_moment_leaves_a_whole_run(tmp_path, kills):
-    """Most of this run's time is spent on saving; MINILM_KILLS=200 kills it more often."""
+def test_an_end_at_any_moment_leaves_a_whole_run(tmp_path, kills):
+    """Most of this run's time is spent on saving; MINILM_KILLS=200 ends it more often."""
     rng = np.random.default_rng(kills)
     folder, last_step = tmp_path / "run", 0
     for kill in range(kills):
         is_early = kill % 3 == 2
+        number = (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGKILL)[kill % 4]
         process = start("-c", SCRIPT, str(folder), cwd=tmp_path)
         if is_early:  # while it starts, or resumes
             time.sleep(rng.uniform(0.1, 0.4))
         else:  # after at least one more checkpoint: only the entry of step 0 comes without one
             assert process.stdout.readline() and process.stdout.readline()
             time.sleep(rng.uniform(0, 0.03))
-        process.kill()
-        process.communicate()
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        is_killed = number == signal.SIGKILL
+        assert process.returncode in ([-number] if is_killed else [0, -number] if is_early else [0])
         step = files.run.load(folder).optimizer["step"]
         assert step > last_step or (is_early and step == last_step)
-        if step:  # the history has the checkpoint's line, and at most one more
-            history = files.history.read(folder)
-            assert history[-1]["step"] in (step, step + 2)
-            assert [entry["step"] for entry in history] == [*range(0, history[-1]["step"] + 1, 2)]
+        if step:  # the history has the lines until the checkpoint, and after a kill at most one more
+            steps = [entry["step"] for entry in files.history.read(folder)]
+            lines, more = len(range(0, step + 1, 2)), (0, 1) if is_killed or is_early else (0,)
+            assert steps == list(range(0, 2 * len(steps), 2)) and len(steps) - lines in more
         last_step = step
-    require_same_as_unstopped(files.run.load(folder), history)
+    run_until(folder, last_step + 3, press_ctrl_c, LONG, resume=True)
+    assert sorted(p.name for p in folder.iterdir()) == [files.history.NAME, files.run.MODEL]
+    require_same_as_unstopped(files.run.load(folder), files.history.read(folder))
 
 
 def require_same_as_unstopped(stored, history):
     """A checkpoint and its history must have the bits of a run of LONG that nothing stopped."""
     start = train.begin(model.init(CONFIG, np.random.default_rng(0)))
-    replayed = train.each_step(start, CONFIG, ROWS, ROWS, LONG.settings)
-    for expected in history[: stored.optimizer["step"] // 2 + 1]:
-        entry, state = next(pair for pair in replayed if pair[0])
-        assert entry == expected
-    assert state.step == stored.optimizer["step"]
+    entries = []
+    for entry, state in train.each_step(start, CONFIG, ROWS, ROWS, LONG.settings):
+        entries += [entry] if entry else []
+        if state.step == stored.optimizer["step"]:
+            break
+    assert history == entries
     for name in ("m", "v"):
         np.testing.assert_array_equal(stored.optimizer[name], state.optimizer[name])
     np.testing.assert_array_equal(tree.flatten(stored.params), tree.flatten(state.params))
