@@ -27,29 +27,42 @@ QUESTIONS = {  # each with the eight values that its answer can take
     "what does the {} eat ?": "grass fruit seeds leaves fish honey bread cheese".split(),
     "where does the {} live ?": "forest desert river ocean cave meadow mountain island".split(),
 }
+SENTENCES = dict(  # the same facts as plain text
+    zip(
+        QUESTIONS,
+        (
+            "the colour of the {} is {} .",
+            "the size of the {} is {} .",
+            "the {} eats {} .",
+            "the {} lives in the {} .",
+        ),
+        strict=True,
+    )
+)
 HELD_OUT_SHARE = 1 / 8
 
 
 class Zoo(NamedTuple):
-    """Examples to train on, held-out ones (new wordings of the same facts), and their word tokenizer.
+    """Examples to fine-tune on, held-out ones (new wordings of the same facts), and their word tokenizer.
 
-    prompt_entropy: the entropy floor, -log P(x) of the held-out prompts under the distribution that
-    made them, in nats per prompt token. No model's prompt loss can stay below it, except by chance.
+    texts: plain text to pre-train on, as write_text makes it of other examples. prompt_entropy: the
+    entropy floor, -log P(x) of the held-out prompts under the distribution that made them, in nats per prompt token. No model's prompt loss can stay below it, except by chance.
     """
 
     train: list
     held_out: list
+    texts: list
     tokenizer: tokenizers.Tokenizer
     prompt_entropy: float
 
 
-def zoo(seed=0, n_train=4000, n_held_out=512):
+def zoo(seed=0, n_train=4000, n_held_out=512, n_texts=4000):
     """Generate the zoo and return it; the same seed gives the same facts and examples."""
-    data.check_whole(1, n_train=n_train, n_held_out=n_held_out)
+    data.check_whole(1, n_train=n_train, n_held_out=n_held_out, n_texts=n_texts)
     rng = np.random.default_rng(seed)
     facts = draw_facts(rng)
     train, held_out, log_probs = [], [], []
-    while len(train) < n_train or len(held_out) < n_held_out:
+    while len(train) < n_train + n_texts or len(held_out) < n_held_out:
         example, log_prob = draw_example(rng, facts)
         if data.prompt_hash(example.prompt) >= HELD_OUT_SHARE:
             train.append(example)
@@ -58,7 +71,8 @@ def zoo(seed=0, n_train=4000, n_held_out=512):
             log_probs.append(log_prob)
     n_tokens = sum(len(example.prompt.split(" ")) for example in held_out)
     tokenizer = tokenizers.build("word", all_texts())
-    return Zoo(train[:n_train], held_out, tokenizer, -sum(log_probs) / n_tokens)
+    texts = [write_text(example, rng) for example in train[n_train : n_train + n_texts]]
+    return Zoo(train[:n_train], held_out, texts, tokenizer, -sum(log_probs) / n_tokens)
 
 
 def draw_facts(rng):
@@ -85,6 +99,19 @@ def draw_example(rng, facts):
     introduction = f"{greeting} , i am {name}{city}{hobby} ."
     prompt = f"User: {introduction} {question.format(animal)} Assistant:"
     return data.Example(prompt, str(facts[question, animal])), log_prob
+
+
+def write_text(example, rng):
+    """An example as plain text without roles: what the visitor says, or, as often, the fact as a sentence."""
+    if rng.random() < 0.5:
+        return example.prompt.removeprefix("User: ").removesuffix(" Assistant:")
+    question, animal = parse_question(example.prompt)
+    return SENTENCES[question].format(animal, example.response)
+
+
+def parse_question(prompt):
+    """(question, animal) that a prompt of the zoo ends with."""
+    return next((q, a) for q in QUESTIONS for a in ANIMALS if prompt.endswith(f" {q.format(a)} Assistant:"))
 
 
 def few_shot(seed=0, n_train=64, n_held_out=256, n_shots=3):
@@ -120,6 +147,6 @@ def expected_entropy():
 def all_texts():
     """A list of texts that hold every word of the zoo, to build a tokenizer from."""
     fixed = "User: , i am from and i like . Assistant:"
-    lists = [GREETINGS, NAMES, CITIES, HOBBIES, ANIMALS, *QUESTIONS.values()]
+    lists = [GREETINGS, NAMES, CITIES, HOBBIES, ANIMALS, *QUESTIONS.values(), SENTENCES.values()]
     lists.append(question.format("fox") for question in QUESTIONS)
     return [fixed, *(" ".join(choices) for choices in lists)]

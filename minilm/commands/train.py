@@ -37,7 +37,7 @@ def add_options(sub):
         "--resume",
         action="store_true",
         help="continue the run in DIR with its own settings. Other rows or settings are refused. So is "
-        "another --steps: the learning rate falls to 0 at the last step, so it would be another run",
+        "another --steps: the learning rate falls until the last step, so it would be another run",
     )
     sub.add_argument("--level", choices=("char", "byte"), help="tokens (default char)")
     sub.add_argument(

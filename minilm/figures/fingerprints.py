@@ -54,7 +54,7 @@ def compute(seeds, workers=0, report=None, steps=None, quick=False):
     steps = grid.choose_steps(steps, quick, STEPS)
     cases = QUICK_CASES if quick else tuple(CASES)
     outcomes = grid.run_points(run_case, [(case,) for case in cases], seeds, steps, workers, report)
-    task = worlds.make_zoo_task()
+    task = worlds.make_scratch_task()
 
     def collect_seeds(case):
         return {key: [grid.round_number(outcomes[case, seed][key]) for seed in seeds] for key in COLUMNS}
@@ -74,7 +74,7 @@ def compute(seeds, workers=0, report=None, steps=None, quick=False):
 def run_case(case, seed, steps):
     """Train with the fault of one case; judge without it."""
     params, loss = train_with_fault(*CASES[case], seed, steps)
-    task = worlds.make_zoo_task()
+    task = worlds.make_scratch_task()
     params, config = add_positions(params, task.config, CAP)
     judged = {**measure_likelihoods(params, config, task), **measure_behaviour(params, config, task, seed)}
     return {"train_loss": loss, **judged}
@@ -82,7 +82,7 @@ def run_case(case, seed, steps):
 
 def train_with_fault(fault, prompt_weight, seed, steps):
     """(params, mean loss of the last steps); everything from the encoding on has the fault."""
-    zoo, task = worlds.load_zoo(), worlds.make_zoo_task()
+    zoo, task = worlds.load_zoo(), worlds.make_scratch_task()
     settings = replace(grid.set_steps(task, steps).settings, prompt_weight=prompt_weight, seed=seed)
     with faults.plant(fault):
         rows = data.encode_all(zoo.train, zoo.tokenizer)

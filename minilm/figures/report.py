@@ -1,7 +1,7 @@
 """The main job's numbers as plain text."""
 
 from .. import data, views
-from . import identities, statistics, tasks
+from . import guesses, identities, statistics, tasks
 
 
 def describe_mask():
@@ -52,9 +52,14 @@ def format_head(result):
     n_seeds, rows = len(result["seeds"]), result["rows"]
     seeds = f"{n_seeds} seeds, mean ± std" if n_seeds > 1 else "1 seed"
     prompt, response = result["targets_per_row"]
+    start = (
+        f"a base model of {result['base_steps']} steps on {rows['base']} texts"
+        if rows["base"]
+        else "random weights"
+    )
     return [
         f"{rows['train']} rows to train on, {rows['held_out']} held out; "
-        f"{result['parameters']:,} parameters; {seeds}",
+        f"{result['parameters']:,} parameters; from {start}; {seeds}",
         f"a row has on average {prompt:.1f} prompt and {response:.1f} response targets",
         "",
         f"{'loss':<12}{'step':>5}   {'exact match':<16}{'-log P(y|x)':<16}{'-log P(x)':<16}nats per token",
@@ -96,12 +101,32 @@ def describe_rows(task):
     )
 
 
+def format_strip(result):
+    """What base, masked and full model think of one held-out row: a line for every token."""
+    strip = result["strip"]
+    names = [name for name in tasks.MODEL_NAMES if name in strip["models"] and name != "0.1"]
+    width = max(map(len, strip["tokens"])) + 2
+    head = "".join(f"{tasks.MODEL_NAMES[name]:<24}" for name in names)
+    lines = [f"{'':<{width}}{head}".rstrip()]
+    for t, (token, is_answer) in enumerate(zip(strip["tokens"], strip["is_answer"], strict=True)):
+        cells = "".join(f"{format_cell(strip['models'][name], t):<24}" for name in names)
+        lines.append(f"{token:<{width}}{cells}{'<- answer' if is_answer else ''}".rstrip())
+    return "\n".join(lines)
+
+
+def format_cell(reading, t):
+    """A bar and the probability of a token; and what was expected instead, where it was not expected."""
+    prob, guess = reading["probs"][t], reading["guesses"][t]
+    expected = f" {guess}" if prob < guesses.UNEXPECTED else ""
+    return f"{'#' * round(5 * prob):.<5} {prob:.2f}{expected}"
+
+
 def format_samples(result):
     """What the first seed's models write, greedily, after <bos> and some held-out prompts."""
     lines = ["Greedy samples (first seed):"]
     for k, (prompt, _) in enumerate(result["samples"]["0"]):
         lines.append(f"  after <bos> {views.escape(prompt.rstrip())}".rstrip())
         lines += [
-            f"    {tasks.LOSS_NAMES[loss]:<11} {pairs[k][1]!r}" for loss, pairs in result["samples"].items()
+            f"    {tasks.MODEL_NAMES[name]:<11} {pairs[k][1]!r}" for name, pairs in result["samples"].items()
         ]
     return "\n".join(lines)

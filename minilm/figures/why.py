@@ -37,7 +37,7 @@ def compute(seeds, workers=0, report=None, steps=None, quick=False):
     def tabulate(kind, lines, places):
         return {line: grid.tabulate(outcomes, (kind, line), places, seeds, "match") for line in lines}
 
-    zoo = worlds.make_zoo_task()
+    zoo = worlds.make_scratch_task()
     by_optimiser = tabulate("optimiser", parts.OPTIMISERS, [0])
     return {
         **grid.describe_run(zoo, seeds, steps),
@@ -75,10 +75,10 @@ def average_angle(run, key):
 def run_point(kind, line, point, seed, steps):
     """One run: {"match": held-out exact match, "angles": where they are measured}."""
     if kind == "rate":
-        zoo = worlds.make_zoo_task()
+        zoo = worlds.make_scratch_task()
         return run_usual(zoo, float(line), seed, steps, lr=point * zoo.settings.lr)
     if kind == "optimiser":
-        return run_in_parts(worlds.make_zoo_task(), line, seed, steps)
+        return run_in_parts(worlds.make_scratch_task(), line, seed, steps)
     if line == "0":
         return run_usual(worlds.make_story_task(point), 0.0, seed, steps)
     return run_in_parts(worlds.make_story_task(point), FULL, seed, steps)

@@ -16,26 +16,19 @@ STORY_STATES = 48
 BRANCHES = 4  # equally likely successors of a story's word: ln 4 nats per token
 QUESTION_TOKENS = 8  # of a prompt without story: User:, six of the question, Assistant:
 ANSWER_TOKENS = 2  # the answer and <eos>
-SENTENCES = dict(  # the same facts as long answers, and as plain text
-    zip(
-        corpora.QUESTIONS,
-        (
-            "the colour of the {} is {} .",
-            "the size of the {} is {} .",
-            "the {} eats {} .",
-            "the {} lives in the {} .",
-        ),
-        strict=True,
-    )
-)
 LONG = "you can see that "
-TUNED_NAMES = corpora.NAMES[:4]  # who speaks in the fine-tuning rows of forgetting.py
 
 
 @functools.cache
 def make_zoo_task():
-    """The main experiment's task."""
+    """The main experiment's task, from a base model."""
     return tasks.make_zoo_task()
+
+
+@functools.cache
+def make_scratch_task():
+    """The zoo's questions from random weights."""
+    return tasks.make_scratch_task()
 
 
 @functools.cache
@@ -85,22 +78,18 @@ def name_state(state):
 
 @functools.cache
 def make_long_answer_task():
-    """The zoo's rows with whole sentences as answers: "you can see that the fox eats bread ."."""
-    rows = load_zoo()
-    tokenizer = tokenizers.build("word", [*corpora.all_texts(), *SENTENCES.values(), LONG.strip()])
-    return make_task("long answers", tokenizer, *([lengthen(e) for e in part] for part in rows[:2]))
+    """The main task with whole sentences as answers: "you can see that the fox eats bread ."."""
+    zoo, task = load_zoo(), make_zoo_task()
+    tokenizer = tokenizers.build("word", [*corpora.all_texts(), LONG.strip()])
+    long = make_task("long answers", tokenizer, *([lengthen(e) for e in part] for part in zoo[:2]))
+    base = [tasks.encode_text(text, tokenizer) for text in zoo.texts]
+    return long._replace(settings=task.settings, base=base)
 
 
 def lengthen(example):
     """An example whose answer says the same fact in a sentence."""
-    question, animal = parse_question(example.prompt)
-    return data.Example(example.prompt, LONG + SENTENCES[question].format(animal, example.response))
-
-
-def parse_question(prompt):
-    """(question, animal) that a zoo prompt ends with."""
-    text = " ".join(prompt.split(" ")[-QUESTION_TOKENS + 1 : -1])
-    return next((q, a) for q in corpora.QUESTIONS for a in corpora.ANIMALS if q.format(a) == text)
+    question, animal = corpora.parse_question(example.prompt)
+    return data.Example(example.prompt, LONG + corpora.SENTENCES[question].format(animal, example.response))
 
 
 @functools.cache
@@ -110,49 +99,14 @@ def make_few_shot_task(n_train):
     return make_task("few shot", tokenizer, rows, held_out)
 
 
-@functools.cache
-def make_fine_tuning_tasks(n_drawn=16000):
-    """(base, tuned): plain text to pre-train on, and the zoo's rows with four of its names.
-
-    The base text is half what visitors say, with all names but without roles and answers, and half
-    facts as sentences. Every token of its rows counts as response. Both share one vocabulary.
-    """
-    rows = corpora.zoo(n_train=n_drawn, n_held_out=n_drawn // 8)
-    tokenizer = tokenizers.build("word", [*corpora.all_texts(), *SENTENCES.values()])
-    mine = [[e for e in part if find_speaker(e.prompt) in TUNED_NAMES] for part in rows[:2]]
-    tuned = make_task("fine-tuning", tokenizer, *mine)
-    base = [[encode_text(text, tokenizer) for text in make_base_texts(rows[k], seed=k)] for k in range(2)]
-    return tuned._replace(name="base", rows=base[0][:4000], held_out=base[1][:512]), tuned
-
-
-def find_speaker(prompt):
-    """The name in a zoo prompt's introduction."""
-    return re.search(r"i am (\w+)", prompt)[1]
-
-
-def make_base_texts(examples, seed):
-    """Yield a visitor's words, or the fact asked for as a sentence, from each zoo example."""
-    rng = np.random.default_rng(seed)
-    for example in examples:
-        post = example.prompt.removeprefix("User: ").removesuffix(" Assistant:")
-        question, animal = parse_question(example.prompt)
-        fact = SENTENCES[question].format(animal, example.response)
-        yield post if rng.random() < 0.5 else fact
-
-
-def encode_text(text, tokenizer):
-    """A row of text without a prompt: <bos>, tokens, <eos>, each a target that counts."""
-    ids = tokenizer.encode(text)
-    tokens = np.concatenate([[tokenizers.BOS_ID], ids, [tokenizers.EOS_ID]])
-    return data.Row(tokens, np.array([data.BOS, *[data.RESPONSE] * len(ids), data.EOS]))
-
-
 def make_task(name, tokenizer, examples, held_out):
-    """The main experiment's model and settings on other rows."""
+    """The main experiment's model on other rows, from random weights."""
     rows, held_out = data.encode_all(examples, tokenizer), data.encode_all(held_out, tokenizer)
     longest = max(len(row.tokens) for row in rows + held_out)
     config = model.Config(len(tokenizer.vocab), n_positions=longest, n_layer=1, n_head=4, n_embd=32)
-    return tasks.Task(name, config, train.Settings(), tokenizer, rows, held_out, [], None)
+    return tasks.Task(
+        name, config, train.Settings(lr=tasks.SCRATCH_RATE), tokenizer, rows, held_out, [], None
+    )
 
 
 @functools.cache
