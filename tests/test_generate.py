@@ -82,8 +82,9 @@ def test_a_learners_layer_enters_generation(tiny, name):
 
 def test_only_the_prompt_is_checked_not_each_token(tiny):
     params, config = tiny
+    head = {"weight": np.zeros((6, 11))}  # prefers id 0, which is not <eos>
     with recording("model.check_ids") as checks:
-        generate.generate(params, config, [0, 5, 7], 9)
+        assert len(generate.generate({**params, "lm_head": head}, config, [0, 5, 7], 9)) == 9
     assert len(checks) == 1
     with pytest.raises(ValueError, match="id 11 at"):
         generate.generate(params, config, [0, 11], 9)
