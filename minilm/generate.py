@@ -21,6 +21,7 @@ def generate(params, config, ids, max_new_tokens, temperature=0.0, top_k=None, r
     except ValueError:
         raise ValueError("the prompt's ids are lists of different lengths: give one sequence") from None
     check_settings(ids, config, max_new_tokens, temperature, top_k, rng)
+    model.check_ids(ids[None], config)
     cache = make_cache(params, config)
     new, start = [], 0
     while len(new) < max_new_tokens and start < config.n_positions:
@@ -41,30 +42,28 @@ def predict_next(params, config, ids, cache, start):
 
     Only these ids are run. `cache` holds the keys and values of all ids before them; theirs are added.
     """
-    model.check_ids(ids, config)
-    positions = np.arange(start, start + ids.shape[1])
+    end = start + ids.shape[1]
     tokens, _ = layers.embedding_forward(ids, **params["wte"])
-    place, _ = layers.embedding_forward(positions, **params["wpe"])
-    x = tokens + place
+    x = tokens + params["wpe"]["weight"][start:end]
+    causal = np.tri(ids.shape[1], end, start, dtype=bool)  # query i stands at start + i
     for p, (keys, values) in zip(params["h"].values(), cache, strict=True):
-        x = run_cached_attn_block(x, p, keys, values, positions, config.n_head)
+        x = run_cached_attn_block(x, p, keys[:, :, :end], values[:, :, :end], causal, config.n_head)
         x, _ = model.mlp_block_forward(x, p)
     x, _ = layers.layer_norm_forward(x[:, -1:], **params["ln_f"])
     logits, _ = layers.linear_forward(x, **params["lm_head"])
     return logits[:, 0]
 
 
-def run_cached_attn_block(x, p, keys, values, positions, n_head):
-    """model.attn_block_forward for new positions only; their keys and values go into the cache."""
+def run_cached_attn_block(x, p, keys, values, causal, n_head):
+    """model.attn_block_forward for new positions only; their keys and values end `keys` and `values`."""
     h, _ = layers.layer_norm_forward(x, **p["ln_1"])
     qkv, _ = layers.linear_forward(h, **p["attn"]["c_attn"])
-    q, k, v = (layers.split_heads(part, n_head) for part in np.split(qkv, 3, axis=-1))
-    keys[:, :, positions], values[:, :, positions] = k, v
-    end = positions[-1] + 1
-    causal = np.arange(end) <= positions[:, None]  # (T, end)
-    scores, _ = layers.scores_forward(q, keys[:, :, :end])
+    qkv = layers.split_heads(qkv, 3 * n_head)  # (B, 3H, T, D): the heads of q, of k, of v
+    new = slice(-x.shape[1], None)
+    keys[:, :, new], values[:, :, new] = qkv[:, n_head : 2 * n_head], qkv[:, 2 * n_head :]
+    scores, _ = layers.scores_forward(qkv[:, :n_head], keys)
     weights, _ = layers.causal_softmax_forward(scores, causal)
-    mix, _ = layers.mix_forward(weights, values[:, :, :end])
+    mix, _ = layers.mix_forward(weights, values)
     h, _ = layers.linear_forward(layers.merge_heads(mix), **p["attn"]["c_proj"])
     return x + h
 

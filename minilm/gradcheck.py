@@ -11,6 +11,7 @@ and go through the layers together, which is several times faster than one forwa
 First the checker, then ready-made cases for it: one for every pair, one for the whole model.
 """
 
+import functools
 import inspect
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from . import data, layers, losses, model, swap, tree
 
 STEP = {"complex": 1e-20, "central": 1e-5}
 TOLERANCE = {"complex": 1e-10, "central": 1e-6}
-CHUNK = 64  # copies at a time: few enough to stay in the processor's cache
+CHUNK = 24  # copies at a time: few enough to stay in the processor's cache
 PAIRS = (
     "embedding select linear layer_norm gelu scores causal_softmax mix attention token_nll weighted_mean"
 ).split()
@@ -99,19 +100,76 @@ def check_model(params, batch, config, method="complex"):
 
     `params` are in float64, `batch` is a data.Batch. Returns a list of Results.
     """
-    _, grads = model.loss_and_grads(
-        params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
-    )
-    grads = dict(tree.named(grads))
-    results = []
-    for name, array in tree.named(params):
+    _, grads = model.loss_and_grads(params, *batch[:3], config, batch.documents)
+    grads, numeric = dict(tree.named(grads)), find_numeric_gradients(params, batch, config, method)
+    return [compare_gradients(n, grads.get(n), numeric[n], TOLERANCE[method]) for n, _ in tree.named(params)]
 
-        def objective(stack, name=name):
-            return compute_loss(tree.replace(params, name, stack), batch, config)
 
-        numeric = numeric_gradient(objective, array, method, ndim=3)  # activations are (B, T, C)
-        results.append(compare_gradients(name, grads.get(name), numeric, TOLERANCE[method]))
-    return results
+def find_numeric_gradients(params, batch, config, method):
+    """{name: numeric gradient} of every parameter, stage by stage from the loss down, by forwards alone.
+
+    A perturbed copy goes up through its own stage only, y = stage(x). What a change of y does to the
+    loss is known by then: dy, the numeric gradient of the stage above with respect to its x.
+    """
+    stages, y = [], None
+    for names, stage in list_stages(params, batch, config):
+        stages.append((names, stage, {**params, "x": y}))
+        y = stage(stages[-1][-1], batch.ids >= 0).reshape(*batch.ids.shape, -1)  # at all positions
+    nll = compute_nll(params, batch, config)[..., None]
+    if not np.allclose(y, nll, rtol=1e-9):  # a model.forward of another form is one stage
+        stages = [("", lambda p, rows: compute_nll(p, batch, config)[..., rows, None], params)]
+
+    def weigh_nll(stack):
+        return losses.weighted_mean_forward(stack[..., 0], batch.loss_mask)[0]
+
+    gradients = {"x": numeric_gradient(weigh_nll, nll, method)}
+    for stage in reversed(stages):
+        gradients |= differentiate(*stage, gradients["x"], method)
+    return gradients
+
+
+def differentiate(names, stage, p, dy, method):
+    """{name: numeric gradient of sum(dy * stage(p))} of the arrays of p whose names begin with `names`."""
+    rows = dy.any(axis=-1)  # (B, T): where dy is 0, y is not computed
+
+    def objective(name, stack):
+        y = stage(tree.replace(p, name, stack), rows)
+        return (dy[rows] * y).reshape(len(stack), -1).sum(axis=-1)
+
+    arrays = {name: array for name, array in tree.named(p) if name.startswith(names)}
+    return {
+        n: numeric_gradient(functools.partial(objective, n), a, method, ndim=3) for n, a in arrays.items()
+    }
+
+
+def list_stages(params, batch, config):
+    """model.forward up to the NLL in stages: a list of (beginnings of the names that it reads, stage).
+
+    stage(p, rows) -> y (..., R, C) at the R places in rows (B, T); p: params, and "x", the y below.
+    """
+    causal, places = model.causal_and_places(batch.ids, batch.documents)
+
+    def embed(p, rows):
+        tokens, _ = layers.embedding_forward(batch.ids, **p["wte"])
+        positions, _ = layers.embedding_forward(places, **p["wpe"])
+        return (tokens + positions)[..., rows, :]
+
+    def attend(i, p, rows):
+        return model.attn_block_forward(p["x"], p["h"][i], causal, config.n_head)[0][..., rows, :]
+
+    def transform(i, p, rows):
+        return model.mlp_block_forward(p["x"][..., None, rows, :], p["h"][i])[0]
+
+    def score(p, rows):
+        x, _ = layers.layer_norm_forward(p["x"][..., None, rows, :], **p["ln_f"])
+        logits, _ = layers.linear_forward(x, **p["lm_head"])
+        return losses.token_nll_forward(logits, batch.targets[None, rows])[0][..., None]
+
+    stages = [(("wte", "wpe"), embed)]
+    for i in params["h"]:
+        stages.append((("x", f"h.{i}.ln_1", f"h.{i}.attn"), functools.partial(attend, i)))
+        stages.append((("x", f"h.{i}.ln_2", f"h.{i}.mlp"), functools.partial(transform, i)))
+    return [*stages, (("x", "ln_f", "lm_head"), score)]
 
 
 def check_direction(params, batch, config, rng):
@@ -120,25 +178,22 @@ def check_direction(params, batch, config, rng):
     Compares <grads, v> with Im loss(params + ihv) / h. Returns one Result, which cannot say which
     tensor is wrong.
     """
-    _, grads = model.loss_and_grads(
-        params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
-    )
+    _, grads = model.loss_and_grads(params, *batch[:3], config, batch.documents)
     params = tree.map_arrays(np.float64, params)
     v = tree.map_arrays(lambda a: rng.normal(size=a.shape), params)
     direction = dict(tree.named(v))
     h = STEP["complex"]
     moved = tree.from_named({n: a + 1j * h * direction[n] for n, a in tree.named(params)})
-    numeric = compute_loss(moved, batch, config).imag / h
+    numeric = losses.weighted_mean_forward(compute_nll(moved, batch, config), batch.loss_mask)[0].imag / h
     analytic = sum(np.sum(g * direction[n]) for n, g in tree.named(grads))
     single = any(g.dtype == np.float32 for _, g in tree.named(grads))
     return compare_gradients("direction", analytic, numeric, 1e-3 if single else TOLERANCE["complex"])
 
 
-def compute_loss(params, batch, config):
-    """The masked loss of a batch, by the forward alone: one number for each copy of the parameters."""
+def compute_nll(params, batch, config):
+    """The NLL of a batch's targets, by the forward alone: (B, T) for each copy of the parameters."""
     logits, _ = model.forward(params, batch.ids, config, batch.documents)
-    nll, _ = losses.token_nll_forward(logits, batch.targets)
-    return losses.weighted_mean_forward(nll, batch.loss_mask)[0]
+    return losses.token_nll_forward(logits, batch.targets)[0]
 
 
 def compare_gradients(name, analytic, numeric, tolerance):

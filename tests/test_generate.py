@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from refusing import fails
 
-from minilm import files, generate, gradcheck, model, tokenizer, tree
+from minilm import files, generate, gradcheck, model, recording, tokenizer, tree
 from minilm.__main__ import main
 from minilm.tokenizer import EOS_ID
 
@@ -105,3 +105,22 @@ def test_same_seed_same_text(tiny):
         for _ in range(2)
     )
     assert a == b
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "linear", "gelu", "scores", "causal_softmax", "mix"])
+def test_a_learners_layer_enters_generation(tiny, name):
+    params, config = tiny
+    with recording(f"layers.{name}_forward") as calls, recording("model.forward") as whole:
+        generate.predict_next(params, config, np.array([[0, 5]]), generate.make_cache(params, config), 0)
+    n_calls = {"linear": 4 * config.n_layer + 1, "layer_norm": 2 * config.n_layer + 1}
+    assert len(calls) == n_calls.get(name, config.n_layer) and not whole
+
+
+def test_only_the_prompt_is_checked_not_each_token(tiny):
+    params, config = tiny
+    head = {"weight": np.zeros((6, 11))}  # prefers id 0, which is not <eos>
+    with recording("model.check_ids") as checks:
+        assert len(generate.generate({**params, "lm_head": head}, config, [0, 5, 7], 9)) == 9
+    assert len(checks) == 1
+    with pytest.raises(ValueError, match="id 11 at"):
+        generate.generate(params, config, [0, 11], 9)

@@ -1,6 +1,7 @@
 """The checker is itself checked: known derivatives, planted bugs, empty checks."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -93,6 +94,91 @@ def test_planted_bug_is_caught_and_named(bug, case):
         bad = {r.name: r.problem for r in gradcheck.check_model(*case) if r.problem}
     assert any(tensor in name for name in bad), bad
     gradcheck.require(gradcheck.check_model(*case))  # the swap is undone
+
+
+def test_every_gradient_is_exact_to_13_digits(case):
+    assert max(r.error for r in gradcheck.check_model(*case)) < 1e-13
+
+
+def test_a_copy_runs_through_its_own_stage_only(case):
+    params, batch, config = case
+    size, n_x = minilm.tree.count(params), batch.ids.size * config.n_embd
+    with (
+        minilm.recording("layers.attention_forward") as attended,
+        minilm.recording("layers.gelu_forward") as gelus,
+    ):
+        gradcheck.check_model(*case)
+
+    def count_copies(results):
+        return sum(len(y) for y, _ in results if np.iscomplexobj(y))
+
+    blocks = params["h"].values()
+    attention = sum(minilm.tree.count({k: p[k] for k in ("ln_1", "attn")}) for p in blocks)
+    mlp = sum(minilm.tree.count({k: p[k] for k in ("ln_2", "mlp")}) for p in blocks)
+    for results, own in ((attended, attention), (gelus, mlp)):
+        assert count_copies(results) <= own + config.n_layer * n_x < size
+
+
+def test_positions_without_loss_are_not_perturbed(case):
+    params, batch, config = case
+    mask = np.zeros(batch.ids.shape)
+    mask[1, 3] = 1
+    with minilm.recording("losses.token_nll_forward") as nlls:
+        gradcheck.require(gradcheck.check_model(params, batch._replace(loss_mask=mask), config)[-1:])
+    assert {nll[0].size for nll, _ in nlls if np.iscomplexobj(nll)} == {1}
+
+
+def test_memory_is_bounded(rng):
+    config = model.Config(vocab_size=9, n_positions=32, n_layer=1, n_head=2, n_embd=4)
+    tokens = rng.integers(0, 9, (2, 33))
+    batch = data.Batch(tokens[:, :-1], tokens[:, 1:], np.tri(2, 32), None)
+    params = gradcheck.draw_params(config, rng)
+    tracemalloc.start()
+    gradcheck.check_model(params, batch, config)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6  # bytes: 24 copies at a time, through one stage
+
+
+def test_a_pair_of_another_function_passes_and_its_forward_alone_does_not(case):
+    def gelu_forward(x):
+        return x * x, (x,)
+
+    def gelu_backward(dy, cache):
+        return (2 * cache[0] * dy,)
+
+    with minilm.swap("layers.gelu_forward", gelu_forward):
+        with minilm.swap("layers.gelu_backward", gelu_backward):
+            gradcheck.require(gradcheck.check_model(*case))
+        with minilm.swap("layers.gelu_backward", lambda dy, cache: (dy,)):
+            bad = [r.name for r in gradcheck.check_model(*case) if r.problem]
+    assert "h.1.mlp.c_fc.weight" in bad and "h.1.mlp.c_proj.weight" not in bad
+
+
+def test_a_model_of_another_form_is_checked_as_a_whole(case):
+    def forward(*args):
+        logits, cache = minilm_forward(*args)
+        return 2 * logits, cache
+
+    with minilm.swap("model.forward", forward) as minilm_forward:
+        assert all(r.problem for r in gradcheck.check_model(*case))
+        with minilm.swap(
+            "model.backward", lambda dlogits, cache: minilm_backward(2 * dlogits, cache)
+        ) as minilm_backward:
+            gradcheck.require(gradcheck.check_model(*case))
+
+
+def test_a_pair_that_mixes_positions_is_checked_as_a_whole(case):
+    def forward(logits, targets):
+        nll, cache = one_way(logits, targets)
+        return nll + nll[..., ::-1], cache
+
+    def backward(dnll, cache):
+        return other_way(dnll + dnll[..., ::-1], cache)
+
+    with minilm.swap("losses.token_nll_forward", forward) as one_way:
+        with minilm.swap("losses.token_nll_backward", backward) as other_way:
+            gradcheck.require(gradcheck.check_model(*case))
 
 
 def test_mask_after_the_reduction_is_caught(case):

@@ -493,7 +493,7 @@ COMMANDS = {
     "no such file": ("--data nowhere.jsonl", "nowhere.jsonl: No such file"),
     "a folder": ("--data {dir}", "is a folder: give the name of a file"),
     "too few prompts": ("--data {one}", "a single prompt"),
-    "steps 0": ("--steps 0", "steps is 0: it must be a whole number from 1"),
+    "steps 0": ("--steps 0", "--steps is 0: it must be 1 or more"),
     "steps -5": ("--steps -5", "steps is -5"),
     "steps text": ("--steps many", "argument --steps: invalid int value: 'many'"),
     "seeds 0": ("--seeds 0", "--seeds is 0: it must be 1 or more"),

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import batches, data, generate, model, optim, train, tree
+from .. import batches, data, generate, gradcheck, model, optim, train, tree
 from ..figures import processes
 from . import terminal
 
-SUMMARY = "Time a training step against its bare matrix products, and generation."
+SUMMARY = "Time a training step against its bare matrix products, generation, and a gradient check."
 EXAMPLE = "python -m minilm bench --sizes zoo S"
 
 
@@ -199,3 +199,8 @@ def run(options):
             progress.clear()
             print(line, flush=True)
             progress.report(done, len(sizes))
+    if sizes == list(SIZES):
+        size, rng = SIZES["zoo"]._replace(batch_size=2), np.random.default_rng(0)
+        params, start = gradcheck.draw_params(size.config, rng), time.perf_counter()
+        gradcheck.require(gradcheck.check_model(params, draw_batch(size, rng), size.config))
+        print(f"gradient check of zoo, {tree.count(params):,} numbers: {time.perf_counter() - start:.1f} s")

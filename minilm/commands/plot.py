@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from .. import files
+from . import terminal
 
 SUMMARY = "Draw a run's history: NLL of prompts and answers, exact match."
 EXAMPLE = "python -m minilm plot run"
@@ -16,6 +17,7 @@ def add_options(sub):
 
 def run(options):
     """Draw a run's history."""
+    terminal.check_drawing()
     from ..figures import history, plots  # matplotlib, only where something is drawn
 
     stored = files.run.load(options.dir)

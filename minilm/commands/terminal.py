@@ -65,17 +65,22 @@ def has_colour():
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def prepare_folder(options):
-    """The folder where figures go: --out, or one where they replace none that the repository shows.
-
-    Raises ValueError or OSError before the work, not after it, if a figure cannot be drawn or written.
-    """
+def check_drawing():
+    """Raise ValueError before the work, not after it, if matplotlib cannot draw a figure."""
     try:
         from ..figures import plots  # matplotlib, only where something is drawn
 
         plots.encode_png(plots.new_figure(1, 1).text(0, 0, "text").figure, "")
     except Exception as error:  # MPLBACKEND or a file of settings: anything
         raise ValueError(f"matplotlib cannot draw, see MPLBACKEND and matplotlibrc: {error}") from None
+
+
+def prepare_folder(options):
+    """The folder where figures go: --out, or one where they replace none that the repository shows.
+
+    Raises ValueError or OSError before the work, not after it, if a figure cannot be drawn or written.
+    """
+    check_drawing()
     folder = options.out or ("figures/quick" if options.quick else "figures")
     if Path(folder).resolve() == figures.FIGURES.resolve() and not options.out:
         folder = "figures/own"

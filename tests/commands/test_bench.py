@@ -1,9 +1,11 @@
 """The benchmark's floor is all of a step's matrix products, and nothing else."""
 
+import argparse
+
 import numpy as np
 
 import minilm
-from minilm import model
+from minilm import gradcheck, model
 from minilm.commands import bench
 
 
@@ -45,3 +47,13 @@ def test_sorting_and_packing_fill_the_places_that_draw_batches_pad(rng):
         filled[name] = targets / sum(batch.ids.size for batch in parts)
     assert filled["random padding"] < 0.5
     assert min(filled["sorted padding"], filled["packing"]) > 0.9
+
+
+def test_all_sizes_end_with_the_time_of_a_gradient_check(capsys):
+    checked = [gradcheck.Result("wte.weight", 0.0, (0, 0), 1.0, 1.0, "")]
+    with minilm.swap("commands.bench.measure_size", lambda name: name):
+        with minilm.swap("gradcheck.check_model", lambda params, batch, config: checked):
+            for sizes in (list(bench.SIZES), ["zoo"]):
+                bench.run(argparse.Namespace(batching=False, sizes=sizes))
+    *_, last_of_all, _, zoo = capsys.readouterr().out.splitlines()
+    assert last_of_all.startswith("gradient check of zoo, 20,768 numbers: ") and zoo == "zoo"
