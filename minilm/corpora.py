@@ -46,7 +46,8 @@ class Zoo(NamedTuple):
     """Examples to fine-tune on, held-out ones (new wordings of the same facts), and their word tokenizer.
 
     texts: plain text to pre-train on, as write_text makes it of other examples. prompt_entropy: the
-    entropy floor, -log P(x) of the held-out prompts under the distribution that made them, in nats per prompt token. No model's prompt loss can stay below it, except by chance.
+    entropy floor, -log P(x) of the held-out prompts under the distribution that made them, in nats per
+    prompt token. No model's prompt loss can stay below it, except by chance.
     """
 
     train: list

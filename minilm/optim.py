@@ -37,10 +37,10 @@ def adamw(vector, gradient, state, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay
 
 
 def warm_up_then_decay(step, steps, warmup):
-    """The factor of the learning rate at step 1 .. steps: up to 1 over `warmup`, then down to 1 / (steps - warmup + 1).
+    """The factor of the learning rate at step 1 .. steps: up to 1 over `warmup`, then down.
 
-    Both ways are straight lines. The second would reach 0 one step after the last, so that every step
-    moves the model. Raises ValueError for other steps.
+    Both ways are straight lines. The second would reach 0 one step after the last: every step moves the
+    model. Raises ValueError for other steps.
     """
     if not 1 <= step <= steps:
         raise ValueError(f"step {step} is outside the training: it must lie between 1 and {steps}")

@@ -23,8 +23,8 @@ def test_sgd_by_hand():
 
 def test_the_learning_rate_warms_up_and_comes_down():
     factors = [optim.warm_up_then_decay(step, 10, 2) for step in range(1, 11)]
-    np.testing.assert_allclose(factors, [0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8, 0])
-    assert optim.warm_up_then_decay(1, 1, 1) == 1 and optim.warm_up_then_decay(1, 1, 0) == 0
+    np.testing.assert_allclose(factors, [0.5, 1, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9])
+    assert optim.warm_up_then_decay(1, 1, 1) == 1 and optim.warm_up_then_decay(1, 1, 0) == 1 / 2
 
 
 def test_adamw_adds_eps_to_the_root():

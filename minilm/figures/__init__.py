@@ -17,8 +17,10 @@ FIGURES = Path(__file__).parents[2] / "figures"  # in the repository; an install
 
 NAMES = (
     "anatomy",
+    "strip",
     "masked_vs_full",
-    "why",
+    "rates",
+    "from_scratch",
     "fingerprints",
     "forgetting",
     "few_shot",

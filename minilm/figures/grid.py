@@ -15,14 +15,16 @@ def choose_steps(steps, quick, usual=300):
 
 
 def set_steps(task, steps, **changes):
-    """A task trained for so many steps and evaluated only at both ends, without samples."""
-    settings = replace(task.settings, steps=steps, warmup=min(20, steps), eval_every=steps, **changes)
+    """A task trained for so many steps and evaluated only at both ends, unless `changes` say else."""
+    changes = {"steps": steps, "warmup": min(20, steps), "eval_every": steps, **changes}
+    settings = replace(task.settings, **changes)
     return task._replace(settings=settings, prompts=[])
 
 
 def train_to_end(task, prompt_weight, seed, steps, **changes):
     """Train once; what the evaluation says at the end."""
-    return tasks.train_task(set_steps(task, steps, **changes), prompt_weight, seed)["history"][-1]
+    _, ends = tasks.train_task(set_steps(task, steps, **changes), seed, [prompt_weight])
+    return ends[prompt_weight][1][-1]
 
 
 def measure_nll(params, config, rows, mask_of, batch_size=64):

@@ -1,10 +1,10 @@
-"""The main comparison, masked against weight 0.1 against full, over training steps."""
+"""The main comparison: one base model, fine-tuned with masked, weight 0.1 and full loss, over the steps."""
 
 from . import grid, plots, statistics, tasks
 
 ALT = (
-    "Three line charts over training steps, one line a loss with a band over seeds: held-out "
-    "exact match, negative log-likelihood of the answers, negative log-likelihood of the prompts."
+    "Three line charts over training steps, one line a loss with a band over seeds, all beginning at the "
+    "same point: held-out exact match, negative log-likelihood of the answers, and of the prompts."
 )
 TITLES = ("held-out exact match", "answers: -log P(y|x)", "prompts: -log P(x)")
 UNITS = ("share of rows", "nats per token", "nats per token (log scale)")
@@ -12,7 +12,8 @@ UNITS = ("share of rows", "nats per token", "nats per token (log scale)")
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
     """The main job's comparison on the zoo."""
-    return tasks.compare(tasks.make_zoo_task(grid.choose_steps(steps, quick)), seeds, workers, report)
+    steps = grid.choose_steps(steps, quick, tasks.TUNING_STEPS)
+    return tasks.compare(tasks.make_zoo_task(steps), seeds, workers, report)
 
 
 def caption(result):
@@ -43,7 +44,8 @@ def choose_takeaway(result):
     matches = {loss: [run[-1]["exact_match"] for run in runs] for loss, runs in result["runs"].items()}
     gap = statistics.pair_by_seed(matches["0"], matches["1"])
     step = result["runs"]["0"][0][-1]["step"]
-    after = f"After {step} step{'' if step == 1 else 's'}"
+    what = " of fine-tuning" if result["rows"]["base"] else ""
+    after = f"After {step} step{'' if step == 1 else 's'}{what}"
     if not gap.is_clear():
         return (
             f"{after}, masked and full loss are not clearly apart in the held-out rows they answer exactly."
@@ -68,7 +70,7 @@ def draw(result):
         ends.append((axes, last_points))
         axes.set_title(TITLES[k], fontsize=plots.FONT + 1)
         axes.set_ylabel(UNITS[k], fontsize=plots.FONT)
-        axes.set_xlabel("training step", fontsize=plots.FONT)
+        axes.set_xlabel(name_steps(result), fontsize=plots.FONT)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylim(0, 1.03)
     panels[1].set_ylim(bottom=0)
@@ -78,6 +80,15 @@ def draw(result):
     return figure
 
 
+def name_steps(result):
+    """What the steps count."""
+    return (
+        "fine-tuning step (0: base model)"
+        if result["rows"]["base"]
+        else "training step (from random weights)"
+    )
+
+
 def collect_steps(runs, k):
     """Steps, and the k-th of statistics.collect_entries at each: (steps,), (steps, seeds)."""
     steps = [entry["step"] for entry in runs[0]]
@@ -85,8 +96,12 @@ def collect_steps(runs, k):
 
 
 def draw_levels(axes, result):
-    """The two levels that a prompt's NLL is judged by."""
+    """The levels that a prompt's NLL is judged by."""
     levels = [(result["uniform"], "uniform, ln V"), (result["entropy_floor"], "entropy floor")]
+    if result["rows"]["base"]:
+        levels.append(
+            (statistics.average([run[0]["prompt_nll"] for run in result["runs"]["0"]]), "base model")
+        )
     for level, name in levels:
         if level is not None:
             axes.axhline(level, color="0.45", linewidth=1, linestyle=":")

@@ -1,7 +1,7 @@
 """The main job's numbers as plain text."""
 
-from .. import data, views
-from . import guesses, identities, statistics, tasks
+from .. import data, figures, views
+from . import guesses, identities, rates, statistics, tasks
 
 
 def describe_mask():
@@ -70,6 +70,14 @@ def format_row(loss, step, *spreads):
     """One line of the table; a spread is (mean, std)."""
     cells = "".join(f"{statistics.join_spread(*spread):<16}" for spread in spreads)
     return f"{tasks.LOSS_NAMES[loss]:<12}{step:>5}   {cells}".rstrip()
+
+
+def quote_rates():
+    """The line of the stored figure `rates`, each loss at its own best rate; without one, how to make it."""
+    if not (figures.FIGURES / "rates.json").is_file():
+        return "Each loss at its own best rate: `python -m minilm figures rates` sweeps them."
+    line = rates.describe_best(figures.load_result("rates"))
+    return f"{line} (figures/rates.json, made by `python -m minilm figures rates`)"
 
 
 def judge_losses(gap, held_out):

@@ -7,6 +7,7 @@ ALT = (
     "base model, after masked fine-tuning, and after full-sequence fine-tuning. A cell's shade is the "
     "probability that the model gave to the token; below it stands the model's likeliest token."
 )
+SAME = "Same start, same data, one array differs"
 SHOWN = ("base", "0", "1")
 TITLES = {"base": "base model", "0": "fine-tuned, masked loss", "1": "fine-tuned, full-sequence loss"}
 
@@ -32,8 +33,8 @@ def caption(result):
 def choose_takeaway(masked, full):
     """Same start, same data: what the one array changed in this row, as far as the numbers say it."""
     if masked[0] < full[0] and min(masked[1], full[1]) > 0.5:
-        return "Same start, same data, one array differs: both models know the answer, only one expects the question."
-    return "Same start, same data, one array differs: what each model expects of the same row."
+        return f"{SAME}: both models know the answer, only one expects the question."
+    return f"{SAME}: what each model expects of the same row."
 
 
 def measure_parts(strip, name):
@@ -45,7 +46,7 @@ def measure_parts(strip, name):
 
 
 def describe_guesses(strip):
-    """What the masked model would rather write at the prompt's positions: its most frequent guess, counted."""
+    """The masked model's most frequent guess at the prompt's positions, counted."""
     pairs = zip(strip["models"]["0"]["guesses"], strip["is_answer"], strict=True)
     chosen = [guess for guess, is_answer in pairs if not is_answer]
     most = max(chosen, key=chosen.count)

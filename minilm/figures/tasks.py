@@ -18,14 +18,16 @@ WEIGHTS = (0.0, 0.1, 1.0)  # prompt-loss weights: masked, in between, full
 LOSS_NAMES = {"0": "masked", "0.1": "weight 0.1", "1": "full"}  # the same, as JSON's keys
 MODEL_NAMES = {"base": "base", **LOSS_NAMES}
 BASE_STEPS, SCRATCH_RATE = 500, 4e-3  # from random weights
-TUNING_STEPS, TUNING_RATE = 200, 2e-3  # see make_zoo_task
+TUNING_STEPS, TUNING_RATE, EVAL_EVERY = 200, 2e-3, 25  # see make_zoo_task
+
+PASSES = 6  # over a user's rows
 
 
 class Task(NamedTuple):
     """Something to train on: rows, model, settings, and prompts to show samples for.
 
     floor: -log P(x) that no model can go below, nats per token, or None where it is unknown. base: the
-    Rows of plain text that a base model is pre-trained on before; without them, weights start at random.
+    Rows of plain text on which a base model is pre-trained first; without them, weights start at random.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Task(NamedTuple):
     floor: float | None
     note: str = ""  # what of a file was cut or left out
     base: list | None = None
+    base_steps: int = BASE_STEPS
 
 
 def make_zoo_task(steps=TUNING_STEPS):
@@ -50,7 +53,7 @@ def make_zoo_task(steps=TUNING_STEPS):
     rows, held_out = (data.encode_all(part, zoo.tokenizer) for part in (zoo.train, zoo.held_out))
     base = [encode_text(text, zoo.tokenizer) for text in zoo.texts]
     config = model.Config(len(zoo.tokenizer.vocab), n_positions=24, n_layer=1, n_head=4, n_embd=32)
-    settings = train.Settings(steps=steps, lr=TUNING_RATE, warmup=min(20, steps))
+    settings = train.Settings(steps=steps, lr=TUNING_RATE, warmup=min(20, steps), eval_every=EVAL_EVERY)
     prompts = ["", zoo.held_out[0].prompt]
     floor = zoo.prompt_entropy
     return Task("zoo", config, settings, zoo.tokenizer, rows, held_out, prompts, floor, base=base)
@@ -70,10 +73,11 @@ def encode_text(text, tokenizer):
     return data.Row(tokens, np.array([data.BOS, *[data.RESPONSE] * len(ids), data.EOS]))
 
 
-def make_rows_task(path, level="char", steps=300, max_tokens=None, held_out_share=0.15, lr=3e-3):
-    """A user's own rows, split by prompt so that repeated ones do not leak.
+def make_rows_task(path, level="char", steps=None, max_tokens=None, held_out_share=0.15, lr=3e-3):
+    """A user's own rows, split by prompt so that repeated ones do not leak, from random weights.
 
-    A conversation's prompt is what stands before its first answer. files.rows.load says how rows are
+    Without `steps`, training makes PASSES over the rows, but at most 300 steps: more of them only learn
+    few rows by heart.     A conversation's prompt is what stands before its first answer. files.rows.load says how rows are
     cut or left out; the task's note tells it. Raises ValueError as load does, and for a single prompt.
     """
     tokenizer, encoded, report = files.rows.load(path, level, max_tokens=max_tokens)
@@ -83,6 +87,7 @@ def make_rows_task(path, level="char", steps=300, max_tokens=None, held_out_shar
     held_out = [row for row, out in zip(encoded, is_held_out, strict=True) if out]
     longest = max(len(row.tokens) for row in encoded)
     config = model.Config(len(tokenizer.vocab), n_positions=longest, n_layer=2, n_head=4, n_embd=64)
+    steps = steps or min(300, max(20, PASSES * len(rows) // 16))
     settings = train.Settings(steps=steps, batch_size=16, warmup=min(20, steps), lr=lr)
     sampled = [prompt for prompt, out in zip(prompts, is_held_out, strict=True) if out][:3]
     note = files.rows.describe(report)
@@ -109,18 +114,27 @@ def make_start(task, seed):
     params = model.init(task.config, np.random.default_rng(seed))
     if task.base is None:
         return params
-    settings = train.Settings(steps=BASE_STEPS, lr=SCRATCH_RATE, eval_every=BASE_STEPS, seed=seed)
+    steps = task.base_steps
+    settings = train.Settings(
+        steps=steps, warmup=min(20, steps), lr=SCRATCH_RATE, eval_every=steps, seed=seed
+    )
     return train.train(params, task.config, task.base, task.held_out[:1], settings)[0]
 
 
 def train_task(task, seed, weights=WEIGHTS):
     """Train from one start with every prompt weight; returns (start, {weight: (params, history)})."""
     processes.keep_freed_memory()
-    start, ends = make_start(task, seed), {}
+    start = make_start(task, seed)
+    return start, tune(task, start, seed, weights)
+
+
+def tune(task, start, seed, weights=WEIGHTS):
+    """{weight: (params, history)} of trainings that all begin with the parameters `start`."""
+    ends = {}
     for weight in weights:
         settings = replace(task.settings, prompt_weight=weight, seed=seed)
         ends[weight] = train.train(start, task.config, task.rows, task.held_out, settings)
-    return start, ends
+    return ends
 
 
 def compare_losses(task, seed):
@@ -175,7 +189,7 @@ def compare(task, seeds, workers=0, report=None):
         "task": task.name,
         "config": asdict(task.config),
         "settings": asdict(task.settings),
-        "base_steps": None if task.base is None else BASE_STEPS,
+        "base_steps": None if task.base is None else task.base_steps,
         "rows": {"train": len(task.rows), "held_out": len(task.held_out), "base": len(task.base or [])},
         "targets_per_row": [n / len(task.rows) for n in data.count_targets(task.rows)],
         "parameters": tree.count(model.init(task.config, np.random.default_rng(0))),
