@@ -4,6 +4,7 @@ Losses over different token sets cannot be compared: the loss of a masked run is
 that of a full run is mostly the prompt's. So `evaluate` always reports both parts apart.
 """
 
+import contextlib
 import itertools
 import numbers
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import batches, data, fast, losses, masks, model, optim, tree
+from . import batches, data, fast, losses, masks, model, optim, parallel, tree
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Settings:
 
     prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr: the peak rate,
     reached after `warmup` steps, then brought down to 0. eval_every: steps from one evaluation to
-    the next. policy: a name in masks.POLICIES: which parts of a conversation carry loss.
+    the next. policy: a name in masks.POLICIES: which parts of a conversation carry loss. processes:
+    how many share each batch; it changes the last bits.
     """
 
     prompt_weight: float = 0.0
@@ -31,15 +33,18 @@ class Settings:
     eval_every: int = 20
     seed: int = 0
     policy: str = "response"
+    processes: int = 1
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "eval_every", "warmup", "seed"):
+        for name in ("steps", "batch_size", "eval_every", "warmup", "seed", "processes"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value >= 2**63:
                 raise ValueError(f"{name} is {value!r:.80}: it must be a whole number below 2**63")
         for name in ("steps", "batch_size", "eval_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+        if not 1 <= self.processes <= 64:
+            raise ValueError(f"processes is {self.processes}: it must lie between 1 and 64")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}: it must not be negative")
         if not isinstance(self.lr, float | numbers.Integral) or not 0 < self.lr < 1e308:
@@ -55,15 +60,16 @@ class NonFiniteError(ValueError):
     """The loss or a gradient is NaN or infinite; the parameters are those before the step."""
 
 
-def train_step(vector, params, state, batch, config, settings):
+def train_step(vector, params, state, batch, config, settings, loss_and_grads=None):
     """One step on one batch: forward, masked loss, backward, update. Returns the loss in nats.
 
     `vector` and `params` are those of tree.flat_view: to update the vector is to update the model.
+    `loss_and_grads`, if given, is called instead of model.loss_and_grads.
     Raises NonFiniteError, before anything is changed, that names the step and the tensor.
     """
     step = state["step"] + 1
     with np.errstate(over="ignore", invalid="ignore"):  # check_finite looks for both, and names them
-        loss, grads = model.loss_and_grads(
+        loss, grads = (loss_and_grads or model.loss_and_grads)(
             params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
         )
     gradient = tree.flatten(grads)
@@ -144,15 +150,22 @@ def each_step(start, config, rows, held_out, settings):
         with fast.kernels():
             entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
     yield entry, State(params, optimizer, recent)
-    for step in range(start.step + 1, settings.steps + 1):
-        batch, entry = make_batch([rows[i] for i in next(order)], settings), None
-        with fast.kernels():
-            recent.append(train_step(vector, params, optimizer, batch, config, settings))
-            if is_evaluated(step, settings):
-                train_loss = sum(recent) / len(recent)
-                entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
-                recent = []
-        yield entry, State(params, optimizer, recent)
+    with share_batches(settings.processes, params, config) as loss_and_grads:
+        for step in range(start.step + 1, settings.steps + 1):
+            batch, entry = make_batch([rows[i] for i in next(order)], settings), None
+            with fast.kernels():
+                loss = train_step(vector, params, optimizer, batch, config, settings, loss_and_grads)
+                recent.append(loss)
+                if is_evaluated(step, settings):
+                    train_loss = sum(recent) / len(recent)
+                    entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
+                    recent = []
+            yield entry, State(params, optimizer, recent)
+
+
+def share_batches(processes, params, config):
+    """What parallel.share_batches gives; with one process nothing is started, and nothing (None) given."""
+    return parallel.share_batches(processes, params, config) if processes > 1 else contextlib.nullcontext()
 
 
 def make_batch(rows, settings):

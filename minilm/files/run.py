@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import model, train, tree
+from .. import model, parallel, train, tree
 from . import checkpoint, history
 
 MODEL = "model.npz"
@@ -28,7 +28,7 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
     that never stopped. The first Ctrl-C finishes the step, saves and returns: the state's step is then
     below settings.steps. `options` (any JSON) is stored; `load` returns it.
     Raises ValueError for a folder that already holds a run (with `resume`: none, or another one), and
-    NonFiniteError as train_step does; the last checkpoint stays.
+    NonFiniteError or WorkerError as train_step does; the last checkpoint stays.
     """
     folder = Path(folder)
     state, notes = resume_run(folder, task) if resume else start_run(folder, task, options)
@@ -36,7 +36,11 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
     states = train.each_step(state, task.config, task.rows, task.held_out, task.settings)
     try:
         # NumPy does not warn of an overflow here: check_finite looks for it, and names the tensor.
-        with catch_ctrl_c() as requests, np.errstate(over="ignore", invalid="ignore"):
+        with (
+            contextlib.closing(states),
+            catch_ctrl_c() as requests,
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
             for entry, state in states:
                 is_stopped = bool(requests) and state.step < task.settings.steps
                 if entry or is_stopped:
@@ -50,9 +54,9 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
                     report(entry, state.params)
                 if is_stopped:
                     break
-    except train.NonFiniteError as error:
+    except (train.NonFiniteError, parallel.WorkerError) as error:
         where = f"{folder / MODEL} keeps the state of step {saved_step}, the last good one"
-        raise train.NonFiniteError(f"{error}; {where}") from None
+        raise type(error)(f"{error}; {where}") from None
     return state
 
 
@@ -106,6 +110,7 @@ def load(folder):
         raise ValueError(f"{path} holds a model, but no run to resume: train anew in another folder")
     if not all(isinstance(loss, float) and math.isfinite(loss) for loss in stored.run["recent"]):
         raise ValueError(f"{path} holds recent losses that are no finite numbers: restore a copy")
+    stored.run["terms"].setdefault("processes", 1)  # an older version knew no other number
     check_stored_terms(path, stored)
     return stored
 
