@@ -91,11 +91,10 @@ def split_batch(batch, size):
 
 
 def compute_in_turn(params, batches, config):
-    """Yield loss and gradient vector of every Batch, one after the other."""
+    """Yield loss and gradient vector of every Batch; parallel.py has one that does it side by side."""
     for batch in batches:
-        loss, grads = model.loss_and_grads(
-            params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
-        )
+        arguments = batch.ids, batch.targets, batch.loss_mask, config, batch.documents
+        loss, grads = model.loss_and_grads(params, *arguments)
         yield loss, tree.flatten(grads)
 
 
@@ -105,8 +104,7 @@ def accumulate_gradients(params, batches, config, compute_each=compute_in_turn):
     loss = sum over all tokens of loss_mask * nll / sum over all tokens of loss_mask: the mean of
     each batch counts by its share of the loss weights. A mean of the means would give more to the
     tokens of a batch with few supervised ones (faults.py, mean_of_means). A batch without loss
-    weights adds nothing, and is not computed. Raises ValueError as model.loss_and_grads does, and if
-    no batch has any. parallel.py has a `compute_each` that runs them side by side.
+    weights adds nothing. Raises ValueError as model.loss_and_grads does, and if no batch has any.
     """
     totals = [batch.loss_mask.sum() for batch in batches]
     if not sum(totals):

@@ -4,7 +4,6 @@ Losses over different token sets cannot be compared: the loss of a masked run is
 that of a full run is mostly the prompt's. So `evaluate` always reports both parts apart.
 """
 
-import contextlib
 import itertools
 import numbers
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ class Settings:
 
     prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr: the peak rate,
     reached after `warmup` steps, then brought down to 0. eval_every: steps from one evaluation to
-    the next. policy: a name in masks.POLICIES: which parts of a conversation carry loss. processes:
-    how many share each batch; it changes the last bits.
+    the next. policy: a name in masks.POLICIES. processes: how many share a batch (parallel.py).
     """
 
     prompt_weight: float = 0.0
@@ -150,22 +148,16 @@ def each_step(start, config, rows, held_out, settings):
         with fast.kernels():
             entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
     yield entry, State(params, optimizer, recent)
-    with share_batches(settings.processes, params, config) as loss_and_grads:
+    with parallel.share_batches(settings.processes, params) as share:
         for step in range(start.step + 1, settings.steps + 1):
             batch, entry = make_batch([rows[i] for i in next(order)], settings), None
             with fast.kernels():
-                loss = train_step(vector, params, optimizer, batch, config, settings, loss_and_grads)
-                recent.append(loss)
+                recent.append(train_step(vector, params, optimizer, batch, config, settings, share))
                 if is_evaluated(step, settings):
                     train_loss = sum(recent) / len(recent)
                     entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
                     recent = []
             yield entry, State(params, optimizer, recent)
-
-
-def share_batches(processes, params, config):
-    """What parallel.share_batches gives; with one process nothing is started, and nothing (None) given."""
-    return parallel.share_batches(processes, params, config) if processes > 1 else contextlib.nullcontext()
 
 
 def make_batch(rows, settings):

@@ -53,18 +53,13 @@ def flat_view(tree):
     An optimiser that updates the vector in place updates the model with it.
     """
     vector = flatten(tree)
-    return vector, view_vector(vector, tree)
-
-
-def view_vector(vector, tree):
-    """The tree of views into a vector that has the numbers of such a tree, one after the other."""
     ends = iter(np.cumsum([array.size for _, array in named(tree)]))
 
     def view(array):
         end = next(ends)
         return vector[end - array.size : end].reshape(array.shape)
 
-    return map_arrays(view, tree)
+    return vector, map_arrays(view, tree)
 
 
 def shapes(config):

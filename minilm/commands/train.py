@@ -52,12 +52,7 @@ def add_options(sub):
     sub.add_argument("--steps", type=int, metavar="N", help="(default 300)")
     sub.add_argument("--lr", type=float, help="peak learning rate (default 0.003)")
     sub.add_argument("--seed", type=terminal.seed, help="(default 0)")
-    sub.add_argument(
-        "--processes",
-        type=int,
-        metavar="N",
-        help="share every batch among N processes, one core each; the last bits change (default 1)",
-    )
+    sub.add_argument("--processes", type=int, metavar="N", help="N processes share a batch (default 1)")
     sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens (default 256)")
 
 
@@ -116,7 +111,6 @@ def describe_training(task, params):
         f"{len(task.rows)} training rows, {len(task.held_out)} held out; {tree.count(params):,} parameters; "
         f"mask policy {settings.policy}, prompt weight {settings.prompt_weight:g}; "
         f"{settings.steps} steps of {settings.batch_size} rows"
-        + (f" on {settings.processes} processes" if settings.processes > 1 else "")
     )
     return "\n".join(filter(None, [summary, task.note]))
 

@@ -36,11 +36,7 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
     states = train.each_step(state, task.config, task.rows, task.held_out, task.settings)
     try:
         # NumPy does not warn of an overflow here: check_finite looks for it, and names the tensor.
-        with (
-            contextlib.closing(states),
-            catch_ctrl_c() as requests,
-            np.errstate(over="ignore", invalid="ignore"),
-        ):
+        with catch_ctrl_c() as requests, np.errstate(over="ignore", invalid="ignore"):
             for entry, state in states:
                 is_stopped = bool(requests) and state.step < task.settings.steps
                 if entry or is_stopped:
@@ -110,7 +106,7 @@ def load(folder):
         raise ValueError(f"{path} holds a model, but no run to resume: train anew in another folder")
     if not all(isinstance(loss, float) and math.isfinite(loss) for loss in stored.run["recent"]):
         raise ValueError(f"{path} holds recent losses that are no finite numbers: restore a copy")
-    stored.run["terms"].setdefault("processes", 1)  # an older version knew no other number
+    stored.run["terms"].setdefault("processes", 1)  # a run of an older version
     check_stored_terms(path, stored)
     return stored
 
