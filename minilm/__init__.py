@@ -10,7 +10,7 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "tokenizer chat views data masks layers losses model tree gradcheck optim batches fast parallel train "
-    "generate corpora faults figures exercises trace diagnose files commands"
+    "bench generate corpora faults figures exercises trace diagnose files commands"
 ).split()
 
 

@@ -558,6 +558,8 @@ COMMANDS = {
         "is a folder: give the name of a file",
     ),
     "all weights 0": ("--data {unweighted}", "unweighted.jsonl has a single prompt left to train on"),
+    "sizes that grow": ("bench --growth --sizes S", "--growth and --batching have sizes of their own"),
+    "two tables": ("bench --growth --kernels", "not allowed with argument --growth"),
     "no checkpoint": ("generate {dir} a", "model.npz is no file"),
     "text for a checkpoint": ("generate {text} a", "is not a whole minilm checkpoint"),
     "text to resume": ("train --data {good} --out {text} --resume", "is not a whole minilm checkpoint"),
