@@ -9,8 +9,8 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "tokenizer chat views data masks layers losses model tree gradcheck optim batches fast train generate "
-    "corpora faults figures exercises trace diagnose files commands"
+    "tokenizer chat views data masks layers losses model tree gradcheck optim batches fast parallel train "
+    "bench generate corpora faults figures exercises trace diagnose files commands"
 ).split()
 
 

@@ -97,7 +97,15 @@ def split_batch(batch, size):
     return [data.Batch(*(None if a is None else a[i : i + size] for a in batch)) for i in starts]
 
 
-def accumulate_gradients(params, batches, config):
+def compute_in_turn(params, batches, config):
+    """Yield loss and gradient vector of every Batch; parallel.py has one that does it side by side."""
+    for batch in batches:
+        arguments = batch.ids, batch.targets, batch.loss_mask, config, batch.documents
+        loss, grads = model.loss_and_grads(params, *arguments)
+        yield loss, tree.flatten(grads)
+
+
+def accumulate_gradients(params, batches, config, compute_each=compute_in_turn):
     """Loss and gradients of several Batches as if they were one, in the memory of the largest.
 
     loss = sum over all tokens of loss_mask * nll / sum over all tokens of loss_mask: the mean of
@@ -111,12 +119,9 @@ def accumulate_gradients(params, batches, config):
     if not sum(totals):
         raise ValueError("loss_mask is empty in every batch: no target has weight, the mean would be 0 / 0")
     loss, vector, gradient = 0.0, *tree.flat_view(tree.map_arrays(np.zeros_like, params))
-    for batch, total in zip(batches, totals, strict=True):
-        if total:
-            share = float(total / sum(totals))
-            mean, grads = model.loss_and_grads(
-                params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
-            )
-            loss = loss + share * mean
-            vector += share * tree.flatten(grads)
+    kept = [batch for batch, total in zip(batches, totals, strict=True) if total]
+    shares = [float(total / sum(totals)) for total in totals if total]
+    for share, (mean, part) in zip(shares, compute_each(params, kept, config), strict=True):
+        loss = loss + share * mean
+        vector += share * part
     return loss, gradient

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import batches, chat, data, fast, losses, masks, model, optim, tree
+from . import batches, chat, data, fast, losses, masks, model, optim, parallel, tree
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Settings:
 
     prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr: the peak rate,
     reached after `warmup` steps, then brought down towards 0. eval_every: steps from one evaluation to
-    the next. policy: a name in masks.POLICIES: which parts of a conversation carry loss.
+    the next. policy: a name in masks.POLICIES. processes: how many share a batch (parallel.py).
     """
 
     prompt_weight: float = 0.0
@@ -31,10 +31,14 @@ class Settings:
     eval_every: int = 20
     seed: int = 0
     policy: str = "response"
+    processes: int = 1
 
     def __post_init__(self):
         data.check_whole(1, steps=self.steps, batch_size=self.batch_size, eval_every=self.eval_every)
         data.check_whole(0, warmup=self.warmup, seed=self.seed)
+        data.check_whole(1, processes=self.processes)
+        if self.processes > 64:
+            raise ValueError(f"processes is {self.processes}: it must lie between 1 and 64")
         if self.warmup > self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
         if not chat.is_number(self.lr, float | numbers.Integral) or not 0 < self.lr < 1e308:
@@ -48,15 +52,16 @@ class NonFiniteError(ValueError):
     """The loss or a gradient is NaN or infinite; the parameters are those before the step."""
 
 
-def train_step(vector, params, state, batch, config, settings):
+def train_step(vector, params, state, batch, config, settings, loss_and_grads=None):
     """One step on one batch: forward, masked loss, backward, update. Returns the loss in nats.
 
     `vector` and `params` are those of tree.flat_view: to update the vector is to update the model.
+    `loss_and_grads`, if given, is called instead of model.loss_and_grads.
     Raises NonFiniteError, before anything is changed, that names the step and the tensor.
     """
     step = state["step"] + 1
     with np.errstate(over="ignore", invalid="ignore"):  # check_finite looks for both, and names them
-        loss, grads = model.loss_and_grads(
+        loss, grads = (loss_and_grads or model.loss_and_grads)(
             params, batch.ids, batch.targets, batch.loss_mask, config, batch.documents
         )
     gradient = tree.flatten(grads)
@@ -140,15 +145,16 @@ def each_step(start, config, rows, held_out, settings):
         with fast.kernels():
             entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
     yield entry, State(params, optimizer, recent)
-    for step in range(start.step + 1, settings.steps + 1):
-        batch, entry = make_batch([rows[i] for i in next(order)], settings), None
-        with fast.kernels():
-            recent.append(train_step(vector, params, optimizer, batch, config, settings))
-            if is_evaluated(step, settings):
-                train_loss = sum(recent) / len(recent)
-                entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
-                recent = []
-        yield entry, State(params, optimizer, recent)
+    with parallel.share_batches(settings.processes, params) as share:
+        for step in range(start.step + 1, settings.steps + 1):
+            batch, entry = make_batch([rows[i] for i in next(order)], settings), None
+            with fast.kernels():
+                recent.append(train_step(vector, params, optimizer, batch, config, settings, share))
+                if is_evaluated(step, settings):
+                    train_loss = sum(recent) / len(recent)
+                    entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
+                    recent = []
+            yield entry, State(params, optimizer, recent)
 
 
 def make_batch(rows, settings):

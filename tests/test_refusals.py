@@ -320,6 +320,9 @@ CALLS = {
         lambda: chat.prompt_ids([chat.Message("bot", "a")], CHAT_WORDS),
         "the role is 'bot'",
     ),
+    "no process": (lambda: train.Settings(processes=0), "processes is 0: it must lie between 1 and 64"),
+    "processes without end": (lambda: train.Settings(processes=65), "processes is 65: it must lie"),
+    "half a process": (lambda: train.Settings(processes=1.5), "processes is 1.5: it must be a whole number"),
     "steps as text": (lambda: train.Settings(steps="9"), "steps is '9': it must be a whole number"),
     "half a step": (
         lambda: train.Settings(eval_every=2.5),
@@ -504,6 +507,10 @@ COMMANDS = {
     "weight 2": ("train --data {good} --out {dir}/new --prompt-weight 2", "prompt_weight is 2.0"),
     "weight nan": ("mask a b --prompt-weight nan", "prompt_weight is nan"),
     "seed -1": ("train --data {good} --out {dir}/new --seed -1", "argument --seed: invalid seed value"),
+    "processes 0": (
+        "train --data {good} --out {dir}/new --processes 0",
+        "processes is 0: it must lie between",
+    ),
     "abbreviated flag": ("--ste 3", "unrecognized arguments: --ste 3"),
     "abbreviated with =": (
         "train --data {good} --out {dir}/new --prompt-w=1",
@@ -551,6 +558,8 @@ COMMANDS = {
         "is a folder: give the name of a file",
     ),
     "all weights 0": ("--data {unweighted}", "unweighted.jsonl has a single prompt left to train on"),
+    "sizes that grow": ("bench --growth --sizes S", "--growth and --batching have sizes of their own"),
+    "two tables": ("bench --growth --kernels", "not allowed with argument --growth"),
     "no checkpoint": ("generate {dir} a", "model.npz is no file"),
     "text for a checkpoint": ("generate {text} a", "is not a whole minilm checkpoint"),
     "text to resume": ("train --data {good} --out {text} --resume", "is not a whole minilm checkpoint"),

@@ -1,87 +1,81 @@
 """How fast is a training step, and how much of its time does arithmetic take that nobody can avoid?
 
-The floor is the time of the step's matrix products alone, on arrays of the same shapes. Step and
-floor take turns in one process. Only their ratio can be compared between machines.
+Every line is measured in a fresh process with one BLAS thread; what a line compares takes turns in it.
 """
 
-import math
-import statistics
 import time
-import tracemalloc
-from typing import NamedTuple
 
 import numpy as np
 
-from .. import batches, data, generate, gradcheck, model, optim, train, tree
+from .. import bench, fast, generate, gradcheck, model, optim, parallel, train, tree
 from ..figures import processes
 from . import terminal
 
-SUMMARY = "Time a training step against its bare matrix products, generation, and a gradient check."
+SUMMARY = "Time a training step against its bare matrix products, and generation."
 EXAMPLE = "python -m minilm bench --sizes zoo S"
 
-
-class Size(NamedTuple):
-    """A model, the rows of a batch, and the share of the targets that is prompt."""
-
-    config: model.Config
-    batch_size: int
-    prompt_share: float
+STEP_HEAD = """
+A step as the text has it, the fast one that training runs, and only the matrix products of the fast one.
+Fast has fewer GFLOP: it leaves out what no loss reaches, and most of what the causal mask forbids.
+size   masked   GFLOP text   fast   ms text      fast  products   GFLOP/s   fast/products   us/token"""
 
 
-SIZES = {
-    "zoo": Size(model.Config(113, n_positions=24, n_layer=1, n_head=4, n_embd=32), 32, 0.9),
-    "S": Size(model.Config(64, n_positions=32, n_layer=2, n_head=4, n_embd=64), 32, 0.5),
-    "M": Size(model.Config(256, n_positions=128, n_layer=4, n_head=4, n_embd=128), 16, 0.5),
-}
-ROUNDS = {"zoo": 200, "S": 100, "M": 20}
+def measure_step(name, size, seconds=2):
+    """One line of the table under STEP_HEAD."""
+    functions = [bench.make_step(size, ()), bench.make_step(size), bench.make_floor(size)]
+    text, step, products = bench.time_in_turn(functions, seconds)
+    full, lean = bench.count_flop(size, lean=False) / 1e9, bench.count_flop(size) / 1e9
+    n_tokens = size.batch_size * size.config.n_positions
+    return (
+        f"{name:<7}{size.prompt_share:6.0%}{full:13.3f}{lean:7.3f}"
+        f"{text * 1e3:10.2f}{step * 1e3:10.2f}{products * 1e3:10.2f}"
+        f"{lean / products:10.1f}{step / products:16.2f}{step / n_tokens * 1e6:11.2f}"
+    )
 
 
-def make_step(size):
-    """Returns a function without arguments: one masked training step, always on the same random batch."""
-    rng = np.random.default_rng(0)
-    config, settings = size.config, train.Settings(steps=10**6, lr=1e-4)
-    vector, params = tree.flat_view(model.init(config, rng))
-    state = optim.init(vector)
-    batch = draw_batch(size, rng)
-    return lambda: train.train_step(vector, params, state, batch, config, settings)
+KERNELS_HEAD = """
+A step with one of the fast functions left out, and the text's (none of them): time / time with all.
+size    all, ms""" + "".join(f"{'no ' + name:>14}" for name in fast.KERNELS) + "          text"  # fmt: skip
 
 
-def draw_batch(size, rng):
-    """A Batch of random tokens, in which the first `prompt_share` of every row's targets is masked."""
-    B, T = size.batch_size, size.config.n_positions
-    tokens = rng.integers(0, size.config.vocab_size, (B, T + 1))
-    roles = np.full((B, T), data.RESPONSE)
-    roles[:, : round(size.prompt_share * T)] = data.PROMPT
-    return data.Batch(tokens[:, :-1], tokens[:, 1:], data.loss_mask(roles), roles)
+def measure_kernels(name, size, seconds=3):
+    """One line of the table under KERNELS_HEAD."""
+    without = [tuple(other for other in fast.KERNELS if other != left_out) for left_out in fast.KERNELS]
+    steps = [bench.make_step(size, kernels) for kernels in (tuple(fast.KERNELS), *without, ())]
+    first, *others = bench.time_in_turn(steps, seconds)
+    return f"{name:<7}{first * 1e3:8.2f}" + "".join(f"{other / first:14.2f}" for other in others)
 
 
-def make_floor(size):
-    """Returns a function without arguments: only the matrix products of a step."""
-    config, B = size.config, size.batch_size
-    T, C, H, L = config.n_positions, config.n_embd, config.n_head, config.n_layer
-    rows, heads = (B * T,), (B, H)
-    linear = [(rows, C, 3 * C), (rows, C, C), (rows, C, 4 * C), (rows, 4 * C, C)] * L
-    linear.append((rows, C, config.vocab_size))
-    products = []
-    for shape, n_in, n_out in linear:
-        x, weight, dy = (np.ones(s, np.float32) for s in ((*shape, n_in), (n_in, n_out), (*shape, n_out)))
-        products += [(x, weight), (dy, weight.T), (x.T, dy)]
-    q = np.ones((*heads, T, C // H), np.float32)
-    scores = np.ones((*heads, T, T), np.float32)
-    products += [(q, q.swapaxes(-1, -2)), (scores, q)] * (3 * L)  # 2 forward, 4 backward a layer
-    return lambda: [a @ b for a, b in products]
+TWO_HEAD = """
+The same step in one process and in two, which share the rows (`train --processes 2`).
+size    one, ms   two, ms   two/one"""
 
 
-def time_in_turn(functions, rounds):
-    """Median seconds of each function; they take turns `rounds` times, after 3 rounds to warm up."""
-    times = [[] for _ in functions]
-    for i in range(rounds + 3):
-        for function, seconds in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            function()
-            if i >= 3:
-                seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds) for seconds in times]
+def measure_two(name, size, seconds=3):
+    """One line of the table under TWO_HEAD."""
+    params = model.init(size.config, np.random.default_rng(0))
+    with parallel.share_batches(2, params) as share:
+        one, two = bench.time_in_turn(
+            [bench.make_step(size), bench.make_step(size, loss_and_grads=share)], seconds
+        )
+    return f"{name:<7}{one * 1e3:8.2f}{two * 1e3:10.2f}{two / one:10.2f}"
+
+
+USE_HEAD = "\nsize   generated tokens/s   peak memory of a step"
+
+
+def measure_use(name, size):
+    """One line of the table under USE_HEAD."""
+    peak = bench.measure_peak(bench.make_step(size))
+    return f"{name:<7}{measure_generation(size.config):18,.0f}{peak:21.1f} MB"
+
+
+def time_gradient_check():
+    """A line: how long it takes to check every gradient of the zoo's model, on two rows."""
+    size, rng = bench.SIZES["zoo"]._replace(batch_size=2), np.random.default_rng(0)
+    params, start = gradcheck.draw_params(size.config, rng), time.perf_counter()
+    gradcheck.require(gradcheck.check_model(params, bench.draw_batch(size, rng), size.config))
+    return f"gradient check of zoo, {tree.count(params):,} numbers: {time.perf_counter() - start:.1f} s"
 
 
 def measure_generation(config, seconds=0.5):
@@ -93,79 +87,22 @@ def measure_generation(config, seconds=0.5):
     return tokens / (time.perf_counter() - start)
 
 
-def measure_peak(function):
-    """The most memory (MB) that one call holds at once, beyond what was held before it."""
-    tracemalloc.start()
-    function()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak / 1e6
-
-
-HEAD = "size   ms/step   tokens/s   matrix products alone   ratio   generated tokens/s   peak memory"
-
-
-def measure_size(name):
-    """One line of the table under HEAD."""
-    processes.keep_freed_memory()
-    size = SIZES[name]
-    step = make_step(size)
-    seconds, floor = time_in_turn([step, make_floor(size)], ROUNDS[name])
-    tokens = size.batch_size * size.config.n_positions
-    return (
-        f"{name:<6}{seconds * 1e3:8.2f}{tokens / seconds:11,.0f}{floor * 1e3:18.2f} ms"
-        f"{seconds / floor:11.2f}{measure_generation(size.config):18,.0f}{measure_peak(step):14.1f} MB"
-    )
-
-
-MIXED = model.Config(64, n_positions=128, n_layer=2, n_head=4, n_embd=64)
-
-
-def draw_mixed_rows(rng, n_rows=256):
-    """Rows of 8 to 128 tokens, lengths spread evenly on a logarithmic scale; half is prompt."""
-    rows = []
-    for n in np.exp(rng.uniform(np.log(8), np.log(129), n_rows)).astype(int):
-        roles = np.where(np.arange(n) < n // 2, data.PROMPT, data.RESPONSE)
-        rows.append(data.Row(rng.integers(3, MIXED.vocab_size, n), roles))
-    return rows
-
-
-def batch_in_three_ways(rows, rng, batch_size=16):
-    """One round over all rows, batched in three ways: {name: list of Batches}.
-
-    A packed batch has fewer rows, so that a step learns from about as many tokens in all three.
-    """
-    packed = batches.pack_rows(rows, MIXED.n_positions + 1)
-    n_packed = max(1, round(batch_size * len(packed) / len(rows)))
-
-    def take_round(rows, order, size):
-        n_batches = math.ceil(len(rows) / size)
-        return [data.collate([rows[i] for i in next(order)]) for _ in range(n_batches)]
-
-    lengths = [len(row.tokens) for row in rows]
-    return {
-        "random padding": take_round(rows, batches.shuffle_batches(len(rows), batch_size, rng), batch_size),
-        "sorted padding": take_round(rows, batches.sort_batches(lengths, batch_size, rng), batch_size),
-        "packing": take_round(packed, batches.shuffle_batches(len(packed), n_packed, rng), n_packed),
-    }
-
-
-def compare_batching(rounds=3):
-    """The table of the three ways: how many tokens of content they train on in a second, without pads."""
-    processes.keep_freed_memory()
+def compare_batching(seconds=5):
+    """The table of three ways to batch: how many tokens, without pads, they train on in a second."""
     rng = np.random.default_rng(0)
-    ways = batch_in_three_ways(draw_mixed_rows(rng), rng)
+    ways = bench.batch_in_three_ways(bench.draw_mixed_rows(rng), rng)
     settings = train.Settings(steps=10**6, lr=1e-4)
-    vector, params = tree.flat_view(model.init(MIXED, rng))
+    vector, params = tree.flat_view(model.init(bench.MIXED, rng))
     state = optim.init(vector)
 
     def make_round(parts):
-        return lambda: [train.train_step(vector, params, state, b, MIXED, settings) for b in parts]
+        return lambda: [train.train_step(vector, params, state, b, bench.MIXED, settings) for b in parts]
 
-    seconds = time_in_turn([make_round(parts) for parts in ways.values()], rounds)
+    with fast.kernels():
+        times = bench.time_in_turn([make_round(parts) for parts in ways.values()], seconds)
     lines = ["batches          steps   places filled   tokens of content/s   to random"]
-    for (name, parts), time_taken in zip(ways.items(), seconds, strict=True):
-        n_tokens = count_content(parts)
+    for (name, parts), time_taken in zip(ways.items(), times, strict=True):
+        n_tokens = bench.count_content(parts)
         rate = n_tokens / time_taken
         if name == "random padding":
             random_rate = rate
@@ -174,33 +111,45 @@ def compare_batching(rounds=3):
     return "\n".join(lines)
 
 
-def count_content(parts):
-    """How many targets of these Batches are neither pads nor first tokens of packed documents."""
-    return sum(int((batch.roles > data.BOS).sum()) for batch in parts)
-
-
 def add_options(sub):
     """The options of this command."""
-    sub.add_argument("--sizes", nargs="+", choices=tuple(SIZES), help="(default: all)")
-    sub.add_argument("--batching", action="store_true", help="compare padding and packing instead")
+    sub.add_argument("--sizes", nargs="+", choices=tuple(bench.SIZES), help="default: zoo S M")
+    tables = sub.add_mutually_exclusive_group()
+    tables.add_argument("--growth", action="store_true", help="along T and along B instead")
+    tables.add_argument("--kernels", action="store_true", help="what each fast function saves instead")
+    tables.add_argument("--batching", action="store_true", help="compare padding and packing instead")
+
+
+def list_tables(options):
+    """What to print: (heading, function that measures a line, its jobs) of each table."""
+    if options.sizes and (options.growth or options.batching):
+        raise ValueError("--growth and --batching have sizes of their own: leave out --sizes")
+    sizes = [(name, bench.SIZES[name]) for name in options.sizes or ("zoo", "S", "M")]
+    if options.batching:
+        return [("", compare_batching, [()])]
+    if options.growth:
+        return [(STEP_HEAD, measure_step, list(bench.list_growing_sizes().items()))]
+    if options.kernels:
+        return [(KERNELS_HEAD, measure_kernels, sizes)]
+    masked = [(name, size._replace(prompt_share=share)) for name, size in sizes for share in bench.SHARES]
+    tables = [
+        (STEP_HEAD, measure_step, masked),
+        (TWO_HEAD, measure_two, sizes),
+        (USE_HEAD, measure_use, sizes),
+    ]
+    return tables if options.sizes else [*tables, ("", time_gradient_check, [()])]
 
 
 def run(options):
-    """Print the benchmark's lines, each as soon as it is measured."""
-    if options.batching:
-        terminal.refuse_options(options, ("sizes",), "with --batching")
-        print(compare_batching())
-        return
-    sizes = options.sizes or list(SIZES)
-    print(HEAD)
-    with terminal.Progress("measuring") as progress:
-        for done, size in enumerate(sizes, start=1):
-            line = measure_size(size)
-            progress.clear()
-            print(line, flush=True)
-            progress.report(done, len(sizes))
-    if sizes == list(SIZES):
-        size, rng = SIZES["zoo"]._replace(batch_size=2), np.random.default_rng(0)
-        params, start = gradcheck.draw_params(size.config, rng), time.perf_counter()
-        gradcheck.require(gradcheck.check_model(params, draw_batch(size, rng), size.config))
-        print(f"gradient check of zoo, {tree.count(params):,} numbers: {time.perf_counter() - start:.1f} s")
+    """Print the tables, each line as soon as it is measured."""
+    tables = list_tables(options)
+    rate = processes.run_all(bench.measure_rate, [()], workers=1)[()]
+    print(f"One thread. Best product rate here: {rate / 1e9:.0f} GFLOP/s (1,024 x 1,024, float32).")
+    for heading, function, jobs in tables:
+        print(heading, flush=True)
+        with terminal.Progress("measuring") as progress:
+            for done, job in enumerate(jobs, start=1):
+                line = processes.run_all(function, [job], workers=1)[job]
+                progress.clear()
+                print(line, flush=True)
+                progress.report(done, len(jobs))

@@ -19,6 +19,7 @@ TRAIN_DEFAULTS = {
     "steps": 300,
     "lr": 3e-3,
     "seed": 0,
+    "processes": 1,
     "max_tokens": None,
 }
 
@@ -52,6 +53,7 @@ def add_options(sub):
     sub.add_argument("--steps", type=int, metavar="N", help="(default 300)")
     sub.add_argument("--lr", type=float, help="peak learning rate (default 0.003)")
     sub.add_argument("--seed", type=terminal.seed, help="(default 0)")
+    sub.add_argument("--processes", type=int, metavar="N", help="N processes share a batch (default 1)")
     sub.add_argument("--max-tokens", type=int, metavar="N", help="cut rows to N tokens (default 256)")
 
 
@@ -102,7 +104,7 @@ def prepare_task(path, chosen):
     """Read the rows of a file and return the Task that trains on them with the chosen settings."""
     level, steps, cut = (chosen[name] for name in ("level", "steps", "max_tokens"))
     task = tasks.make_rows_task(path, level, steps, cut, lr=chosen["lr"])
-    changes = {name: chosen[name] for name in ("prompt_weight", "policy", "seed")}
+    changes = {name: chosen[name] for name in ("prompt_weight", "policy", "seed", "processes")}
     return task._replace(settings=dataclasses.replace(task.settings, **changes))
 
 

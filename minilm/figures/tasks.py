@@ -40,7 +40,7 @@ class Task(NamedTuple):
     floor: float | None
     note: str = ""  # what of a file was cut or left out
     base: list | None = None
-    base_steps: int = BASE_STEPS
+    base_steps: int = 0
 
 
 def make_zoo_task(steps=TUNING_STEPS):
@@ -56,14 +56,25 @@ def make_zoo_task(steps=TUNING_STEPS):
     settings = train.Settings(steps=steps, lr=TUNING_RATE, warmup=min(20, steps), eval_every=EVAL_EVERY)
     prompts = ["", zoo.held_out[0].prompt]
     floor = zoo.prompt_entropy
-    return Task("zoo", config, settings, zoo.tokenizer, rows, held_out, prompts, floor, base=base)
+    return Task(
+        "zoo",
+        config,
+        settings,
+        zoo.tokenizer,
+        rows,
+        held_out,
+        prompts,
+        floor,
+        base=base,
+        base_steps=BASE_STEPS,
+    )
 
 
 def make_scratch_task(steps=300):
     """The zoo's questions, learned from random weights."""
     task = make_zoo_task()
     settings = train.Settings(steps=steps, lr=SCRATCH_RATE, warmup=min(20, steps))
-    return task._replace(name="zoo from scratch", settings=settings, base=None)
+    return task._replace(name="zoo from scratch", settings=settings, base=None, base_steps=0)
 
 
 def encode_text(text, tokenizer):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import model, train, tree
+from .. import model, parallel, train, tree
 from . import atomic, checkpoint, history, lock, stop
 
 MODEL = "model.npz"
@@ -25,7 +25,7 @@ def start_or_resume(folder, task, resume=False, report=None, options=None):
     that never stopped. The first Ctrl-C finishes the step, saves and returns: the state's step is then
     below settings.steps. `options` (any JSON) is stored; `load` returns it.
     Raises ValueError for a folder that already holds a run (with `resume`: none, or another one), and
-    NonFiniteError as train_step does; the last checkpoint stays.
+    NonFiniteError or WorkerError as train_step does; the last checkpoint stays.
     """
     folder = Path(folder)
     if not resume:
@@ -56,9 +56,9 @@ def continue_run(folder, task, state, notes, report):
                     report(entry, state.params)
                 if is_stopped:
                     break
-    except train.NonFiniteError as error:
+    except (train.NonFiniteError, parallel.WorkerError) as error:
         where = f"{folder / MODEL} keeps the state of step {saved_step}, the last good one"
-        raise train.NonFiniteError(f"{error}; {where}") from None
+        raise type(error)(f"{error}; {where}") from None
     return state
 
 
@@ -131,6 +131,7 @@ def load(folder):
         raise ValueError(f"{path} holds a model, but no run to resume: train anew in another folder")
     if not all(history.is_measured(loss) for loss in stored.run["recent"]):
         raise ValueError(f"{path} holds recent losses that are no finite numbers, 0 or more: restore a copy")
+    stored.run["terms"].setdefault("processes", 1)  # a run of an older version
     check_stored_terms(path, stored)
     return stored
 

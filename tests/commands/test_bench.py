@@ -1,59 +1,49 @@
-"""The benchmark's floor is all of a step's matrix products, and nothing else."""
+"""The tables of `bench`: a number under every head, whatever the clock says."""
 
-import argparse
+import re
 
-import numpy as np
+import pytest
 
-import minilm
-from minilm import gradcheck, model
-from minilm.commands import bench
+from minilm import bench
+from minilm.__main__ import main
+from minilm.commands import bench as command
 
-
-def test_the_floor_has_the_products_of_a_step():
-    size = bench.SIZES["S"]
-    config, B, T = size.config, size.batch_size, size.config.n_positions
-    products = [product.size for product in bench.make_floor(size)()]
-    C, V, H, L = config.n_embd, config.vocab_size, config.n_head, config.n_layer
-    R = B * T
-    layer = [3 * C, C, 4 * C, C]  # outputs of the four linear maps, each also backward: dx and dweight
-    inputs = [C, C, C, 4 * C]
-    expected = L * sum(R * n_out + R * n_in + n_in * n_out for n_in, n_out in zip(inputs, layer, strict=True))
-    expected += R * V + R * C + C * V  # the head
-    expected += L * 3 * (B * H * T * T + R * C)  # scores and mix, and the four of their backward
-    assert sum(products) == expected
+SIZE = bench.SIZES["zoo"]
 
 
-def test_the_step_trains():
-    step = bench.make_step(bench.SIZES["zoo"])
-    losses = [step() for _ in range(12)]
-    assert losses[-1] < losses[0] and np.isfinite(losses).all()
+def read_numbers(line):
+    """The numbers of a line after its name."""
+    return [float(word.replace(",", "")) for word in re.findall(r"[\d.,]+", line[6:])]
 
 
-def test_the_batch_has_the_share_of_prompt_that_its_size_names(rng):
-    for size in bench.SIZES.values():
-        batch = bench.draw_batch(size, rng)
-        assert abs(1 - batch.loss_mask.mean() - size.prompt_share) < 0.03
-        with minilm.recording("layers.attention_forward") as seen:
-            model.forward(model.init(size.config, rng), batch.ids[:1], size.config)
-        assert len(seen) == size.config.n_layer
+def test_a_line_has_what_its_head_says():
+    masked, text, fast, *times, rate, ratio, per_token = read_numbers(command.measure_step("zoo", SIZE, 0))
+    assert masked == 90 and text > fast > 0 and len(times) == 3
+    assert min(*times, rate, ratio, per_token) >= 0
+    assert len(read_numbers(command.measure_kernels("zoo", SIZE, 0))) == len(bench.fast.KERNELS) + 2
+    assert len(read_numbers(command.measure_use("zoo", SIZE))) == 2
+    assert len(read_numbers(command.measure_two("zoo", SIZE, 0))) == 3
+    assert command.time_gradient_check().startswith("gradient check of zoo, 20,768 numbers: ")
 
 
-def test_sorting_and_packing_fill_the_places_that_draw_batches_pad(rng):
-    rows = bench.draw_mixed_rows(rng)
-    targets = sum(len(row.tokens) - 1 for row in rows)
-    filled = {}
-    for name, parts in bench.batch_in_three_ways(rows, rng).items():
-        assert bench.count_content(parts) == targets, name  # every row once
-        filled[name] = targets / sum(batch.ids.size for batch in parts)
-    assert filled["random padding"] < 0.5
-    assert min(filled["sorted padding"], filled["packing"]) > 0.9
+@pytest.mark.parametrize(
+    ("options", "n_lines", "first"),
+    [
+        ([], [12, 3, 3, 1], "zoo"),
+        (["--sizes", "L", "S"], [8, 2, 2], "L"),
+        (["--kernels", "--sizes", "M"], [1], "M"),
+        (["--growth"], [8], "T 16"),
+    ],
+)
+def test_options_choose_the_tables(monkeypatch, capsys, options, n_lines, first):
+    def measure(function, jobs, workers):
+        assert workers == 1  # a fresh process with one BLAS thread
+        return {jobs[0]: 1e11 if function is bench.measure_rate else f"{jobs[0][:1]} measured"}
 
-
-def test_all_sizes_end_with_the_time_of_a_gradient_check(capsys):
-    checked = [gradcheck.Result("wte.weight", 0.0, (0, 0), 1.0, 1.0, "")]
-    with minilm.swap("commands.bench.measure_size", lambda name: name):
-        with minilm.swap("gradcheck.check_model", lambda params, batch, config: checked):
-            for sizes in (list(bench.SIZES), ["zoo"]):
-                bench.run(argparse.Namespace(batching=False, sizes=sizes))
-    *_, last_of_all, _, zoo = capsys.readouterr().out.splitlines()
-    assert last_of_all.startswith("gradient check of zoo, 20,768 numbers: ") and zoo == "zoo"
+    monkeypatch.setattr(command.processes, "run_all", measure)
+    assert main(["bench", *options]) == 0
+    head, *tables = capsys.readouterr().out.split("\n\n")
+    assert "product rate here: 100 GFLOP/s" in head
+    assert [table.count(" measured") for table in tables] == n_lines and f"\n('{first}',) measured" in tables[
+        0
+    ]

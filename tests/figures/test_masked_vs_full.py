@@ -31,10 +31,11 @@ def test_the_takeaway_follows_the_numbers(masked, between, full, sentence):
         return [[{"step": 9, "exact_match": match}] for match in matches]
 
     result = {
+        "rows": {"base": 5},
         "runs": {
             "0": runs(masked, masked, masked),
             "0.1": runs(between, between + 0.02, between - 0.01),
             "1": runs(full, full + 0.01, full - 0.02),
-        }
+        },
     }
-    assert masked_vs_full.choose_takeaway(result).startswith(f"After 9 steps, {sentence}")
+    assert masked_vs_full.choose_takeaway(result).startswith(f"After 9 steps of fine-tuning, {sentence}")

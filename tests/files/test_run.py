@@ -117,6 +117,7 @@ def require_refusal(folder, message, task=TASK, is_resumed=True):
     [
         ({"config": dataclasses.replace(CONFIG, n_embd=4)}, "n_embd is 4, .* began with 8"),
         ({"settings": dataclasses.replace(SETTINGS, warmup=3)}, "warmup is 3, .* began with 4"),
+        ({"settings": dataclasses.replace(SETTINGS, processes=2)}, "processes is 2, .* began with 1"),
         ({"rows": ROWS[1:]}, "the rows .* are not those"),
         ({"rows": ROWS[::-1]}, "the rows .* are not those"),
         ({"held_out": ROWS[1:]}, "the rows .* are not those"),
@@ -169,6 +170,20 @@ def test_a_run_of_one_or_two_steps(tmp_path, steps):
     assert read_bits(tmp_path / "cut") == read_bits(tmp_path / "whole")
     assert resume(tmp_path / "whole", task).step == steps  # nothing is left to do
     assert read_bits(tmp_path / "cut") == read_bits(tmp_path / "whole")
+
+
+def test_a_run_of_a_version_without_processes_had_one(tmp_path):
+    run_until(tmp_path, 7, press_ctrl_c)
+    stored = files.run.load(tmp_path)
+    del stored.run["terms"]["processes"]
+    files.checkpoint.save(tmp_path / files.run.MODEL, *stored)
+    require_refusal(
+        tmp_path,
+        "processes is 2, .* began with 1",
+        TASK._replace(settings=dataclasses.replace(SETTINGS, processes=2)),
+    )
+    resume(tmp_path)
+    assert read_bits(tmp_path) == unstopped_bits()
 
 
 def test_a_new_run_overwrites_nothing(tmp_path):

@@ -6,15 +6,15 @@ import functools
 import pytest
 
 from minilm import corpora
-from minilm.figures import fingerprints, worlds
+from minilm.figures import fingerprints, tasks, worlds
 
 SIZES = {
     "make_zoo_task": {},
+    "make_scratch_task": {},
     "load_zoo": {},
     "make_long_answer_task": {},
     "make_few_shot_task": {},
     "make_story_task": {"n_train": 64, "n_held_out": 16},
-    "make_fine_tuning_tasks": {"n_drawn": 1000},
 }
 SMALL = {
     name: functools.cache(functools.partial(getattr(worlds, name).__wrapped__, **sizes))
@@ -26,7 +26,8 @@ SMALL = {
 def small_worlds():
     """Meanwhile studies of this process train and judge on few rows; what worlds has cached stays."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpora, "zoo", functools.partial(corpora.zoo, n_train=200, n_held_out=24))
+        patch.setattr(corpora, "zoo", functools.partial(corpora.zoo, n_train=200, n_held_out=24, n_texts=100))
+        patch.setattr(tasks, "BASE_STEPS", 4)
         patch.setattr(corpora, "few_shot", functools.partial(corpora.few_shot, n_held_out=16))
         patch.setattr(fingerprints, "N_ANSWERS", 8)
         patch.setattr(fingerprints, "N_PROMPTS", 4)

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from minilm import tree
+
 
 def tensors(params):
     """minilm's tree as leaf tensors of the same names."""
@@ -38,3 +40,25 @@ def masked_loss(p, ids, targets, loss_mask, config):
     labels = torch.tensor(np.where(loss_mask > 0, targets, -100))
     logits = forward(p, torch.tensor(ids), config)
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+
+def make_step(params, batch, config, wrap=lambda function: function):
+    """A function without arguments: one training step; wrap: what to make of the loss, as torch.compile."""
+    peer = tensors(params)
+    ids = torch.tensor(batch.ids)
+    labels = torch.tensor(np.where(batch.loss_mask > 0, batch.targets, -100)).flatten()
+    leaves = [tensor for _, tensor in tree.named(peer)]
+    optimizer = torch.optim.AdamW(leaves, lr=1e-4, betas=(0.9, 0.95), weight_decay=0, fused=True)
+
+    @wrap
+    def compute_loss(peer):
+        return F.cross_entropy(forward(peer, ids, config).flatten(0, 1), labels)
+
+    def step():
+        optimizer.zero_grad()
+        loss = compute_loss(peer)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step

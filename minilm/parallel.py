@@ -1,0 +1,117 @@
+"""One step on several processes: each computes some rows of the batch; the gradients meet in shared memory.
+
+A worker's loss is the mean over its own loss weights; batches.accumulate_gradients divides by all of them.
+The parent only adds up: its BLAS took its threads when NumPy was loaded. A worker's BLAS takes one.
+"""
+
+import contextlib
+import functools
+import signal
+import sys
+import threading
+
+import numpy as np
+
+from . import batches, data, fast, losses, model, tree
+
+
+class WorkerError(ValueError):
+    """A worker ended, or could not compute its share; the parameters are those before the step."""
+
+
+@contextlib.contextmanager
+def share_batches(n_workers, params):
+    """Gives model.loss_and_grads for workers, which end with the block; for a single one nothing, None."""
+    workers = []
+    try:
+        yield start_workers(workers, n_workers, params) if n_workers > 1 else None
+    finally:
+        for process, _ in workers:
+            process.kill()  # it holds nothing that could be lost
+            process.join()
+
+
+def start_workers(workers, n_workers, params):
+    """Add a (process, pipe) for each worker to a list; returns a function like model.loss_and_grads."""
+    try:
+        import multiprocessing  # not to be had in a browser
+
+        from .figures import processes
+
+        context, vector = multiprocessing.get_context("spawn"), tree.flatten(params)
+        memory = context.RawArray("b", (n_workers + 1) * vector.nbytes)  # no name: nothing is left behind
+        with processes.limit_blas_threads(), keep_apart():
+            for i in range(1, n_workers + 1):
+                near, far = context.Pipe()
+                process = context.Process(target=work, args=(i, far, memory, params), daemon=True)
+                process.name = f"worker {i} of {n_workers}"
+                process.start()
+                far.close()  # only the worker has it now: when the worker ends, the pipe does
+                workers.append((process, near))
+    except (ImportError, OSError) as error:
+        raise WorkerError(f"cannot start {n_workers} processes ({error}): train with 1") from None
+    memory = np.frombuffer(memory, vector.dtype).reshape(-1, vector.size)  # the parameters, and n gradients
+    return functools.partial(loss_and_grads, workers, memory)
+
+
+@contextlib.contextmanager
+def keep_apart():
+    """Processes that start inside do not run the main script again, and leave Ctrl-C to their parent."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], type(sys)("__main__")
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main_thread else None
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
+
+
+def loss_and_grads(workers, memory, params, ids, targets, loss_mask, config, documents=None):
+    """model.loss_and_grads, with an equal part of the rows for each worker."""
+    if model.loss_and_grads is not fast.loss_and_grads:
+        raise ValueError("workers do not have your function in layers, losses or model: train with 1 process")
+    model.check_ids(ids, config)
+    losses.check_targets(targets, (*ids.shape, config.vocab_size))
+    losses.check_loss_mask(loss_mask, ids.shape)
+    batch = data.Batch(ids, targets, loss_mask, None, documents=documents)
+    shares = batches.split_batch(batch, -(-len(ids) // len(workers)))  # rounded up
+    compute_each = functools.partial(compute_side_by_side, workers, memory)
+    return batches.accumulate_gradients(params, shares, config, compute_each)
+
+
+def compute_side_by_side(workers, memory, params, shares, config):
+    """Yield loss and gradient vector of every share, as batches.compute_in_turn does."""
+    memory[0] = tree.flatten(params)
+    for (_, pipe), share in zip(workers, shares, strict=False):  # the other workers rest
+        with contextlib.suppress(OSError):  # it has ended: recv says so
+            pipe.send((share.ids, share.targets, share.loss_mask, config, share.documents))
+    for (process, pipe), gradient, _ in zip(workers, memory[1:], shares, strict=False):
+        try:
+            loss, problem = pipe.recv()
+        except (EOFError, OSError):
+            process.join(1)
+            problem = f"ended with exit code {process.exitcode}, perhaps for lack of memory"
+        if problem:
+            raise WorkerError(f"{process.name} {problem}: try fewer processes or shorter rows")
+        yield loss, gradient
+
+
+def work(number, pipe, memory, params):
+    """A worker's life: compute every share that comes, until the pipe ends, since the parent did."""
+    from .figures import processes
+
+    processes.prepare_worker()
+    vector, params = tree.flat_view(params)
+    memory = np.frombuffer(memory, vector.dtype).reshape(-1, vector.size)
+    with contextlib.suppress(EOFError, OSError), fast.kernels(), np.errstate(over="ignore", invalid="ignore"):
+        while True:
+            share = pipe.recv()
+            vector[:] = memory[0]
+            try:
+                loss, grads = model.loss_and_grads(params, *share)
+                memory[number] = tree.flatten(grads)
+                pipe.send((loss, None))
+            except Exception as error:
+                pipe.send((None, f"failed ({type(error).__name__}: {error})"))
