@@ -135,4 +135,4 @@ def test_init_is_reproducible_and_as_documented():
         elif ".ln_" in name or name.startswith("ln_f"):
             assert (array == 1).all()
         else:
-            assert 0.015 < array.std() < 0.025, name
+            assert array.std() == pytest.approx(0.02 * np.sqrt(768 / 16), rel=0.15), name
