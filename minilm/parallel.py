@@ -4,6 +4,7 @@ A worker's loss is the mean over its own loss weights; batches.accumulate_gradie
 The parent only adds up: its BLAS took its threads when NumPy was loaded. A worker's BLAS takes one.
 """
 
+import atexit
 import contextlib
 import functools
 import signal
@@ -31,7 +32,7 @@ def share_batches(n_workers, params):
             process.join()
 
 
-def start_workers(workers, n_workers, params):
+def start_workers(workers, n, params):
     """Add a (process, pipe) for each worker to a list; returns a function like model.loss_and_grads."""
     try:
         import multiprocessing  # not to be had in a browser
@@ -39,33 +40,33 @@ def start_workers(workers, n_workers, params):
         from .figures import processes
 
         context, vector = multiprocessing.get_context("spawn"), tree.flatten(params)
-        memory = context.RawArray("b", (n_workers + 1) * vector.nbytes)  # no name: nothing is left behind
+        raw = context.RawArray("b", (n + 1) * vector.nbytes)  # it has no name: nothing is left behind
         with processes.limit_blas_threads(), keep_apart():
-            for i in range(1, n_workers + 1):
+            for i in range(1, n + 1):
                 near, far = context.Pipe()
-                process = context.Process(target=work, args=(i, far, memory, params), daemon=True)
-                process.name = f"worker {i} of {n_workers}"
+                process = context.Process(target=work, args=(i, far, raw, params), name=f"worker {i} of {n}")
                 process.start()
+                atexit.register(process.kill)  # even if the block never ends
                 far.close()  # only the worker has it now: when the worker ends, the pipe does
                 workers.append((process, near))
     except (ImportError, OSError) as error:
-        raise WorkerError(f"cannot start {n_workers} processes ({error}): train with 1") from None
-    memory = np.frombuffer(memory, vector.dtype).reshape(-1, vector.size)  # the parameters, and n gradients
+        raise WorkerError(f"cannot start {n} processes ({error}): train with 1") from None
+    memory = np.frombuffer(raw, vector.dtype).reshape(-1, vector.size)  # the parameters, and n gradients
     return functools.partial(loss_and_grads, workers, memory)
 
 
 @contextlib.contextmanager
 def keep_apart():
-    """Processes that start inside do not run the main script again, and leave Ctrl-C to their parent."""
+    """Processes that start inside do not run the main script again, and leave signals to their parent."""
     main, sys.modules["__main__"] = sys.modules["__main__"], type(sys)("__main__")
-    is_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main_thread else None
+    names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    handlers = {n: signal.signal(n, signal.SIG_IGN) for n in signal.Signals if n.name in names}
     try:
         yield
     finally:
         sys.modules["__main__"] = main
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def loss_and_grads(workers, memory, params, ids, targets, loss_mask, config, documents=None):
@@ -98,13 +99,13 @@ def compute_side_by_side(workers, memory, params, shares, config):
         yield loss, gradient
 
 
-def work(number, pipe, memory, params):
+def work(number, pipe, raw, params):
     """A worker's life: compute every share that comes, until the pipe ends, since the parent did."""
     from .figures import processes
 
     processes.prepare_worker()
     vector, params = tree.flat_view(params)
-    memory = np.frombuffer(memory, vector.dtype).reshape(-1, vector.size)
+    memory = np.frombuffer(raw, vector.dtype).reshape(-1, vector.size)
     with contextlib.suppress(EOFError, OSError), fast.kernels(), np.errstate(over="ignore", invalid="ignore"):
         while True:
             share = pipe.recv()

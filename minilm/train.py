@@ -55,9 +55,8 @@ class NonFiniteError(ValueError):
 def train_step(vector, params, state, batch, config, settings, loss_and_grads=None):
     """One step on one batch: forward, masked loss, backward, update. Returns the loss in nats.
 
-    `vector` and `params` are those of tree.flat_view: to update the vector is to update the model.
-    `loss_and_grads`, if given, is called instead of model.loss_and_grads.
-    Raises NonFiniteError, before anything is changed, that names the step and the tensor.
+    `vector` and `params` are those of tree.flat_view: to update the vector is to update the model. A given
+    `loss_and_grads` replaces the model's. Raises NonFiniteError, naming step and tensor, before any change.
     """
     step = state["step"] + 1
     with np.errstate(over="ignore", invalid="ignore"):  # check_finite looks for both, and names them
