@@ -36,8 +36,9 @@ class Settings:
     def __post_init__(self):
         data.check_whole(1, steps=self.steps, batch_size=self.batch_size, eval_every=self.eval_every)
         data.check_whole(0, warmup=self.warmup, seed=self.seed)
-        data.check_whole(1, processes=self.processes)
-        if self.processes > 64:
+        if not chat.is_number(self.processes, numbers.Integral):
+            raise ValueError(f"processes is {self.processes!r:.80}: it must be a whole number")
+        if not 1 <= self.processes <= 64:
             raise ValueError(f"processes is {self.processes}: it must lie between 1 and 64")
         if self.warmup > self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
