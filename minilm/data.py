@@ -151,11 +151,11 @@ def collate(rows, prompt_weight=0.0):
 
 def pad_part(rows, name, fill):
     """One part of all rows as an array (B, longest), filled up on the right; `fill` stands for None, too."""
+    parts = [getattr(row, name) for row in rows]
     array = np.full((len(rows), max(len(row.tokens) for row in rows)), fill)
-    for i, row in enumerate(rows):
-        part = getattr(row, name)
+    for line, part in zip(array, parts, strict=True):
         if part is not None:
-            array[i, : len(part)] = part
+            line[: len(part)] = part
     return array
 
 
