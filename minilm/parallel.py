@@ -1,7 +1,7 @@
 """One step on several processes: each computes some rows of the batch; the gradients meet in shared memory.
 
-A worker's loss is the mean over its own loss weights; batches.accumulate_gradients divides by all of them.
-The parent only adds up: its BLAS took its threads when NumPy was loaded. A worker's BLAS takes one.
+Each worker returns the mean over its rows; batches.accumulate_gradients weighs these by their loss weights.
+A worker uses one BLAS thread. The parent cannot lower its own once NumPy is loaded, so it only adds.
 """
 
 import atexit
@@ -14,6 +14,8 @@ import threading
 import numpy as np
 
 from . import batches, data, fast, losses, model, tree
+
+HINT = "try fewer processes or shorter rows"
 
 
 class WorkerError(ValueError):
@@ -70,14 +72,19 @@ def keep_apart():
 
 
 def loss_and_grads(workers, memory, params, ids, targets, loss_mask, config, documents=None):
-    """model.loss_and_grads, with an equal part of the rows for each worker."""
+    """model.loss_and_grads, with len(ids) / n rows, rounded up, for each of n workers while there are any."""
     if model.loss_and_grads is not fast.loss_and_grads:
-        raise ValueError("workers do not have your function in layers, losses or model: train with 1 process")
-    model.check_ids(ids, config)
+        raise ValueError(
+            "workers run fast.kernels(), without any function of your own in layers, losses or model: call "
+            "this inside fast.kernels(), or train with 1 process"
+        )
+    model.check_ids(ids, config)  # here, so that an error names the place in the whole batch
+    if documents is not None:
+        model.causal_and_places(ids, documents)
     losses.check_targets(targets, (*ids.shape, config.vocab_size))
     losses.check_loss_mask(loss_mask, ids.shape)
     batch = data.Batch(ids, targets, loss_mask, None, documents=documents)
-    shares = batches.split_batch(batch, -(-len(ids) // len(workers)))  # rounded up
+    shares = batches.split_batch(batch, -(-len(ids) // len(workers)))
     compute_each = functools.partial(compute_side_by_side, workers, memory)
     return batches.accumulate_gradients(params, shares, config, compute_each)
 
@@ -88,19 +95,25 @@ def compute_side_by_side(workers, memory, params, shares, config):
     for (_, pipe), share in zip(workers, shares, strict=False):  # the other workers rest
         with contextlib.suppress(OSError):  # it has ended: recv says so
             pipe.send((share.ids, share.targets, share.loss_mask, config, share.documents))
-    for (process, pipe), gradient, _ in zip(workers, memory[1:], shares, strict=False):
-        try:
-            loss, problem = pipe.recv()
-        except (EOFError, OSError):
-            process.join(1)
-            problem = f"ended with exit code {process.exitcode}, perhaps for lack of memory"
+    replies = [receive(*worker) for worker, _ in zip(workers, shares, strict=False)]  # all, then look at them
+    for (process, _), (_, problem) in zip(workers, replies, strict=False):
         if problem:
-            raise WorkerError(f"{process.name} {problem}: try fewer processes or shorter rows")
+            raise WorkerError(f"{process.name} {problem}")
+    for gradient, (loss, _) in zip(memory[1:], replies, strict=False):
         yield loss, gradient
 
 
+def receive(process, pipe):
+    """(loss, None) from a worker, or (None, problem)."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        process.join(1)
+        return None, f"ended with exit code {process.exitcode}, perhaps for lack of memory: {HINT}"
+
+
 def work(number, pipe, raw, params):
-    """A worker's life: compute every share that comes, until the pipe ends, since the parent did."""
+    """A worker's life: compute shares until the parent closes the pipe."""
     from .figures import processes
 
     processes.prepare_worker()
@@ -115,4 +128,5 @@ def work(number, pipe, raw, params):
                 memory[number] = tree.flatten(grads)
                 pipe.send((loss, None))
             except Exception as error:
-                pipe.send((None, f"failed ({type(error).__name__}: {error})"))
+                hint = f": {HINT}" if isinstance(error, MemoryError) else ""
+                pipe.send((None, f"failed ({type(error).__name__}: {error}){hint}"))

@@ -145,11 +145,12 @@ def each_step(start, config, rows, held_out, settings):
         with fast.kernels():
             entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
     yield entry, State(params, optimizer, recent)
-    with parallel.share_batches(settings.processes, params) as share:
+    with parallel.share_batches(settings.processes, params) as shared_loss_and_grads:
         for step in range(start.step + 1, settings.steps + 1):
             batch, entry = make_batch([rows[i] for i in next(order)], settings), None
             with fast.kernels():
-                recent.append(train_step(vector, params, optimizer, batch, config, settings, share))
+                loss = train_step(vector, params, optimizer, batch, config, settings, shared_loss_and_grads)
+                recent.append(loss)
                 if is_evaluated(step, settings):
                     train_loss = sum(recent) / len(recent)
                     entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}
