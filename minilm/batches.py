@@ -111,17 +111,18 @@ def accumulate_gradients(params, batches, config, compute_each=compute_in_turn):
     loss = sum over all tokens of loss_mask * nll / sum over all tokens of loss_mask: the mean of
     each batch counts by its share of the loss weights. A mean of the means would give more to the
     tokens of a batch with few supervised ones (faults.py, mean_of_means). A batch without loss
-    weights adds nothing. Raises ValueError as model.loss_and_grads does, and if no batch has any.
+    weights adds nothing. `params` stand in the order of model.init. Raises ValueError as
+    model.loss_and_grads does, and if no batch has any.
     """
     for batch in batches:
         losses.check_loss_mask(batch.loss_mask, batch.targets.shape)
-    totals = [batch.loss_mask.sum() for batch in batches]
+    totals = [batch.loss_mask.sum(dtype=float) for batch in batches]
     if not sum(totals):
         raise ValueError("loss_mask is empty in every batch: no target has weight, the mean would be 0 / 0")
     loss, vector, gradient = 0.0, *tree.flat_view(tree.map_arrays(np.zeros_like, params))
-    kept = [batch for batch, total in zip(batches, totals, strict=True) if total]
-    shares = [float(total / sum(totals)) for total in totals if total]
-    for share, (mean, part) in zip(shares, compute_each(params, kept, config), strict=True):
-        loss = loss + share * mean
-        vector += share * part
+    with_loss = [batch for batch, total in zip(batches, totals, strict=True) if total]
+    fractions = [float(total / sum(totals)) for total in totals if total]
+    for fraction, (mean, part) in zip(fractions, compute_each(params, with_loss, config), strict=True):
+        loss = loss + fraction * mean
+        vector += fraction * part
     return loss, gradient

@@ -151,11 +151,11 @@ def collate(rows, prompt_weight=0.0):
 
 def pad_part(rows, name, fill):
     """One part of all rows as an array (B, longest), filled up on the right; `fill` stands for None, too."""
+    parts = [getattr(row, name) for row in rows]
     array = np.full((len(rows), max(len(row.tokens) for row in rows)), fill)
-    for i, row in enumerate(rows):
-        part = getattr(row, name)
+    for line, part in zip(array, parts, strict=True):
         if part is not None:
-            array[i, : len(part)] = part
+            line[: len(part)] = part
     return array
 
 
@@ -218,23 +218,33 @@ def check_rows(rows):
             raise ValueError(f"row {number} has {len(shape)} axes of tokens: a row is one sequence")
         for name, part in zip(Row._fields, row, strict=True):
             if part is not None or name in ("tokens", "roles"):
-                check_part(f"row {number}: {name}", part, shape, name)
+                check_kind(f"row {number}: {name}", part, shape, name)
     if min(len(row.tokens) for row in rows) < 2:
         raise ValueError("a row of fewer than 2 tokens has no target: give it a response")
+    for name in Row._fields:
+        check_values(
+            name, {n: part for n, row in enumerate(rows) if (part := getattr(row, name)) is not None}
+        )
 
 
-def check_part(place, part, shape, name):
-    """Raise ValueError unless a Row's part is an array (n,): weights are loss weights, roles indices of
-    ROLES, all others integers that are not negative."""
+def check_kind(place, part, shape, name):
+    """Raise ValueError unless a Row's part is an array (n,) of integers; weights may be any numbers."""
     kinds, what = ("biuf", "numbers") if name == "weights" else ("iu", "integers")
     if not isinstance(part, np.ndarray) or part.shape != shape or part.dtype.kind not in kinds:
         given = f"{part.dtype} {part.shape}" if isinstance(part, np.ndarray) else type(part).__name__
         raise ValueError(f"{place} must be {what}, an array as long as tokens, not {given}")
-    bad, rule = part < 0, "it must not be negative"
+
+
+def check_values(name, parts):
+    """Raise ValueError unless one part of all rows, {row number: array}, holds what it may: weights are loss
+    weights, roles indices of ROLES, all others not negative. All rows at once: this runs in every step."""
+    values = np.concatenate(list(parts.values())) if parts else np.zeros(0)
+    bad, rule = values < 0, "it must not be negative"
     if name == "roles":
-        bad, rule = bad | (part >= len(ROLES)), "a role is an index of data.ROLES"
+        bad, rule = bad | (values >= len(ROLES)), "a role is an index of data.ROLES"
     if name == "weights":
-        bad, rule = ~losses.is_weight(part), losses.WEIGHT_RULE
+        bad, rule = ~losses.is_weight(values), losses.WEIGHT_RULE
     if bad.any():
-        at = int(np.argmax(bad))
-        raise ValueError(f"{place}[{at}] is {part[at]}: {rule}")
+        places = [(n, i) for n, part in parts.items() for i in range(len(part))]
+        number, i = places[np.argmax(bad)]
+        raise ValueError(f"row {number}: {name}[{i}] is {parts[number][i]}: {rule}")

@@ -1,11 +1,12 @@
-"""The slow lines of the text, written for the machine: same names, same contracts, same numbers.
+"""Faster versions of the slow functions: same names, same contracts, same results up to rounding.
 
     with fast.kernels():            # train.each_step does this around every step and evaluation
         train.train_step(...)
 
-What is read stays in layers.py and model.py. Each function here says which lines of its twin it
-replaces, and why it is faster; `python -m minilm bench --kernels` measures by how much. GELU gives the same
-bits as its twin. The others add in another order: they agree to about 1e-15, relative, in float64.
+Read layers.py and model.py first; these functions replace parts of them. Each says which lines of its
+twin it replaces, and why it is faster; `python -m minilm bench --kernels` measures by how much. In float32
+and float64, GELU gives the same bits as its twin. The others add in another order: in float64 they agree to
+about 1e-15 of a tensor's largest entry.
 """
 
 import contextlib
@@ -23,15 +24,16 @@ def loss_and_grads(params, ids, targets, loss_mask, config, documents=None):
     """model.loss_and_grads without the zeros: positions that carry no loss are left out at the top.
 
     Twin: all rows go through the last block, the final norm, the head and the loss, and come back as
-    rows of exact zeros. Here only the keys and values of the last block are made of all rows. The
-    blocks below need every position both ways: the answer's loss reaches the prompt through attention.
+    rows of exact zeros. Here the last block makes keys and values for all positions, and everything else
+    only for those with loss. The blocks below need all positions: later tokens read them.
     """
+    model.check_ids(ids, config)
     losses.check_targets(targets, (*ids.shape, config.vocab_size))
     losses.check_loss_mask(loss_mask, ids.shape)
     kept = np.nonzero(loss_mask)
     if not kept[0].size:
         losses.weighted_mean_forward(np.zeros(ids.shape), loss_mask)  # refuses an empty mask
-    logits, model_cache = model.forward(params, ids, config, documents, kept)  # (1, N, V)
+    logits, model_cache = model.forward(params, ids, config, documents, kept)  # (1, M, V)
     nll, nll_cache = losses.token_nll_forward(logits, targets[kept][None])
     loss, mean_cache = losses.weighted_mean_forward(nll, loss_mask[kept][None])
     dnll, _ = losses.weighted_mean_backward(1.0, mean_cache)
@@ -40,7 +42,7 @@ def loss_and_grads(params, ids, targets, loss_mask, config, documents=None):
 
 
 def attn_block_forward(x, p, causal, n_head, kept=None):
-    """model.attn_block_forward; with `kept`, only the queries that are kept are asked.
+    """model.attn_block_forward; with `kept`, only these positions send a query.
 
     Twin: attention answers all T queries, and select drops most answers. Here select comes first.
     """
@@ -75,40 +77,38 @@ def attn_block_backward(dy, cache):
 
 
 def ask_forward(qkv, causal, n_head, kept):
-    """The rows of attention_forward at the kept positions: qkv (B, T, 3C) -> y (1, N, C).
+    """The rows of attention_forward at the kept positions: qkv (B, T, 3C), no more axes -> y (1, M, C).
 
-    The queries stand in a table (B, R), R the most that one sequence asks; empty places ask position 0,
-    and nobody reads the answer.
+    Queries are padded to a table (B, R), R the most in one row. Padding repeats position 0, and is dropped.
     """
     B, C = len(qkv), qkv.shape[-1] // 3
-    columns, places = tabulate(kept, B)
+    columns, slots = tabulate(kept, B)
     each = np.arange(B)[:, None]
     allowed = causal[columns][:, None] if causal.ndim == 2 else causal[each, 0, columns][:, None]
     q, k, v = qkv[each, columns, :C], qkv[..., C : 2 * C], qkv[..., 2 * C :]
     q, k, v = (layers.split_heads(part, n_head) for part in (q, k, v))
     mix, cache = attend_forward(q, k, v, allowed)
-    return layers.merge_heads(mix)[places][None], (cache, columns.shape, places, kept, qkv.shape, n_head)
+    return layers.merge_heads(mix)[slots][None], (cache, columns.shape, slots, kept, qkv.shape, n_head)
 
 
 def ask_backward(dy, cache):
-    """dqkv (B, T, 3C): dq is 0 where nobody asked; every position's key and value get their gradient."""
-    attend_cache, table_shape, places, kept, shape, n_head = cache
+    """dqkv (B, T, 3C): dq is 0 at positions without a query; dk and dv are complete."""
+    attend_cache, table_shape, slots, kept, shape, n_head = cache
     C = shape[-1] // 3
     dmix = np.zeros((*table_shape, C), dy.dtype)
-    dmix[places] = dy[0]
+    dmix[slots] = dy[0]
     dparts = attend_backward(layers.split_heads(dmix, n_head), attend_cache)
     dq, dk, dv = (layers.merge_heads(part) for part in dparts)
     dqkv = np.concatenate([np.zeros_like(dk), dk, dv], axis=-1)
-    dqkv[(*kept, slice(C))] = dq[places]
+    dqkv[(*kept, slice(C))] = dq[slots]
     return dqkv
 
 
 def tabulate(kept, n_rows):
     """The kept positions as a table: columns (B, R), and the index (rows, slots) of each one in it."""
     rows, kept_columns = kept
-    counts = np.bincount(rows, minlength=n_rows)
-    slots = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... in each row
-    columns = np.zeros((n_rows, counts.max()), int)
+    slots = np.arange(len(rows)) - np.searchsorted(rows, rows)  # 0, 1, ... in each row
+    columns = np.zeros((n_rows, slots.max() + 1), int)
     columns[rows, slots] = kept_columns
     return columns, (rows, slots)
 
@@ -131,7 +131,7 @@ def attention_forward(qkv, causal, n_head):
 
 
 def attention_backward(dy, cache):
-    """The blocks in reverse; keys and values add up what each block says of them."""
+    """The blocks in reverse; each block adds to dk and dv."""
     caches, n_head = cache
     dmix = layers.split_heads(dy, n_head)
     dq, dk, dv = np.empty_like(dmix), np.zeros_like(dmix), np.zeros_like(dmix)
@@ -162,7 +162,7 @@ def attend_forward(q, k, v, causal):
 
 
 def attend_backward(dmix, cache):
-    """dq, dk, dv. The softmax's sum over keys of dweights weights is the short dmix . mix."""
+    """dq, dk, dv; sum over keys (dweights weights) = dmix . mix, which has D terms instead of T."""
     q, k, v, weights, mix, scale = cache
     dv = weights @ dmix
     dscores = v @ dmix.swapaxes(-1, -2)
@@ -175,7 +175,7 @@ def attend_backward(dmix, cache):
 def gelu_forward(x):
     """layers.gelu_forward in place, piece by piece.
 
-    Twin: each operation writes a new array of the size of x, which has left the cache when it is read.
+    Twin: each operation writes a whole new array, and the next one must fetch it from memory.
     """
     y, t = np.empty_like(x, order="C"), np.empty_like(x, order="C")
     for x_piece, t_piece, y_piece in cut_pieces(x, t, y):
@@ -193,7 +193,8 @@ def gelu_forward(x):
 def gelu_backward(dy, cache):
     """layers.gelu_backward in place, piece by piece."""
     x, t = cache
-    dx, du = np.empty_like(dy, order="C"), np.empty(min(x.size, PIECE), x.dtype)
+    dtype = np.result_type(x, dy)
+    dx, du = np.empty(x.shape, dtype), np.empty(min(x.size, PIECE), dtype)
     for x_piece, t_piece, dy_piece, dx_piece in cut_pieces(x, t, dy, dx):
         part = du[: x_piece.size]
         np.multiply(x_piece, 3 * layers.GELU_CUBIC, out=part)
@@ -210,7 +211,7 @@ def gelu_backward(dy, cache):
 
 
 def cut_pieces(*arrays):
-    """Yield the arrays' flat views, PIECE numbers of each at a time."""
+    """Yield PIECE numbers of each array at a time: views, which for outputs must be C-contiguous arrays."""
     flat = [array.reshape(-1) for array in arrays]
     for start in range(0, flat[0].size, PIECE):
         yield [array[start : start + PIECE] for array in flat]
@@ -231,22 +232,23 @@ KERNELS = {
 
 
 @contextlib.contextmanager
-def kernels(*names):
-    """`with kernels():` the model runs on the fast functions; with names of KERNELS, on these alone.
+def kernels(names=tuple(KERNELS)):
+    """`with kernels():` the model runs on the fast functions, or on those of some KERNELS alone.
 
-    Where anybody has put a function of their own into layers, losses or model, nothing is put in: their
-    function is called as the text calls it, with the arrays that it expects.
+    Where anybody has put a function of their own into layers, losses or model before, nothing is put in:
+    their function is called as the text calls it, with the arrays that it expects. Swap before, not inside:
+    a fast function does not call the small steps that it replaces.
     """
     with contextlib.ExitStack() as stack:
         if all(is_untouched(module) for module in (layers, losses, model)):
-            for name in names or KERNELS:
+            for name in names:
                 for place, function in KERNELS[name].items():
                     stack.enter_context(swap(place, function))
         yield
 
 
 def is_untouched(module):
-    """Whether the forward and backward functions of a module are all its own."""
-    functions = [value for name, value in vars(module).items() if name.endswith(("forward", "backward"))]
-    own = [*functions, getattr(module, "loss_and_grads", functions[0])]
-    return all(function.__module__ == module.__name__ for function in own)
+    """Whether all functions of a module are those that its file defines."""
+    own = vars(module)
+    functions = [(n, f) for n, f in own.items() if callable(f) and not isinstance(f, type)]
+    return all(getattr(f, "__globals__", None) is own and f.__name__ == n for n, f in functions)

@@ -108,16 +108,21 @@ def check_model(params, batch, config, method="complex"):
 def find_numeric_gradients(params, batch, config, method):
     """{name: numeric gradient} of every parameter, stage by stage from the loss down, by forwards alone.
 
-    A perturbed copy goes up through its own stage only, y = stage(x). What a change of y does to the
-    loss is known by then: dy, the numeric gradient of the stage above with respect to its x.
+    A perturbed copy goes up through its own stage only, y = stage(x). The loss's numeric gradient for y,
+    dy, comes from the stage above, where y is the x.
     """
-    stages, y = [], None
+
+    def run_whole(p, needed):
+        return compute_nll(p, batch, config)[..., needed, None]
+
+    everywhere, stages, y = np.ones(batch.ids.shape, bool), [], None
     for names, stage in list_stages(params, batch, config):
-        stages.append((names, stage, {**params, "x": y}))
-        y = stage(stages[-1][-1], batch.ids >= 0).reshape(*batch.ids.shape, -1)  # at all positions
+        p = {**params, "x": y}
+        stages.append((names, stage, p))
+        y = stage(p, everywhere).reshape(*batch.ids.shape, -1)
     nll = compute_nll(params, batch, config)[..., None]
-    if not np.allclose(y, nll, rtol=1e-9):  # a model.forward of another form is one stage
-        stages = [("", lambda p, rows: compute_nll(p, batch, config)[..., rows, None], params)]
+    if not np.allclose(y, nll, rtol=1e-9):  # model.forward was replaced: check it as one stage
+        stages = [("", run_whole, params)]
 
     def weigh_nll(stack):
         return losses.weighted_mean_forward(stack[..., 0], batch.loss_mask)[0]
@@ -130,11 +135,11 @@ def find_numeric_gradients(params, batch, config, method):
 
 def differentiate(names, stage, p, dy, method):
     """{name: numeric gradient of sum(dy * stage(p))} of the arrays of p whose names begin with `names`."""
-    rows = dy.any(axis=-1)  # (B, T): where dy is 0, y is not computed
+    needed = dy.any(axis=-1)  # (B, T); where dy is 0, y is not computed
 
     def objective(name, stack):
-        y = stage(tree.replace(p, name, stack), rows)
-        return (dy[rows] * y).reshape(len(stack), -1).sum(axis=-1)
+        y = stage(tree.replace(p, name, stack), needed)
+        return (dy[needed] * y).reshape(len(stack), -1).sum(axis=-1)
 
     arrays = {name: array for name, array in tree.named(p) if name.startswith(names)}
     return {
@@ -143,27 +148,28 @@ def differentiate(names, stage, p, dy, method):
 
 
 def list_stages(params, batch, config):
-    """model.forward up to the NLL in stages: a list of (beginnings of the names that it reads, stage).
+    """model.forward up to the NLL in stages: a list of (prefixes of the names that it reads, stage).
 
-    stage(p, rows) -> y (..., R, C) at the R places in rows (B, T); p: params, and "x", the y below.
+    stage(p, needed) -> y (..., M, C) at the M positions where needed (B, T) is True; p: params, and "x", the
+    output of the stage below.
     """
     causal, places = model.causal_and_places(batch.ids, batch.documents)
 
-    def embed(p, rows):
+    def embed(p, needed):
         tokens, _ = layers.embedding_forward(batch.ids, **p["wte"])
         positions, _ = layers.embedding_forward(places, **p["wpe"])
-        return (tokens + positions)[..., rows, :]
+        return (tokens + positions)[..., needed, :]
 
-    def attend(i, p, rows):
-        return model.attn_block_forward(p["x"], p["h"][i], causal, config.n_head)[0][..., rows, :]
+    def attend(i, p, needed):
+        return model.attn_block_forward(p["x"], p["h"][i], causal, config.n_head)[0][..., needed, :]
 
-    def transform(i, p, rows):
-        return model.mlp_block_forward(p["x"][..., None, rows, :], p["h"][i])[0]
+    def transform(i, p, needed):
+        return model.mlp_block_forward(p["x"][..., None, needed, :], p["h"][i])[0]
 
-    def score(p, rows):
-        x, _ = layers.layer_norm_forward(p["x"][..., None, rows, :], **p["ln_f"])
+    def score(p, needed):
+        x, _ = layers.layer_norm_forward(p["x"][..., None, needed, :], **p["ln_f"])
         logits, _ = layers.linear_forward(x, **p["lm_head"])
-        return losses.token_nll_forward(logits, batch.targets[None, rows])[0][..., None]
+        return losses.token_nll_forward(logits, batch.targets[None, needed])[0][..., None]
 
     stages = [(("wte", "wpe"), embed)]
     for i in params["h"]:
@@ -241,7 +247,7 @@ def check_named(name, rng, method="complex"):
 
 
 def make_model_case(rng):
-    """(params, batch, config): about 1,100 parameters, and a batch with an uneven loss mask."""
+    """(params, batch, config): about 1,200 parameters, and a batch with an uneven loss mask."""
     config = model.Config(vocab_size=9, n_positions=6, n_layer=2, n_head=2, n_embd=6)
     tokens = rng.integers(0, 9, (3, 6))
     mask = np.array([[0, 0, 1, 1, 1], [0.1, 0.1, 0.1, 1, 0], [0, 0.5, 0, 0, 2]])

@@ -5,11 +5,11 @@ Each pair is two pure functions that sit next to each other:
     y, cache = noun_forward(x, ...)         dx, ... = noun_backward(dy, cache)
 
 `dy` is dloss/dy. The backward returns a tuple in the order of the forward's arguments, None
-for what has no gradient (integer ids, `causal`, a head count, a bias that is not there).
+for what has no gradient (integer ids, `causal`, `kept`, a head count, a bias that is not there).
 
-Letters: B batch, T time, C channels, H heads, D = C / H, V vocabulary. Every array may have more
-leading axes: the gradient checker uses one to send many perturbed copies through at once. All
-layers run in float32, float64 and complex128 (for the complex step).
+Letters: B batch, T time, C channels, H heads, D = C / H, V vocabulary, M kept positions. Every array may
+have more leading axes: the gradient checker uses one to send many perturbed copies through at once.
+All layers run in float32, float64 and complex128 (for the complex step).
 """
 
 import math
@@ -58,12 +58,13 @@ def embedding_backward(dy, cache):
 def select_forward(x, kept):
     """Hand on only the positions that something above depends on.
 
-    y[0, n] = x[rows[n], columns[n]];  x (B, T, C), kept = (rows, columns), each (N,) -> y (1, N, C).
-    With None for `kept`, all are handed on: y = x. cache: kept, x.shape.
+    y[0, m] = x[rows[m], columns[m]];  x (B, T, C), kept = (rows, columns), each (M,) -> y (1, M, C).
+    kept is in order, each position once, as np.nonzero gives it; None hands on all, y = x.
+    cache: kept, x.shape.
     """
     if kept is None:
         return x, (None, x.shape)
-    return x[(..., *kept, slice(None))][..., None, :, :], (kept, x.shape)
+    return x[(..., *kept, slice(None))][..., None, :, :], (kept, x.shape)  # (..., M, C) -> (..., 1, M, C)
 
 
 def select_backward(dy, cache):

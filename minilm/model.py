@@ -12,15 +12,15 @@ the same steps in reverse order: the two are mirror images. Where a value was us
 way up, its two gradients are added on the way down.
 """
 
+import dataclasses
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from . import layers, losses, tree
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Config:
     """The sizes of a model, under GPT-2's names. Raises ValueError for sizes that fit no model."""
 
@@ -78,13 +78,14 @@ def init(config, rng, std=None, dtype=np.float32):
 def attn_block_forward(x, p, causal, n_head, kept=None):
     """Add to the residual stream what attention reads.  x (B, T, C) -> y (B, T, C).
 
-    Every position gives its key and its value. With `kept`, the indices of N positions, only these
-    go on from there: y (1, N, C).
+    Every position gives its key and its value. With `kept` (see forward), only M of them go on from
+    there: y (1, M, C).
     """
     h, ln_cache = layers.layer_norm_forward(x, **p["ln_1"])
     qkv, c_attn_cache = layers.linear_forward(h, **p["attn"]["c_attn"])  # (B, T, 3C)
     h, attention_cache = layers.attention_forward(qkv, causal, n_head)
-    (h, select_cache), (x, _) = layers.select_forward(h, kept), layers.select_forward(x, kept)
+    h, select_cache = layers.select_forward(h, kept)
+    x, _ = layers.select_forward(x, kept)
     h, c_proj_cache = layers.linear_forward(h, **p["attn"]["c_proj"])
     return x + h, (ln_cache, c_attn_cache, attention_cache, select_cache, c_proj_cache)
 
@@ -93,11 +94,12 @@ def attn_block_backward(dy, cache):
     """attn_block_forward in reverse: dx, and the gradients of its parameters."""
     ln_cache, c_attn_cache, attention_cache, select_cache, c_proj_cache = cache
     dh, *d_proj = layers.linear_backward(dy, c_proj_cache)
-    (dh, _), (dy, _) = layers.select_backward(dh, select_cache), layers.select_backward(dy, select_cache)
+    dh, _ = layers.select_backward(dh, select_cache)
+    dx, _ = layers.select_backward(dy, select_cache)
     dqkv, _, _ = layers.attention_backward(dh, attention_cache)
     dh, *d_attn = layers.linear_backward(dqkv, c_attn_cache)
     dh, *d_ln = layers.layer_norm_backward(dh, ln_cache)
-    dx = dy + dh  # x was used twice: passed on, and read
+    dx = dx + dh  # x was used twice: passed on, and read
     return dx, {"ln_1": leaf(d_ln), "attn": {"c_attn": leaf(d_attn), "c_proj": leaf(d_proj)}}
 
 
@@ -131,8 +133,9 @@ def forward(params, ids, config, documents=None, kept=None):
 
     ids (B, T) integers -> logits (B, T, V); logits[b, t] score what follows ids[b, t].
     documents (B, T) integers, for packed rows: a token sees only its own document, whose positions
-    begin at 0. kept, indices (rows, columns) of N positions: only these get logits, (1, N, V), and the
-    rest is left out after the keys and values of the last block, where nothing depends on it any more.
+    begin at 0. kept: None, or M positions as np.nonzero gives them; only these get logits, (1, M, V), and
+    the others end after the keys and values of the last block, since nothing above depends on them.
+    Training uses it to leave out rows of zeros (fast.loss_and_grads); here all rows are computed.
     cache: those of the embeddings, the blocks, the final norm and the head.
     Raises ValueError for ids that are no token ids, for more of them than n_positions, and for
     documents of another shape or in several pieces.
@@ -142,9 +145,11 @@ def forward(params, ids, config, documents=None, kept=None):
     tokens, wte_cache = layers.embedding_forward(ids, **params["wte"])  # (B, T, C)
     positions, wpe_cache = layers.embedding_forward(places, **params["wpe"])  # (T, C) or (B, T, C)
     x = tokens + positions
-    block_caches, last = [], str(config.n_layer - 1)
+    block_caches = []
+    *_, last = params["h"]
     for i, p in params["h"].items():
-        x, attn_cache = attn_block_forward(x, p, causal, config.n_head, kept if i == last else None)
+        only = [kept] if i == last and kept is not None else []
+        x, attn_cache = attn_block_forward(x, p, causal, config.n_head, *only)
         x, mlp_cache = mlp_block_forward(x, p)
         block_caches.append((attn_cache, mlp_cache))
     x, ln_f_cache = layers.layer_norm_forward(x, **params["ln_f"])

@@ -36,8 +36,9 @@ class Settings:
     def __post_init__(self):
         data.check_whole(1, steps=self.steps, batch_size=self.batch_size, eval_every=self.eval_every)
         data.check_whole(0, warmup=self.warmup, seed=self.seed)
-        data.check_whole(1, processes=self.processes)
-        if self.processes > 64:
+        if not chat.is_number(self.processes, numbers.Integral):
+            raise ValueError(f"processes is {self.processes!r:.80}: it must be a whole number")
+        if not 1 <= self.processes <= 64:
             raise ValueError(f"processes is {self.processes}: it must lie between 1 and 64")
         if self.warmup > self.steps:
             raise ValueError(f"warmup is {self.warmup}: it must lie between 0 and {self.steps}")
@@ -55,9 +56,8 @@ class NonFiniteError(ValueError):
 def train_step(vector, params, state, batch, config, settings, loss_and_grads=None):
     """One step on one batch: forward, masked loss, backward, update. Returns the loss in nats.
 
-    `vector` and `params` are those of tree.flat_view: to update the vector is to update the model.
-    `loss_and_grads`, if given, is called instead of model.loss_and_grads.
-    Raises NonFiniteError, before anything is changed, that names the step and the tensor.
+    `vector` and `params` are those of tree.flat_view: to update the vector is to update the model. A given
+    `loss_and_grads` replaces the model's. Raises NonFiniteError, naming step and tensor, before any change.
     """
     step = state["step"] + 1
     with np.errstate(over="ignore", invalid="ignore"):  # check_finite looks for both, and names them
@@ -145,11 +145,12 @@ def each_step(start, config, rows, held_out, settings):
         with fast.kernels():
             entry = {"step": 0, "train_loss": None, **evaluate(params, config, held_out)}
     yield entry, State(params, optimizer, recent)
-    with parallel.share_batches(settings.processes, params) as share:
+    with parallel.share_batches(settings.processes, params) as shared_loss_and_grads:
         for step in range(start.step + 1, settings.steps + 1):
             batch, entry = make_batch([rows[i] for i in next(order)], settings), None
             with fast.kernels():
-                recent.append(train_step(vector, params, optimizer, batch, config, settings, share))
+                loss = train_step(vector, params, optimizer, batch, config, settings, shared_loss_and_grads)
+                recent.append(loss)
                 if is_evaluated(step, settings):
                     train_loss = sum(recent) / len(recent)
                     entry = {"step": step, "train_loss": train_loss, **evaluate(params, config, held_out)}

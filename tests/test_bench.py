@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm import bench, fast, model, tree
+from minilm import bench, fast, model, parallel, tree
 
 
 class Counted(np.ndarray):
@@ -42,7 +42,7 @@ def test_the_products_are_those_that_a_step_makes(rng, lean):
         batch = bench.draw_batch(size, rng)
         loss_and_grads = fast.loss_and_grads if lean else model.loss_and_grads
         Counted.seen.clear()
-        with fast.kernels(*(fast.KERNELS if lean else ["gelu"])):  # gelu makes no products
+        with fast.kernels(tuple(fast.KERNELS) if lean else ("gelu",)):  # gelu makes no products
             loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, size.config)
         pairs = bench.make_operands(size, lean)
         assert sorted(describe_product(a, b) for a, b in pairs) == sorted(Counted.seen), size
@@ -55,6 +55,16 @@ def test_a_step_trains_and_every_choice_of_functions_gives_its_loss():
     losses = np.array([[step() for step in steps] for _ in range(6)])
     np.testing.assert_allclose(losses, losses[:, :1] + np.zeros(len(steps)), rtol=1e-5)
     assert losses[-1, 0] < losses[0, 0]
+
+
+@pytest.mark.slow
+def test_a_step_in_two_processes_gives_the_loss_of_one(rng):
+    size = bench.SIZES["zoo"]
+    with parallel.share_batches(2, model.init(size.config, rng)) as shared:
+        steps = bench.make_step(size), bench.make_step(size, loss_and_grads=shared)
+        for _ in range(3):
+            one, two = (step() for step in steps)
+            assert one == pytest.approx(two, rel=1e-5)
 
 
 def test_every_size_has_a_batch_with_the_share_of_prompt_asked_for(rng):

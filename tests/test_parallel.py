@@ -1,6 +1,7 @@
 """Several processes compute what one does, and end with a sentence, whatever ends them."""
 
 import dataclasses
+import itertools
 import multiprocessing
 import os
 import signal
@@ -66,7 +67,7 @@ def test_two_processes_are_one(rng, shared_loss_and_grads, name):
 def test_a_function_put_in_is_refused(rng, shared_loss_and_grads):
     arguments = list_arguments(gradcheck.draw_params(CONFIG, rng), draw_batch(rng, "half"))
     with minilm.swap("layers.gelu_backward", lambda dy, cache: (dy,)), fast.kernels():
-        with pytest.raises(ValueError, match=r"do not have your function .* train with 1 process"):
+        with pytest.raises(ValueError, match=r"without any function of your own .* train with 1 process"):
             shared_loss_and_grads(*arguments)
 
 
@@ -102,15 +103,24 @@ def test_an_error_in_a_worker_arrives_as_its_sentence(rng, shared_loss_and_grads
     with pytest.raises(parallel.WorkerError) as caught:
         list(parallel.compute_side_by_side(*shared_loss_and_grads.args, params, [share], CONFIG))
     assert str(caught.value).startswith("worker 1 of 2 failed (ValueError: id 99 at (4, 0) is outside")
-    assert str(caught.value).endswith("): try fewer processes or shorter rows")
+    assert str(caught.value).endswith("this model's tokenizer?)")  # fewer processes would not help
+    loss, _ = next(
+        parallel.compute_side_by_side(*shared_loss_and_grads.args, params, [draw_batch(rng, "half")], CONFIG)
+    )
+    assert np.isfinite(loss)  # no reply of the failed step is left over
 
 
-def test_workers_end_with_the_generator():
+@posix
+def test_workers_end_with_the_generator_and_not_before():
     others = set(multiprocessing.active_children())
     start = train.begin(model.init(SMALL, np.random.default_rng(0)))
     states = train.each_step(start, SMALL, ROWS, ROWS, TWO)
     assert [next(states)[1].step for _ in range(3)] == [0, 1, 2]
-    assert len(set(multiprocessing.active_children()) - others) == 2
+    workers = set(multiprocessing.active_children()) - others
+    assert len(workers) == 2
+    for worker, name in itertools.product(workers, ("SIGINT", "SIGTERM", "SIGHUP")):
+        os.kill(worker.pid, getattr(signal, name))  # as a terminal or `timeout` does: the parent decides
+    assert next(states)[1].step == 3
     assert not list(Path("/dev/shm").glob(f"pym-{os.getpid()}-*"))  # the memory has no name
     del states
     assert set(multiprocessing.active_children()) == others
@@ -194,6 +204,23 @@ def test_a_script_without_a_guard_trains_and_its_workers_end_when_it_is_killed(t
     process.kill()
     out, err = process.communicate(timeout=10)  # waits until nobody holds the pipes any more: workers do
     assert "begins" not in out and err == ""
+
+
+LEFT = """
+import dataclasses, numpy, run_cases
+from minilm import model, train
+start = train.begin(model.init(run_cases.CONFIG, numpy.random.default_rng(0)))
+settings = dataclasses.replace(run_cases.SETTINGS, processes=2)
+states = train.each_step(start, run_cases.CONFIG, run_cases.ROWS, run_cases.ROWS, settings)
+print(next(states)[1].step, next(states)[1].step)
+"""
+
+
+@pytest.mark.slow
+@posix
+def test_workers_end_with_a_program_that_leaves_them(tmp_path):
+    process = start("-c", LEFT)
+    assert process.communicate(timeout=30) == ("0 1\n", "") and process.returncode == 0
 
 
 def start(*argv):

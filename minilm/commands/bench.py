@@ -122,8 +122,8 @@ def add_options(sub):
 
 def list_tables(options):
     """What to print: (heading, function that measures a line, its jobs) of each table."""
-    if options.sizes and (options.growth or options.batching):
-        raise ValueError("--growth and --batching have sizes of their own: leave out --sizes")
+    if options.growth or options.batching:
+        terminal.refuse_options(options, ("sizes",), "with --growth or --batching")
     sizes = [(name, bench.SIZES[name]) for name in options.sizes or ("zoo", "S", "M")]
     if options.batching:
         return [("", compare_batching, [()])]

@@ -47,7 +47,7 @@ def make_minilm(size, stack):
 def make_minilm_in_two(size, stack):
     from minilm import parallel
 
-    shared = parallel.share_batches(2, model.init(size.config, np.random.default_rng(0)), size.config)
+    shared = parallel.share_batches(2, model.init(size.config, np.random.default_rng(0)))
     return bench.make_step(size, loss_and_grads=stack.enter_context(shared))
 
 
