@@ -1,205 +1,177 @@
-"""Why full-sequence loss is behind where it is: dilution, not conflict?
+"""From random weights: masked and full loss over the ratio of prompt to answer and over the learning rate.
 
-Four probes: the share of prompt in a row; size and direction of the two parts of the gradient;
-optimisers that treat the parts differently; and a learning rate retuned for each loss.
+Along the full runs over the ratio, the gradient is taken apart, g_full = g_x + g_y: g_x and g_y are the
+gradients of the summed losses -log P(x) and -log P(y|x).
 """
+
+from dataclasses import replace
 
 import numpy as np
 
-from .. import train
-from . import grid, parts, statistics, worlds
+from .. import data, train
+from . import grid, identities, statistics, tasks, worlds
 
-STEPS = 300
+STEPS = 200
 RATIOS, QUICK_RATIOS = (4, 6, 8, 12, 20), (4, 8, 20)
-FACTORS, QUICK_FACTORS = (0.5, 1, 2, 4, 8), (1, 4)
-MEASURE_EVERY = 10
+RATES, QUICK_RATES = (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2), (2e-3, 4e-3, 1.6e-2)
+LOSSES = ("0", "1")  # keys of tasks.LOSS_NAMES: masked and full
+COSINES = {"cos_full": "cos(g_full, g_y)", "cos_parts": "cos(g_x, g_y)"}
+MEASURE_EVERY, MEASURED_ROWS = 20, 64
 CONFLICT = 0.1  # a mean cosine between g_x and g_y beyond which they are not independent
-MASKED, FULL, SEPARATE = "Adam, g_y / N_y", "Adam, g_x + g_y", "Adam, separate moments"
-ANGLES = ("norm_ratio", "cos_parts", "cos_full")
-SGD_RATE, SGD_STEPS = 0.3, 10 / 3  # plain SGD learns slowly here: so many times the steps
 ALT = (
-    "Top: held-out exact match of masked and full loss over the ratio of prompt to answer; the same over "
-    "multiples of the learning rate; and after training with eight optimisers that treat the two parts of "
-    "the gradient differently. Bottom: the ratio of the parts' norms and their cosines, over the ratio of "
-    "prompt to answer and along the run."
+    "Three line charts with bands over seeds: held-out exact match of masked and full loss over the ratio of "
+    "prompt to answer; the same over the learning rate; and, over the ratio, the cosines of the answers' "
+    "gradient with the full one and with the prompts'."
 )
 
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
-    """All probes over all seeds; every number is held-out exact match or an angle of parts.measure_angles."""
+    """Exact match of both losses over both axes, and the cosines along the full runs over the ratio."""
     steps = grid.choose_steps(steps, quick, STEPS)
-    ratios, factors = (QUICK_RATIOS, QUICK_FACTORS) if quick else (RATIOS, FACTORS)
-    points = [("ratio", line, ratio) for ratio in ratios for line in ("0", "1")]
-    points += [("rate", line, factor) for factor in factors for line in ("0", "1")]
-    points += [("optimiser", name, 0) for name in parts.OPTIMISERS]
+    ratios, rates = (QUICK_RATIOS, QUICK_RATES) if quick else (RATIOS, RATES)
+    points = [(kind, place) for kind, places in (("ratio", ratios), ("rate", rates)) for place in places]
+    points = [(kind, line, place) for kind, place in points for line in LOSSES]
     outcomes = grid.run_points(run_point, points, seeds, steps, workers, report)
 
-    def tabulate(kind, lines, places):
-        return {line: grid.tabulate(outcomes, (kind, line), places, seeds, "match") for line in lines}
+    def tabulate(kind, places):
+        return {line: grid.tabulate(outcomes, (kind, line), places, seeds, "exact_match") for line in LOSSES}
 
-    zoo = worlds.make_scratch_task()
-    by_optimiser = tabulate("optimiser", parts.OPTIMISERS, [0])
     return {
-        **grid.describe_run(zoo, seeds, steps),
-        "sgd": {"lr": SGD_RATE, "steps": round(SGD_STEPS * steps)},
+        **grid.describe_run(worlds.make_scratch_task(), seeds, steps),
         "ratios": list(ratios),
-        "match_by_ratio": tabulate("ratio", ("0", "1"), ratios),
-        "rates": [factor * zoo.settings.lr for factor in factors],
-        "match_by_rate": tabulate("rate", ("0", "1"), factors),
-        "match_by_optimiser": {name: matches for name, (matches,) in by_optimiser.items()},
-        **tabulate_angles(outcomes, ratios, seeds),
+        "match_by_ratio": tabulate("ratio", ratios),
+        "rates": list(rates),
+        "match_by_rate": tabulate("rate", rates),
+        **{key: grid.tabulate(outcomes, ("ratio", "1"), ratios, seeds, key) for key in COSINES},
     }
 
 
-def tabulate_angles(outcomes, ratios, seeds):
-    """Means over full runs for every ratio, and in the main setting the course along the run."""
-    over = [[outcomes["ratio", "1", ratio, seed]["angles"] for seed in seeds] for ratio in ratios]
-    along = [outcomes["optimiser", FULL, 0, seed]["angles"] for seed in seeds]
-    by_step = list(zip(*along, strict=True))  # for every measured step, an entry of each seed
-    by_ratio, course = {}, {}
-    for key in ANGLES:
-        by_ratio[key] = [[average_angle(run, key) for run in runs] for runs in over]
-        course[key] = [[grid.round_number(entry[key]) for entry in entries] for entries in by_step]
-    return {
-        "angles_by_ratio": by_ratio,
-        "measured_at": [entry["step"] for entry in along[0]],
-        "angles_by_step": course,
-    }
-
-
-def average_angle(run, key):
-    """One run's mean over its measured steps."""
-    return grid.round_number(np.mean([entry[key] for entry in run]))
-
-
-def run_point(kind, line, point, seed, steps):
-    """One run: {"match": held-out exact match, "angles": where they are measured}."""
+def run_point(kind, line, place, seed, steps):
+    """One run: held-out measures at its end, and the mean cosines of a full run over the ratio."""
     if kind == "rate":
-        zoo = worlds.make_scratch_task()
-        return run_usual(zoo, float(line), seed, steps, lr=point * zoo.settings.lr)
-    if kind == "optimiser":
-        return run_in_parts(worlds.make_scratch_task(), line, seed, steps)
-    if line == "0":
-        return run_usual(worlds.make_story_task(point), 0.0, seed, steps)
-    return run_in_parts(worlds.make_story_task(point), FULL, seed, steps)
+        return grid.train_to_end(worlds.make_scratch_task(), float(line), seed, steps, lr=place)
+    task = worlds.make_story_task(place)
+    return measure_full_run(task, seed, steps) if line == "1" else grid.train_to_end(task, 0.0, seed, steps)
 
 
-def run_usual(task, prompt_weight, seed, steps, **changes):
-    """One run of train.train."""
-    return {"match": grid.train_to_end(task, prompt_weight, seed, steps, **changes)["exact_match"]}
+def measure_full_run(task, seed, steps):
+    """One full run's measures at its end, and its cosines' means over every MEASURE_EVERY-th step."""
+    task, cosines = grid.set_steps(task, steps, eval_every=MEASURE_EVERY), []
+    settings = replace(task.settings, prompt_weight=1.0, seed=seed)
+    batch = data.collate(task.rows[:MEASURED_ROWS])
+
+    def keep_cosines(entry, params):
+        cosines.append(measure_cosines(params, batch, task.config))
+
+    start = tasks.make_start(task, seed)
+    _, history = train.train(start, task.config, task.rows, task.held_out, settings, keep_cosines)
+    return {**history[-1], **dict(zip(COSINES, np.mean(cosines, axis=0), strict=True))}
 
 
-def run_in_parts(task, optimiser, seed, steps):
-    """One run with one of parts.OPTIMISERS; the full loss's angles are measured."""
-    is_sgd = optimiser.startswith("SGD")
-    task = grid.set_steps(task, round(SGD_STEPS * steps) if is_sgd else steps)
-    lr = SGD_RATE if is_sgd else task.settings.lr
-    every = MEASURE_EVERY if optimiser == FULL else None
-    params, angles = parts.fit_parts(task, parts.OPTIMISERS[optimiser], seed, lr, every)
-    return {"match": train.evaluate(params, task.config, task.held_out)["exact_match"], "angles": angles}
+def measure_cosines(params, batch, config):
+    """(cos(g_full, g_y), cos(g_x, g_y)) of one batch."""
+    masks = data.prompt_mask(batch.roles), data.response_mask(batch.roles)
+    g_x, g_y = (identities.sum_grads(params, batch, mask, config) for mask in masks)
+    return [float(g @ g_y / np.linalg.norm(g) / np.linalg.norm(g_y)) for g in (g_x + g_y, g_x)]
 
 
 def caption(result):
-    """What the probes say together, then each in numbers; who is ahead only where the seeds tell."""
+    """Who is ahead at which rate, then the panels in numbers."""
     match, ratios = result["match_by_ratio"], result["ratios"]
-
-    def describe_ratio(i):
-        masked, full = match["0"][i], match["1"][i]
-        spreads = f"masked {statistics.format_spread(masked)} and full {statistics.format_spread(full)}"
-        return f"at {ratios[i]} {spreads} ({statistics.describe_lead(masked, full, 'masked', 'full')})"
-
+    by_ratio = [
+        f"at {ratios[i]} {compare_losses(match['0'][i], match['1'][i], 'masked', 'full')}" for i in (0, -1)
+    ]
     return (
         f"{choose_takeaway(result)} Exact match after {result['settings']['steps']} steps, "
-        f"{statistics.describe_seeds(result['seeds'])}, (a) over |x| : |y|: {describe_ratio(0)}; "
-        f"{describe_ratio(-1)}. {describe_angles(result)} {describe_optimisers(result)} "
-        f"{describe_rates(result)}{explain_takeaway(result)}"
+        f"{statistics.describe_seeds(result['seeds'])}: over |x| : |y|, {'; '.join(by_ratio)}. "
+        f"{describe_rates(result)} {describe_cosines(result)}"
     )
+
+
+def compare_losses(masked, full, name_masked, name_full):
+    """Both spreads, and which loss is ahead."""
+    spreads = (
+        f"{name_masked} {statistics.format_spread(masked)}, {name_full} {statistics.format_spread(full)}"
+    )
+    return f"{spreads} ({statistics.describe_lead(masked, full, 'masked', 'full')})"
 
 
 def choose_takeaway(result):
-    """Dilution rather than conflict, said only if all three probes say so."""
-    if not is_dilution(result):
-        return "These probes do not agree on why full and masked loss differ."
-    return (
-        "Full loss's lag in the main setting is consistent with dilution of the answers' gradient "
-        "by the prompts', rather than conflict between them."
-    )
+    """At which rates masked or full loss is ahead, and whether one is with each at its own best rate."""
+    masked, full = count_leads(result)
+    rates = f"at {masked or full} of {len(result['rates'])} learning rates"
+    if masked and full:
+        said = "the learning rate decides whether masked or full loss answers more rows"
+    elif masked or full:
+        said = f"{'masked' if masked else 'full'} loss answers more rows {rates}, the other at none"
+    else:
+        said = "masked and full loss are not clearly apart at any learning rate"
+    best = statistics.pair_by_seed(*(numbers for _, numbers in find_best_rates(result)))
+    ahead = "masked is ahead" if best.mean > 0 else "full is ahead"
+    return f"From scratch, {said}; each at its best, {ahead if best.is_clear() else 'neither is ahead'}."
 
 
-def explain_takeaway(result):
-    """What dilution is concluded from; "" if it is not."""
-    if not is_dilution(result):
-        return ""
-    return (
-        " Separate moments bring full loss ahead of where it was, and at rates of their own no difference "
-        "between masked and full is shown."
-    )
-
-
-def is_dilution(result):
-    """Whether full loss is behind, its two parts do not conflict, and what it lacks can be made up for.
-
-    Separate moments bring full loss clearly ahead of where it was, and at rates of their own masked
-    is not clearly ahead of full.
-    """
-    cos_parts = [abs(statistics.average(point)) for point in result["angles_by_ratio"]["cos_parts"]]
-    match = result["match_by_optimiser"]
-    is_behind = statistics.pair_by_seed(match[FULL], match[MASKED]).is_clearly_below()
-    separate = statistics.pair_by_seed(match[SEPARATE], match[FULL]).is_clearly_above()
-    tuned = statistics.pair_by_seed(*find_best_rates(result)).is_clearly_above()
-    return is_behind and max(cos_parts) <= CONFLICT and separate and not tuned
-
-
-def describe_angles(result):
-    """How the parts of the gradient compare, over the ratio."""
-    means = {}
-    for key, points in result["angles_by_ratio"].items():
-        means[key] = [statistics.average(point) for point in points]
-    norm, cos_full, cos_parts = (means[key] for key in ("norm_ratio", "cos_full", "cos_parts"))
-    return (
-        f"(d, f) From ratio {result['ratios'][0]} to {result['ratios'][-1]}, ||g_x|| / ||g_y|| goes from "
-        f"{norm[0]:.2f} to {norm[-1]:.2f} and cos(g_full, g_y) from {cos_full[0]:.2f} to {cos_full[-1]:.2f}; "
-        f"cos(g_x, g_y) lies between {min(cos_parts):+.2f} and {max(cos_parts):+.2f} (means over full runs)."
-    )
-
-
-def describe_optimisers(result):
-    """What dividing, sharing a second moment and separating the moments do in the main setting."""
-    match = result["match_by_optimiser"]
-
-    def describe_pair(a, b):
-        lead = statistics.describe_lead(match[a], match[b], "this", b)
-        return f"{a} {statistics.format_spread(match[a])} ({lead})"
-
-    pairs = (
-        ("SGD, g_y / N_all", "SGD, g_y / N_y"),
-        ("Adam, g_y / N_all", MASKED),
-        ("Adam, g_y; g_x in 2nd moment", MASKED),
-        (SEPARATE, FULL),
-    )
-    sgd = f"{result['sgd']['steps']} steps with SGD at rate {result['sgd']['lr']:g}"
-    return f"(c) Main setting ({sgd}): " + "; ".join(describe_pair(*names) for names in pairs) + "."
-
-
-def describe_rates(result):
-    """Each loss at its best learning rate."""
-    masked, full = find_best_rates(result)
-    by_rate, rates = result["match_by_rate"], result["rates"]
-    masked_rate, full_rate = rates[by_rate["0"].index(masked)], rates[by_rate["1"].index(full)]
-    return (
-        f"(b) Each at the best of {len(rates)} learning rates, masked ({masked_rate:g}) has "
-        f"{statistics.format_spread(masked)} and full ({full_rate:g}) {statistics.format_spread(full)}: "
-        f"{statistics.describe_lead(masked, full, 'masked', 'full')}."
-    )
+def count_leads(result):
+    """At how many rates masked loss is clearly ahead, and at how many full loss is."""
+    match = result["match_by_rate"]
+    gaps = [statistics.pair_by_seed(*pair) for pair in zip(match["0"], match["1"], strict=True)]
+    return sum(gap.is_clearly_above() for gap in gaps), sum(gap.is_clearly_below() for gap in gaps)
 
 
 def find_best_rates(result):
-    """Exact match of masked and of full loss, each at the learning rate with its highest mean."""
-    return [max(result["match_by_rate"][line], key=statistics.average) for line in ("0", "1")]
+    """(rate, exact match) of masked and of full loss, each where its mean is highest."""
+    tables = [zip(result["rates"], result["match_by_rate"][line], strict=True) for line in LOSSES]
+    return [max(table, key=lambda pair: statistics.average(pair[1])) for table in tables]
+
+
+def describe_rates(result):
+    """At how many rates each is ahead, and each at its own best."""
+    (masked_rate, masked), (full_rate, full) = find_best_rates(result)
+    n_masked, n_full = count_leads(result)
+    names = f"masked (rate {masked_rate:g})", f"full (rate {full_rate:g})"
+    return (
+        f"On the zoo, masked is clearly ahead at {n_masked} of {len(result['rates'])} rates and full at "
+        f"{n_full}; each at its own best: {compare_losses(masked, full, *names)}."
+    )
+
+
+def describe_cosines(result):
+    """How the answers' gradient stands to the full one and to the prompts', means over full runs."""
+    cos_full, cos_parts = ([statistics.average(point) for point in result[key]] for key in COSINES)
+    ratios = result["ratios"]
+    said = (
+        f"From ratio {ratios[0]} to {ratios[-1]}, cos(g_full, g_y) goes from {cos_full[0]:.2f} to "
+        f"{cos_full[-1]:.2f}; cos(g_x, g_y) lies between {min(cos_parts):+.2f} and {max(cos_parts):+.2f}"
+    )
+    if max(map(abs, cos_parts)) > CONFLICT:
+        return f"{said} (means along full runs)."
+    return (
+        f"{said} (means along full runs): the prompts' gradient dilutes the answers', and hardly opposes it."
+    )
 
 
 def draw(result):
-    """Exact match above, the gradient's two parts below."""
-    from . import why_panels  # matplotlib, only where something is drawn
+    """Exact match over the ratio and over the rate; the cosines over the ratio."""
+    from . import plots  # matplotlib, only where something is drawn
 
-    return why_panels.draw(result)
+    figure = plots.new_figure(12, 4.2)
+    by_ratio, by_rate, angles = figure.subplots(1, 3)
+    ratio, ratios, rates = "|x| : |y|, targets", result["ratios"], result["rates"]
+    plots.label_panel(by_ratio, "Markov story as prompt", ratio, "exact match")
+    plots.label_panel(by_rate, "zoo", "peak learning rate (log scale)", "exact match")
+    by_rate.set_xscale("log")
+    plots.set_ticks(by_rate, rates, [f"{rate:g}" for rate in rates])
+    ends = [
+        (by_ratio, plots.draw_lines(by_ratio, ratios, result["match_by_ratio"])),
+        (by_rate, plots.draw_lines(by_rate, rates, result["match_by_rate"])),
+    ]
+    plots.label_panel(angles, "full loss: cosine of gradients", ratio, "")
+    for (key, label), colour in zip(COSINES.items(), (plots.STYLE["1"]["color"], plots.GREY), strict=True):
+        plots.draw_band(angles, ratios, result[key], {"color": colour, "label": label, "marker": "o"})
+    angles.legend(frameon=False, fontsize=plots.FONT - 1)
+    for axes, low in ((by_ratio, 0), (by_rate, 0), (angles, -0.3)):
+        axes.set_ylim(low, 1.04)
+    for axes in (by_ratio, angles):
+        plots.set_ticks(axes, ratios, ratios)
+    plots.label_all(figure, ends)
+    return figure

@@ -10,6 +10,7 @@ from minilm.figures import fingerprints, worlds
 
 SIZES = {
     "make_zoo_task": {},
+    "make_scratch_task": {},
     "load_zoo": {},
     "make_long_answer_task": {},
     "make_few_shot_task": {},
