@@ -127,13 +127,8 @@ def test_labels_are_the_loss_mask_token_by_token(start):
 def test_one_process(start, name, lr, tolerance):
     home, rows = start
     seen, folder = run_sft(home, name, "--optim", {"adamw": "adamw_torch"}.get(name, name), "--lr", str(lr))
-    assert agree(
-        *train_here(home, rows, {"sgd": descend, "adamw": optim.adamw}[name], lr),
-        seen,
-        folder,
-        1e-6,
-        tolerance,
-    )
+    update = {"sgd": descend, "adamw": optim.adamw}[name]
+    assert agree(*train_here(home, rows, update, lr), seen, folder, 1e-6, tolerance)
 
 
 def test_two_workers_divide_by_the_tokens_of_both(start):
