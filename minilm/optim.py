@@ -1,21 +1,15 @@
-"""Optimisers on one flat vector, and the learning rate over a training.
+"""Adam on one flat vector, and the learning rate over a training.
 
-tree.flat_view gives the vector and the tree of views into it. The optimisers change the vector
-and their state in place: both belong to the caller.
+tree.flat_view gives the vector and the tree of views into it. Adam changes the vector and its
+state in place: both belong to the caller.
 """
 
 import numpy as np
 
 
 def init(vector):
-    """Fresh state for either optimiser: the step count and Adam's two running moments."""
+    """Fresh state: the step count and the two running moments."""
     return {"step": 0, "m": np.zeros_like(vector), "v": np.zeros_like(vector)}
-
-
-def sgd(vector, gradient, state, lr):
-    """vector <- vector - lr gradient;  all (P,)."""
-    state["step"] += 1
-    vector -= lr * gradient
 
 
 def adamw(vector, gradient, state, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.0):

@@ -26,7 +26,7 @@ def test_a_json_of_somebody_else_is_named_and_left_out(home, known):
 
 def test_figures_made_anew_are_found(tmp_path):
     assert claims.find_changed_figures(tmp_path) == []  # no repository: nobody knows
-    path = tmp_path / "figures" / "why.json"
+    path = tmp_path / "figures" / "few_shot.json"
     path.parent.mkdir()
     path.write_text("{}", encoding="utf-8")
     author = ["-c", "user.name=a", "-c", "user.email=a@b"]
@@ -34,7 +34,7 @@ def test_figures_made_anew_are_found(tmp_path):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     assert claims.find_changed_figures(tmp_path) == []
     path.write_text("no JSON", encoding="utf-8")
-    assert claims.find_changed_figures(tmp_path) == ["figures/why.json"]
+    assert claims.find_changed_figures(tmp_path) == ["figures/few_shot.json"]
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_figures_by_name(tmp_path, call, few_rows):
 
 def test_figures_that_cannot_be_are_one_sentence(tmp_path, call):
     for argv, said in (
-        (["why", "whi"], "there is no figure 'whi'; there are anatomy, masked_vs_full, why, fingerprints"),
+        (["anatomy", "whi"], "there is no figure 'whi'; there are anatomy, strip, masked_vs_full, rates"),
         (["--seeds", "0"], "--seeds is 0: it must be 1 or more"),
         (["--steps", "0"], "--steps is 0: it must be 1 or more"),
     ):
@@ -181,7 +181,7 @@ def test_what_cannot_draw_is_found_before_training(tmp_path, call, monkeypatch):
         raise RuntimeError("latex could not be found")
 
     monkeypatch.setattr(plots, "encode_png", fail)
-    for argv in (["--steps", "1"], ["figures", "why"]):
+    for argv in (["--steps", "1"], ["figures", "from_scratch"]):
         out, err = call(*argv, code=2)
         assert out == "" and re.match("minilm: matplotlib cannot draw, .*latex could not be found\n$", err)
     assert os.listdir(tmp_path) == []

@@ -1,4 +1,4 @@
-"""Optimisers and the learning rate, worked by hand."""
+"""Adam and the learning rate, worked by hand."""
 
 import numpy as np
 
@@ -13,12 +13,6 @@ def test_adamw_first_steps_by_hand():
     optim.adamw(vector, np.array([0.0, -0.5]), state, lr=0.1, weight_decay=0.5)
     step = 0.1 * (0.18 / 0.19) / np.sqrt(0.19 / 0.0975)
     np.testing.assert_allclose(vector, [0.9 * 0.95 - step, -0.9 * 0.95 + 0.1], atol=1e-7)
-
-
-def test_sgd_by_hand():
-    vector = np.array([1.0, 1.0])
-    optim.sgd(vector, np.array([0.6, 0.8]), optim.init(vector), lr=0.5)
-    np.testing.assert_allclose(vector, [0.7, 0.6])
 
 
 def test_the_learning_rate_warms_up_and_comes_down():

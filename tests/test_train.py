@@ -40,11 +40,9 @@ def test_history_has_all_three_numbers_whichever_loss_trains():
             assert {"prompt_nll", "response_nll", "exact_match"} < set(entry)
 
 
-@pytest.mark.parametrize(("optimizer", "lr"), [(optim.adamw, 0.02), (optim.sgd, 1.0)])
-def test_answers_are_learned_by_heart(optimizer, lr):
-    settings = train.Settings(steps=150, batch_size=4, lr=lr, eval_every=150)
-    with minilm.swap("optim.adamw", optimizer):
-        _, history = train.train(fresh(), CONFIG, ROWS, ROWS, settings)
+def test_answers_are_learned_by_heart():
+    settings = train.Settings(steps=150, batch_size=4, lr=0.02, eval_every=150)
+    _, history = train.train(fresh(), CONFIG, ROWS, ROWS, settings)
     assert history[0]["exact_match"] == 0
     assert history[-1]["exact_match"] == 1 and history[-1]["response_nll"] < 0.2
 

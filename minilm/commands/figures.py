@@ -4,7 +4,7 @@ from .. import figures
 from . import terminal
 
 SUMMARY = "Train what the figures show, write each as JSON and PNG."
-EXAMPLE = "python -m minilm figures why few_shot"
+EXAMPLE = "python -m minilm figures from_scratch few_shot"
 
 
 def add_options(sub):

@@ -15,7 +15,7 @@ from small_worlds import small_worlds
 from minilm import figures
 from minilm.figures import anatomy, plots, results
 
-TRAINED = ("why", "fingerprints", "forgetting", "few_shot", "prompt_weight")
+TRAINED = ("from_scratch", "fingerprints", "forgetting", "few_shot", "prompt_weight")
 STORED = Path(__file__).parents[2] / "figures"
 
 
@@ -69,7 +69,7 @@ def test_figures_are_drawn_from_json_alone(name, tmp_path):
 
 
 def test_an_unknown_figure_is_answered_with_the_names():
-    with pytest.raises(ValueError, match="no figure 'whi'; there are anatomy, masked_vs_full, why, "):
+    with pytest.raises(ValueError, match="no figure 'whi'; there are anatomy, strip, masked_vs_full, "):
         figures.find_module("whi")
 
 

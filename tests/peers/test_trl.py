@@ -68,6 +68,11 @@ def run_sft(home, name, *flags, workers=1, rows="rows.jsonl"):
     return json.loads((home / name / "sft.json").read_text(encoding="utf-8")), home / name
 
 
+def descend(vector, gradient, state, lr):
+    """Plain gradient descent."""
+    vector -= lr * gradient
+
+
 def train_here(home, rows, update, lr, workers=1):
     """The same in minilm. With `workers`, each divides by its own count, and the means are averaged."""
     params, config, _ = files.huggingface.read_folder(home / "hf")
@@ -122,22 +127,23 @@ def test_labels_are_the_loss_mask_token_by_token(start):
 def test_one_process(start, name, lr, tolerance):
     home, rows = start
     seen, folder = run_sft(home, name, "--optim", {"adamw": "adamw_torch"}.get(name, name), "--lr", str(lr))
-    assert agree(*train_here(home, rows, getattr(optim, name), lr), seen, folder, 1e-6, tolerance)
+    update = {"sgd": descend, "adamw": optim.adamw}[name]
+    assert agree(*train_here(home, rows, update, lr), seen, folder, 1e-6, tolerance)
 
 
 def test_two_workers_divide_by_the_tokens_of_both(start):
     home, rows = start
     seen, folder = run_sft(home, "two", workers=2)
     assert np.array(seen["losses"]).shape == (2, STEPS)
-    assert agree(*train_here(home, rows, optim.sgd, 0.1), seen, folder, 1e-6, 1e-4)
-    assert not agree(*train_here(home, rows, optim.sgd, 0.1, workers=2), seen, folder, 1e-2, 1e-2)
+    assert agree(*train_here(home, rows, descend, 0.1), seen, folder, 1e-6, 1e-4)
+    assert not agree(*train_here(home, rows, descend, 0.1, workers=2), seen, folder, 1e-2, 1e-2)
 
 
 def test_two_workers_that_divide_by_their_own_tokens_do_something_else(start):
     home, rows = start
     seen, folder = run_sft(home, "means", "--mean-of-means", workers=2)
-    assert agree(*train_here(home, rows, optim.sgd, 0.1, workers=2), seen, folder, 1e-6, 1e-4)
-    assert not agree(*train_here(home, rows, optim.sgd, 0.1), seen, folder, 1e-2, 1e-2)
+    assert agree(*train_here(home, rows, descend, 0.1, workers=2), seen, folder, 1e-6, 1e-4)
+    assert not agree(*train_here(home, rows, descend, 0.1), seen, folder, 1e-2, 1e-2)
 
 
 TEMPLATE = (
