@@ -200,7 +200,7 @@ def test_a_broken_setting_of_matplotlib_is_found_before_training(tmp_path, name)
 def test_what_a_model_writes_is_no_command_to_the_terminal(tmp_path, call):
     words = tokenizer.build("char", ["\x1b\a\r\u202e\n"])
     config = model.Config(len(words.vocab), 30, 1, 2, 4)
-    params = model.init(config, np.random.default_rng(0))
+    params = model.init(config, np.random.default_rng(0), std=0.02)
     files.checkpoint.save(tmp_path / "run" / "model.npz", params, config, words)
     out, _ = call("generate", "run", "\a", "--temperature", "1")
     assert r"\x1b" in out and out.replace("\n", "").isprintable()
