@@ -71,8 +71,12 @@ def test_main_job_end_to_end_without_a_display(tmp_path):
     assert "5  Assistant: -> 4           response        1  <- loss here" in out
     assert "the masked gradient changes by 0.0" in out
     assert re.search(r"^masked +4   0\.\d{3} ± 0\.\d{3} ", out, re.M)
-    names = ["anatomy.json", "anatomy.png", "masked_vs_full.json", "masked_vs_full.png"]
+    names = [f"{stem}.{end}" for stem in ("anatomy", "masked_vs_full", "strip") for end in ("json", "png")]
     assert sorted(os.listdir(tmp_path / "figures")) == names
+    places = [
+        out.index(text) for text in ("carries loss", "g_full against", "base   ", "samples", "masked - full")
+    ]
+    assert places == sorted(places)  # the mask, the identities, the strip, samples, the curves' numbers
     stored = json.loads((tmp_path / "figures" / "masked_vs_full.json").read_text(encoding="utf-8"))
     assert stored["caption"] in out
     assert {"alt", "config", "settings", "seeds", "runs", "versions", "entropy_floor"} <= set(stored)

@@ -36,10 +36,10 @@ def run(options):
     print(report.describe_rows(task) if options.data else report.describe_mask())
     with terminal.Progress("training") as progress:
         result = tasks.compare(task, range(n_seeds), options.workers, progress.report)
-    print(f"{report.format_strip(result)}\n\n{report.format_samples(result)}\n")
-    print(f"{report.format_comparison(result)}\n")
     if not options.data:
-        print(f"{report.quote_rates()}\n")
+        print(f"{report.format_strip(result)}\n")
+    print(f"{report.format_samples(result)}\n\n{report.format_comparison(result)}")
+    print(f"{report.describe_rise(result) if options.data else report.quote_rates()}\n")
     terminal.write_figure(folder, name, figures.find_module("masked_vs_full"), result)
     if not options.data:
         terminal.write_figure(folder, "strip", strip, result)

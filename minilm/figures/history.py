@@ -19,7 +19,9 @@ def draw(result):
     weight = f"{result['settings']['prompt_weight']:g}"
     settings = {"steps": result["history"][-1]["step"]}  # a run that was stopped ends before its last step
     runs = {weight: [result["history"]]}
-    figure = masked_vs_full.draw({**result, "runs": runs, "settings": settings, "entropy_floor": None})
+    figure = masked_vs_full.draw(
+        {**result, "runs": runs, "settings": settings, "entropy_floor": None, "base_steps": None}
+    )
     title = f"trained with {name_loss(result['settings'])}, measured on held-out rows"
     figure.suptitle(title, fontsize=plots.FONT + 2)
     text = caption(result).replace("-log P", "-log\u00a0P")  # no line break inside a term

@@ -44,7 +44,7 @@ def choose_takeaway(result):
     matches = {loss: [run[-1]["exact_match"] for run in runs] for loss, runs in result["runs"].items()}
     gap = statistics.pair_by_seed(matches["0"], matches["1"])
     step = result["runs"]["0"][0][-1]["step"]
-    what = " of fine-tuning" if result["rows"]["base"] else ""
+    what = " of fine-tuning" if result["base_steps"] else ""
     after = f"After {step} step{'' if step == 1 else 's'}{what}"
     if not gap.is_clear():
         return (
@@ -83,9 +83,7 @@ def draw(result):
 def name_steps(result):
     """What the steps count."""
     return (
-        "fine-tuning step (0: base model)"
-        if result["rows"]["base"]
-        else "training step (from random weights)"
+        "fine-tuning step (0: base model)" if result["base_steps"] else "training step (from random weights)"
     )
 
 
@@ -98,7 +96,7 @@ def collect_steps(runs, k):
 def draw_levels(axes, result):
     """The levels that a prompt's NLL is judged by."""
     levels = [(result["uniform"], "uniform, ln V"), (result["entropy_floor"], "entropy floor")]
-    if result["rows"]["base"]:
+    if result["base_steps"]:
         levels.append(
             (statistics.average([run[0]["prompt_nll"] for run in result["runs"]["0"]]), "base model")
         )

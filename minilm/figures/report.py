@@ -52,11 +52,9 @@ def format_head(result):
     n_seeds, rows = len(result["seeds"]), result["rows"]
     seeds = f"{n_seeds} seeds, mean ± std" if n_seeds > 1 else "1 seed"
     prompt, response = result["targets_per_row"]
-    start = (
-        f"a base model of {result['base_steps']} steps on {rows['base']} texts"
-        if rows["base"]
-        else "random weights"
-    )
+    start = "random weights, since there is no base model of this text"
+    if result["base_steps"]:
+        start = f"a base model of {result['base_steps']} steps on {rows['base']} texts"
     return [
         f"{rows['train']} rows to train on, {rows['held_out']} held out; "
         f"{result['parameters']:,} parameters; from {start}; {seeds}",
@@ -70,6 +68,19 @@ def format_row(loss, step, *spreads):
     """One line of the table; a spread is (mean, std)."""
     cells = "".join(f"{statistics.join_spread(*spread):<16}" for spread in spreads)
     return f"{tasks.LOSS_NAMES[loss]:<12}{step:>5}   {cells}".rstrip()
+
+
+def describe_rise(result):
+    """From which step on held-out answers became less likely, loss by loss; "" if none did."""
+    sentences = []
+    for loss, runs in result["runs"].items():
+        steps = range(len(runs[0]))
+        means = [statistics.average(statistics.collect_entries(runs, i)[:, 1]) for i in steps]
+        best = means.index(min(means))
+        if best < len(means) - 1:
+            rose = f"held-out -log P(y|x) rose from step {runs[0][best]['step']} on: fewer --steps suffice"
+            sentences.append(f"{tasks.LOSS_NAMES[loss]}: {rose}")
+    return "\n".join(sentences)
 
 
 def quote_rates():

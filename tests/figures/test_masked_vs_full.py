@@ -31,7 +31,7 @@ def test_the_takeaway_follows_the_numbers(masked, between, full, sentence):
         return [[{"step": 9, "exact_match": match}] for match in matches]
 
     result = {
-        "rows": {"base": 5},
+        "base_steps": 5,
         "runs": {
             "0": runs(masked, masked, masked),
             "0.1": runs(between, between + 0.02, between - 0.01),

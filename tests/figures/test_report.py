@@ -52,3 +52,15 @@ def test_samples_of_foreign_text_stay_on_their_line():
         r"    masked      'c\x07\n<eos>'",
         r"    full        'c\x07\n<eos>'",
     ]
+
+
+def test_answers_that_became_less_likely_are_told():
+    def make_run(*numbers):
+        return [
+            {"step": 20 * i, "exact_match": 0, "prompt_nll": 1, "response_nll": nll}
+            for i, nll in enumerate(numbers)
+        ]
+
+    runs = {"0": [make_run(3, 1, 2), make_run(3, 2, 2.5)], "1": [make_run(3, 2, 1), make_run(3, 2, 2.5)]}
+    told = "masked: held-out -log P(y|x) rose from step 20 on: fewer --steps suffice"
+    assert report.describe_rise({"runs": runs}) == told
