@@ -83,7 +83,7 @@ def make_long_answer_task():
     tokenizer = tokenizers.build("word", [*corpora.all_texts(), LONG.strip()])
     long = make_task("long answers", tokenizer, *([lengthen(e) for e in part] for part in zoo[:2]))
     base = [tasks.encode_text(text, tokenizer) for text in zoo.texts]
-    return long._replace(settings=task.settings, base=base)
+    return long._replace(settings=task.settings, base=base, base_steps=task.base_steps)
 
 
 def lengthen(example):
