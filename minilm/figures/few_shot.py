@@ -36,20 +36,20 @@ def run_point(line, size, seed, steps):
 
 def caption(result):
     """Who is ahead with the fewest rows, and whether the order turns; the three losses there; the theory."""
-    match = result["exact_match"]
 
-    def describe_size(i):
-        spreads = ", ".join(
-            f"{tasks.LOSS_NAMES[line]} {statistics.format_spread(match[line][i])}" for line in match
-        )
-        lead = statistics.describe_lead(match["1"][i], match["0"][i], "full", "masked")
-        return f"{result['rows'][i]} rows {spreads} ({lead})"
+    def describe_size(key, i):
+        table = result[key]
+        spreads = ", ".join(f"{name} {statistics.format_spread(table[k][i])}" for k, name in losses)
+        lead = statistics.describe_lead(table["1"][i], table["0"][i], "full", "masked", key == "exact_match")
+        return f"with {result['rows'][i]} rows {spreads} ({lead})"
 
+    losses = tasks.LOSS_NAMES.items()
     return (
         f"{choose_takeaway(result)} Exact match after {result['settings']['steps']} steps from random "
-        f"weights, {statistics.describe_seeds(result['seeds'])}: with {describe_size(0)}; with "
-        f"{describe_size(-1)}. Full loss is generative training and masked loss discriminative, which theory "
-        "expects ahead with few and with many examples (Ng & Jordan 2001); a weight between is their blend "
+        f"weights, {statistics.describe_seeds(result['seeds'])}: {describe_size('exact_match', 0)}; "
+        f"{describe_size('exact_match', -1)}. -log P(y|x): {describe_size('response_nll', -1)}. Full loss is "
+        "generative training and masked loss discriminative, which theory expects ahead with few and with "
+        "many examples (Ng & Jordan 2001); a weight between is their blend "
         "(McCallum et al. 2006, Bishop & Lasserre 2007). Here full loss also learns from the answers in its "
         "prompts: this is not the main setting with fewer rows."
     )

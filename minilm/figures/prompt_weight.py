@@ -64,7 +64,7 @@ def choose_takeaway(result):
     clear = [line for line in ANSWERS if is_clearly_between(result, line)]
     which = f"only that for {clear[0]} ones is" if len(clear) == 1 else "both are" if clear else "neither is"
     return (
-        f"Answers are likeliest at prompt-loss weight {short} if short and {long} if long; "
+        f"Answers are likeliest at prompt-loss weight {short} if short, {long} if long; "
         f"{which} clearly ahead of both 0 and 1."
     )
 

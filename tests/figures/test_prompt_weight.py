@@ -12,14 +12,14 @@ def test_the_best_weight_is_named_by_its_mean():
     assert sentence.startswith("short answers have the lowest mean at weight 0.1, 0.133 ± 0.058")
     assert "weight 0.1 is ahead of 0 by 0.400" in sentence and "weight 0.1 is ahead of 1 by 0.700" in sentence
     takeaway = prompt_weight.choose_takeaway(result)
-    assert "0.1 if short and 0.1 if long; both are clearly ahead of both" in takeaway
+    assert "0.1 if short, 0.1 if long; both are clearly ahead of both" in takeaway
     result["response_nll"]["short"] = sorted(points, reverse=True)
     assert "at weight 1, " in prompt_weight.describe_best(result, "short")
     takeaway = prompt_weight.choose_takeaway(result)
-    assert "1 if short and 0.1 if long; only that for long ones is clearly" in takeaway
+    assert "1 if short, 0.1 if long; only that for long ones is clearly" in takeaway
     assert len(takeaway.split()) <= 25
     result["response_nll"]["long"] = sorted(points)
-    assert "1 if short and 0 if long; neither is clearly" in prompt_weight.choose_takeaway(result)
+    assert "1 if short, 0 if long; neither is clearly" in prompt_weight.choose_takeaway(result)
 
 
 def test_all_weights_of_a_seed_start_at_one_base_model(monkeypatch):
