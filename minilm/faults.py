@@ -265,8 +265,8 @@ def last_turn_only(original, rows, prompt_weight=0.0):
 def tool_output_trained(original, roles, prompt_weight=0.0):
     """Tool output carries full loss in fine-tuning: the model learns to invent results.
 
-    Rows that predict what a tool returned are lit. (A small loss weight on them is a method elsewhere:
-    ECHO, arXiv 2605.24517; PaW, arXiv 2606.02388.)
+    Rows that predict what a tool returned are lit. A small loss weight on them is a method elsewhere
+    (ECHO, arXiv 2605.24517; PaW, arXiv 2606.02388).
     """
     return original(roles, prompt_weight) + (roles == data.TOOL)
 
