@@ -263,9 +263,10 @@ def last_turn_only(original, rows, prompt_weight=0.0):
 
 @fault("data.loss_mask", met_in="ARPO #9", shown_by="turns")
 def tool_output_trained(original, roles, prompt_weight=0.0):
-    """Tool output carries loss: the model learns to invent results.
+    """Tool output carries full loss in fine-tuning: the model learns to invent results.
 
-    Rows that predict what a tool returned are lit.
+    Rows that predict what a tool returned are lit. A small loss weight on them is a method elsewhere
+    (ECHO, arXiv 2605.24517; PaW, arXiv 2606.02388).
     """
     return original(roles, prompt_weight) + (roles == data.TOOL)
 

@@ -1,101 +1,80 @@
-"""Fine-tuning a model that already knows some text: what each loss does to what it knew."""
+"""What fine-tuning does to the text that the base model knew, for each loss of the main experiment."""
 
 import numpy as np
 
-from .. import data, model, train
+from .. import corpora, data
 from . import grid, statistics, tasks, worlds
 
-STEPS = 300
-BASE_STEPS = 5 / 3  # times as many
-RATE = 1e-3
-EVALUATIONS = 6
-LINES = ("0", "0.1", "1")
-PANELS = {  # measure: (title, unit)
-    "exact_match": ("held-out exact match", "share of rows"),
-    "prompt_nll": ("prompts: -log P(x)", "nats per token"),
-    "base_nll": ("base text: -log P", "nats per token"),
-}
 ALT = (
-    "Three line charts over fine-tuning steps that start at the same base model, one line a loss with a band "
-    "over seeds: held-out exact match, negative log-likelihood of the prompts, and of the base text."
+    "A line chart over fine-tuning steps that start at the same base models, one line a loss with a band "
+    "over seeds: negative log-likelihood of held-out base text."
 )
 
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
-    """Histories of three fine-tunings of each seed's base model."""
-    steps = grid.choose_steps(steps, quick, STEPS)
-    outcomes = grid.run_points(tune_three, [()], seeds, steps, workers, report)
-    base, tuned = worlds.make_fine_tuning_tasks()
+    """Base text's NLL along three fine-tunings of each seed's base model."""
+    steps = grid.choose_steps(steps, quick, tasks.TUNING_STEPS)
+    outcomes = grid.run_points(tune_losses, [()], seeds, steps, workers, report)
     evaluated = [entry["step"] for entry in outcomes[(seeds[0],)]["0"]]
 
-    def collect_seeds(line, i, key):
-        return [grid.round_number(outcomes[(seed,)][line][i][key]) for seed in seeds]
+    def collect_seeds(line, i):
+        return [grid.round_number(outcomes[(seed,)][line][i]["base_nll"]) for seed in seeds]
 
-    def tabulate(key):
-        return {line: [collect_seeds(line, i, key) for i in range(len(evaluated))] for line in LINES}
-
+    task = worlds.make_zoo_task()
     return {
-        **grid.describe_run(tuned._replace(settings=set_tuning(0.0, 0, steps)), seeds, steps),
-        "base_steps": round(BASE_STEPS * steps),
-        "names": list(worlds.TUNED_NAMES),
-        "rows": {"base": len(base.rows), "tuned": len(tuned.rows), "held_out": len(tuned.held_out)},
+        **grid.describe_run(task, seeds, steps),
+        "base_steps": task.base_steps,
         "steps": evaluated,
-        **{key: tabulate(key) for key in PANELS},
+        "base_nll": {
+            line: [collect_seeds(line, i) for i in range(len(evaluated))] for line in tasks.LOSS_NAMES
+        },
     }
 
 
-def set_tuning(weight, seed, steps):
-    """How the base model is fine-tuned, with one prompt-loss weight."""
-    every = max(1, steps // EVALUATIONS)
-    return train.Settings(
-        prompt_weight=weight, steps=steps, warmup=min(20, steps), lr=RATE, eval_every=every, seed=seed
-    )
-
-
-def tune_three(seed, steps):
-    """{loss: history} of three fine-tunings that start from one base model."""
-    base, tuned = worlds.make_fine_tuning_tasks()
-    start = grid.set_steps(base, round(BASE_STEPS * steps), seed=seed).settings
-    params = model.init(tuned.config, np.random.default_rng(seed))
-    params, _ = train.train(params, tuned.config, base.rows, tuned.held_out[:1], start)
-    histories = {}
+def tune_losses(seed, steps):
+    """{loss: history, with base text's NLL} of three fine-tunings of one base model."""
+    task = grid.set_steps(worlds.make_zoo_task(), steps, eval_every=tasks.EVAL_EVERY)
+    texts = encode_texts(task.tokenizer)
 
     def add_base_nll(entry, params):
-        entry["base_nll"] = grid.measure_nll(params, tuned.config, base.held_out, select_all)
+        entry["base_nll"] = grid.measure_nll(params, task.config, texts, data.response_mask)
 
-    for line in LINES:
-        settings = set_tuning(float(line), seed, steps)
-        _, histories[line] = train.train(
-            params, tuned.config, tuned.rows, tuned.held_out, settings, add_base_nll
-        )
-    return histories
+    ends = tasks.tune(task, tasks.make_start(task, seed), seed, report=add_base_nll)
+    return {tasks.name_weight(weight): history for weight, (_, history) in ends.items()}
 
 
-def select_all(roles):
-    """The mask of every target, prompts too."""
-    return data.loss_mask(roles, 1.0)
+def encode_texts(tokenizer):
+    """Rows of text as the base model read it, of held-out examples: new posts, and facts that it has read."""
+    rng = np.random.default_rng(0)
+    texts = [corpora.write_text(example, rng) for example in worlds.load_zoo().held_out]
+    return [tasks.encode_text(text, tokenizer) for text in texts]
 
 
 def caption(result):
-    """What happens to the base text, then before and after of every measure and loss."""
-
-    def list_losses(key):
-        lines = result[key]
-        after = [
-            f"{tasks.LOSS_NAMES[line]} {statistics.format_spread(points[-1])}"
-            for line, points in lines.items()
-        ]
-        return f"from {statistics.format_spread(lines['0'][0])} to {', '.join(after)}"
-
+    """What happens to the base text: before, and after with every loss."""
     base = result["base_nll"]
+    after = ", ".join(
+        f"{tasks.LOSS_NAMES[line]} {statistics.format_spread(points[-1])}" for line, points in base.items()
+    )
     lead = statistics.describe_lead(base["0"][-1], base["1"][-1], "masked", "full", higher_is_better=False)
     return (
-        f"{choose_takeaway(base)} A base model ({result['base_steps']} steps of text) after "
-        f"{result['settings']['steps']} steps of fine-tuning on {len(result['names'])} of 16 names, "
-        f"{statistics.describe_seeds(result['seeds'])}: exact match {list_losses('exact_match')}; "
-        f"-log P(SFT prompts) {list_losses('prompt_nll')}; -log P(base text) {list_losses('base_nll')} nats "
-        f"per token. On base text, {lead}. This is one setting: other data or rates can order them otherwise."
+        f"{choose_takeaway(base)} -log P of held-out base text, nats per token, "
+        f"{statistics.describe_seeds(result['seeds'])}: {statistics.format_spread(base['0'][0])} in the base "
+        f"model ({result['base_steps']} steps); after {result['settings']['steps']} steps of fine-tuning at "
+        f"rate {result['settings']['lr']:g} {after} ({lead}{describe_peaks(result)}). "
+        "This is one setting: other data or rates can order them otherwise."
     )
+
+
+def describe_peaks(result):
+    """A clause of the losses whose highest mean lies before the end; empty if there are none."""
+    peaks = ""
+    for line, points in result["base_nll"].items():
+        i = max(range(len(points)), key=lambda i: statistics.average(points[i]))
+        if i < len(points) - 1:
+            spread = statistics.format_spread(points[i])
+            peaks += f"; {tasks.LOSS_NAMES[line]} was highest at step {result['steps'][i]}, {spread}"
+    return peaks
 
 
 def choose_takeaway(base):
@@ -114,20 +93,19 @@ def choose_takeaway(base):
     takeaway = f"In fine-tuning, {which} makes the base text less likely"
     gap = statistics.pair_by_seed(base["0"][-1], base["1"][-1])
     if not gap.is_clear():
-        return f"{takeaway}; masked and full do not clearly differ in how much."
+        return f"{takeaway}; at the end, masked and full do not clearly differ."
     less, more = ("masked", "full") if gap.mean < 0 else ("full", "masked")
     return f"{takeaway}; {less} loss leaves it more likely than {more}."
 
 
 def draw(result):
-    """Three measures over fine-tuning steps; step 0 is the base model."""
+    """Base text's NLL over fine-tuning steps; step 0 is the base model."""
     from . import plots  # matplotlib, only where something is drawn
 
-    figure = plots.new_figure(12, 4.4)
-    ends = []
-    for axes, (key, (title, unit)) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
-        plots.label_panel(axes, title, "fine-tuning step (0: base model)", unit)
-        ends.append((axes, plots.draw_lines(axes, result["steps"], result[key])))
-        axes.set_ylim(0, 1.04 if key == "exact_match" else None)
-    plots.label_all(figure, ends)
+    figure = plots.new_figure(6.6, 4.4)
+    axes = figure.subplots()
+    plots.label_panel(axes, "base text: -log P", "fine-tuning step (0: base model)", "nats per token")
+    ends = plots.draw_lines(axes, result["steps"], result["base_nll"])
+    axes.set_ylim(bottom=0)
+    plots.label_all(figure, [(axes, ends)])
     return figure

@@ -1,8 +1,7 @@
 """The prompt-loss weight from 0 to 1, for short and for long answers."""
 
-from . import grid, statistics, worlds
+from . import grid, statistics, tasks, worlds
 
-STEPS = 300
 WEIGHTS, QUICK_WEIGHTS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0), (0.0, 0.1, 1.0)
 ANSWERS = ("short", "long")
 PANELS = {  # measure: (title, unit)
@@ -22,32 +21,35 @@ short answers: quadratic in the weight, long ones: no relation (arXiv 2401.13586
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
     """Exact match, answer NLL and prompt NLL on held-out rows for every weight."""
-    steps = grid.choose_steps(steps, quick, STEPS)
+    steps = grid.choose_steps(steps, quick, tasks.TUNING_STEPS)
     weights = QUICK_WEIGHTS if quick else WEIGHTS
-    points = [(line, weight) for weight in weights for line in ANSWERS]
-    outcomes = grid.run_points(run_point, points, seeds, steps, workers, report)
+    points = [(line, weights) for line in ANSWERS]
+    outcomes = grid.run_points(sweep_weights, points, seeds, steps, workers, report)
+    ends = {(line, w, seed): by[w] for (line, _, seed), by in outcomes.items() for w in weights}
     zoo = worlds.make_zoo_task()
     result = {
         **grid.describe_run(zoo, seeds, steps),
+        "base_steps": zoo.base_steps,
         "weights": list(weights),
         "entropy_floor": zoo.floor,
     }
     for key in PANELS:
-        result[key] = {line: grid.tabulate(outcomes, (line,), weights, seeds, key) for line in ANSWERS}
+        result[key] = {line: grid.tabulate(ends, (line,), weights, seeds, key) for line in ANSWERS}
     return result
 
 
-def run_point(line, weight, seed, steps):
-    """One run's evaluation at its end."""
+def sweep_weights(line, weights, seed, steps):
+    """{weight: evaluation at its end} of the fine-tunings of one base model."""
     task = worlds.make_zoo_task() if line == "short" else worlds.make_long_answer_task()
-    return grid.train_to_end(task, weight, seed, steps)
+    _, ends = tasks.train_task(grid.set_steps(task, steps), seed, weights)
+    return {weight: history[-1] for weight, (_, history) in ends.items()}
 
 
 def caption(result):
     """The best weight for either length, against both ends; what papers found; how far a toy goes."""
     return (
-        f"{choose_takeaway(result)} Exact match after {result['settings']['steps']} steps, "
-        f"{statistics.describe_seeds(result['seeds'])}: {describe_best(result, 'short')}; "
+        f"{choose_takeaway(result)} -log P(y|x), nats per token, after {result['settings']['steps']} steps "
+        f"from a base model, {statistics.describe_seeds(result['seeds'])}: {describe_best(result, 'short')}; "
         f"{describe_best(result, 'long')} (picked with hindsight, on these rows). "
         "Huerta-Enochian & Ko (arXiv 2401.13586) found a quadratic relation with the weight for short "
         "completions and none for long ones, WIT (arXiv 2507.07817) weights of 0 to 0.5 best, Shi et al. "
@@ -57,43 +59,40 @@ def caption(result):
 
 
 def choose_takeaway(result):
-    """The best weights, and whether they are clearly ahead of both 0 and 1."""
+    """The best weights, and for which length they are clearly ahead of both 0 and 1."""
     short, long = (f"{result['weights'][find_best(result, line)]:g}" for line in ANSWERS)
-    if all(is_clearly_between(result, line) for line in ANSWERS):
-        return (
-            "A prompt-loss weight between 0 and 1 is clearly ahead of both: "
-            f"{short} for short answers, {long} for long ones."
-        )
+    clear = [line for line in ANSWERS if is_clearly_between(result, line)]
+    which = f"only that for {clear[0]} ones is" if len(clear) == 1 else "both are" if clear else "neither is"
     return (
-        f"The best prompt-loss weights, {short} for short and {long} for long answers, "
-        "are not clearly ahead of both 0 and 1."
+        f"Answers are likeliest at prompt-loss weight {short} if short, {long} if long; "
+        f"{which} clearly ahead of both 0 and 1."
     )
 
 
 def find_best(result, line):
-    """Where in the weights the mean exact match is highest."""
-    points = result["exact_match"][line]
-    return max(range(len(points)), key=lambda i: statistics.average(points[i]))
+    """Where in the weights the mean -log P(y|x) is lowest."""
+    points = result["response_nll"][line]
+    return min(range(len(points)), key=lambda i: statistics.average(points[i]))
 
 
 def is_clearly_between(result, line):
     """Whether the best weight is clearly ahead of 0 and of 1."""
-    points = result["exact_match"][line]
+    points = result["response_nll"][line]
     best = points[find_best(result, line)]
-    return all(statistics.pair_by_seed(best, points[end]).is_clearly_above() for end in (0, -1))
+    return all(statistics.pair_by_seed(best, points[end]).is_clearly_below() for end in (0, -1))
 
 
 def describe_best(result, line):
-    """The best weight by mean exact match, against weights 0 and 1 with the same seeds."""
-    points, weights = result["exact_match"][line], result["weights"]
+    """The weight with the lowest mean, against weights 0 and 1 with the same seeds."""
+    points, weights = result["response_nll"][line], result["weights"]
     i = find_best(result, line)
     leads = [
-        statistics.describe_lead(points[i], points[k], f"weight {weights[i]:g}", f"{weights[k]:g}")
+        statistics.describe_lead(points[i], points[k], f"weight {weights[i]:g}", f"{weights[k]:g}", False)
         for k in (0, len(points) - 1)
         if k != i
     ]
-    highest = f"highest mean at weight {weights[i]:g}, {statistics.format_spread(points[i])}"
-    return f"{line} answers have the {highest} ({'; '.join(leads)})"
+    lowest = f"lowest mean at weight {weights[i]:g}, {statistics.format_spread(points[i])}"
+    return f"{line} answers have the {lowest} ({'; '.join(leads)})"
 
 
 def draw(result):

@@ -140,12 +140,12 @@ def train_task(task, seed, weights=WEIGHTS):
     return start, tune(task, start, seed, weights)
 
 
-def tune(task, start, seed, weights=WEIGHTS):
+def tune(task, start, seed, weights=WEIGHTS, report=None):
     """{weight: (params, history)} of trainings that all begin with the parameters `start`."""
     ends = {}
     for weight in weights:
         settings = replace(task.settings, prompt_weight=weight, seed=seed)
-        ends[weight] = train.train(start, task.config, task.rows, task.held_out, settings)
+        ends[weight] = train.train(start, task.config, task.rows, task.held_out, settings, report)
     return ends
 
 

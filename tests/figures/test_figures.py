@@ -45,7 +45,7 @@ def test_results_are_complete_finite_and_small(name):
     result = tiny(name)
     assert result["seeds"] == [0, 1] and result["settings"]["steps"] == 2
     measured = [numbers for numbers in seed_lists(result) if len(numbers) == 2 and numbers != [0, 1]]
-    assert len(measured) > 10
+    assert len(measured) > 5
     assert all(math.isfinite(number) for numbers in seed_lists(result) for number in numbers)
 
 

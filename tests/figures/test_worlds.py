@@ -30,16 +30,16 @@ def test_a_story_has_the_ratio_that_it_is_named_by(ratio):
 
 def test_stories_and_long_answers_state_the_zoo_s_facts():
     zoo = corpora.zoo()
-    facts = {worlds.parse_question(e.prompt): e.response for e in zoo.train}
+    facts = {corpora.parse_question(e.prompt): e.response for e in zoo.train}
     task = worlds.make_story_task(8)
     for row in task.rows[:200]:
         prompt, _, answer = task.tokenizer.decode(row.tokens[1:-1]).rpartition(" ")
-        assert facts[worlds.parse_question(prompt)] == answer
+        assert facts[corpora.parse_question(prompt)] == answer
     for example in zoo.train[:200]:
         longer = worlds.lengthen(example)
         words = longer.response.split(" ")
         assert longer.prompt == example.prompt and words[-2:] == [example.response, "."]
-        assert 9 <= len(words) <= 12 and worlds.parse_question(example.prompt)[1] in words
+        assert 9 <= len(words) <= 12 and corpora.parse_question(example.prompt)[1] in words
 
 
 def test_the_prompt_pattern_matches_every_prompt_of_the_zoo_and_no_other():
@@ -60,16 +60,3 @@ def test_the_prompt_pattern_matches_every_prompt_of_the_zoo_and_no_other():
     }
     for old, new in edits.items():
         assert old in right and not pattern.match(right.replace(old, new)), new
-
-
-def test_fine_tuning_rows_have_four_names_and_the_base_text_no_answers():
-    base, tuned = worlds.make_fine_tuning_tasks()
-    names = {worlds.find_speaker(tuned.tokenizer.decode(row.tokens)) for row in tuned.rows + tuned.held_out}
-    assert names == set(corpora.NAMES[:4])
-    texts = [base.tokenizer.decode(row.tokens) for row in base.rows]
-    assert not any("User:" in text or "Assistant:" in text for text in texts)
-    posts = [text for text in texts if "i am" in text]
-    assert {worlds.find_speaker(text) for text in posts} == set(corpora.NAMES)
-    assert 0.45 < len(posts) / len(texts) < 0.55
-    assert data.count_targets(base.rows)[0] == 0  # every token of the base text counts
-    assert base.config == tuned.config or base.tokenizer == tuned.tokenizer
