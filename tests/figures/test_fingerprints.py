@@ -33,7 +33,7 @@ def test_faults_are_gone_before_the_model_is_judged(case, monkeypatch):
 
 def test_the_correct_case_is_the_main_experiment():
     params, loss = fingerprints.train_with_fault(None, 0.0, 1, 3)
-    task = worlds.make_zoo_task()
+    task = worlds.make_scratch_task()
     last = grid.train_to_end(task, 0.0, 1, 3)
     assert loss == pytest.approx(last["train_loss"], rel=1e-5)
     answers = fingerprints.measure_likelihoods(params, task.config, task)

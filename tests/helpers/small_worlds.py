@@ -6,7 +6,7 @@ import functools
 import pytest
 
 from minilm import corpora
-from minilm.figures import fingerprints, tasks, worlds
+from minilm.figures import fingerprints, worlds
 
 SIZES = {
     "make_zoo_task": {},
