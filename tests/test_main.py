@@ -243,11 +243,20 @@ def test_workers_end_with_their_parent(tmp_path, number):
     """All of them hold stderr open: reading it to its end waits for the last."""
     argv = [sys.executable, "-m", "minilm", "--workers", "2", "--steps", "100000"]
     env = {**os.environ, "PYTHONPATH": HOME}
-    with subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=-1, stderr=-1, start_new_session=True) as main:
-        main.stdout.read(1)
-        time.sleep(3)  # until the workers train
-        main.send_signal(number)
-        _, err = main.communicate(timeout=30)
+    before = signal.signal(number, signal.SIG_DFL)  # what a child inherits; under nohup it is ignored
+    try:
+        main = subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=-1, stderr=-1, start_new_session=True)
+    finally:
+        signal.signal(number, before)
+    with main:
+        try:
+            main.stdout.read(1)
+            time.sleep(3)  # until the workers train
+            main.send_signal(number)
+            _, err = main.communicate(timeout=30)
+        except BaseException:
+            os.killpg(main.pid, signal.SIGKILL)
+            raise
     assert main.returncode == 128 + number and err.startswith(b"minilm: stopped; ") and err.count(b"\n") == 1
 
 
