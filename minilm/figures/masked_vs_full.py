@@ -7,7 +7,7 @@ ALT = (
     "same point: held-out exact match, negative log-likelihood of the answers, and of the prompts."
 )
 TITLES = ("held-out exact match", "answers: -log P(y|x)", "prompts: -log P(x)")
-UNITS = ("share of rows", "nats per token", "nats per token (log scale)")
+UNITS = ("share of rows", "nats per token (log scale)", "nats per token (log scale)")
 
 
 def compute(seeds, workers=0, report=None, steps=None, quick=False):
@@ -73,9 +73,9 @@ def draw(result):
         axes.set_xlabel(name_steps(result), fontsize=plots.FONT)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylim(0, 1.03)
-    panels[1].set_ylim(bottom=0)
     draw_levels(panels[2], result)
-    plots.use_log_axis(panels[2])
+    for axes in panels[1:]:
+        plots.use_log_axis(axes)
     plots.label_all(figure, ends, {weight: plots.choose_style(weight) for weight in result["runs"]})
     return figure
 

@@ -20,6 +20,7 @@ STYLE = {
     "0.1": {"color": "#009E73", "linestyle": "-.", "label": "weight 0.1"},
     "1": {"color": "#D55E00", "linestyle": "--", "label": "full"},
 }
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 GREY, PURPLE = "0.35", "#CC79A7"
 FONT = 12
 
@@ -62,7 +63,7 @@ def use_log_axis(axes):
         return
     axes.set_yscale("log")
     axes.set_ylim(low * 0.75, high * 1.3)
-    axes.set_yticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50) if low * 0.75 <= tick <= high * 1.3])
+    axes.set_yticks([tick for tick in TICKS if low * 0.75 <= tick <= high * 1.3])
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(lambda *_: "")
 
