@@ -4,7 +4,7 @@ import itertools
 
 from . import grid, statistics, tasks, worlds
 
-RATES, QUICK_RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3), (1e-3, 2e-3, 4e-3)
+RATES, QUICK_RATES = tuple(2.5e-4 * 2**k for k in range(7)), (1e-3, 2e-3, 4e-3)
 PANELS = {  # measure: (title, unit)
     "halfway": ("held-out exact match, halfway", "share of rows"),
     "response_nll": ("answers: -log P(y|x), at the end", "nats per token (log scale)"),
