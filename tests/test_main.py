@@ -185,6 +185,7 @@ def test_what_cannot_draw_is_found_before_training(tmp_path, call, monkeypatch):
         raise RuntimeError("latex could not be found")
 
     monkeypatch.setattr(plots, "encode_png", fail)
+    terminal.check_drawing.cache_clear()
     for argv in (["--steps", "1"], ["figures", "from_scratch"]):
         out, err = call(*argv, code=2)
         assert out == "" and re.match("minilm: matplotlib cannot draw, .*latex could not be found\n$", err)

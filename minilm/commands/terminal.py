@@ -1,5 +1,6 @@
 """What all commands share: progress on a terminal, colour, pages, folders."""
 
+import functools
 import os
 import sys
 import tempfile
@@ -65,6 +66,7 @@ def has_colour():
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
+@functools.cache
 def check_drawing():
     """Raise ValueError before the work, not after it, if matplotlib cannot draw a figure."""
     try:
