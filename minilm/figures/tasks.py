@@ -55,20 +55,10 @@ def make_zoo_task(steps=TUNING_STEPS):
     base = [encode_text(text, zoo.tokenizer) for text in zoo.texts]
     config = model.Config(len(zoo.tokenizer.vocab), n_positions=24, n_layer=1, n_head=4, n_embd=32)
     settings = train.Settings(steps=steps, lr=TUNING_RATE, warmup=min(20, steps), eval_every=EVAL_EVERY)
-    prompts = ["", zoo.held_out[0].prompt]
-    floor = zoo.prompt_entropy
-    return Task(
-        "zoo",
-        config,
-        settings,
-        zoo.tokenizer,
-        rows,
-        held_out,
-        prompts,
-        floor,
-        base=base,
-        base_steps=BASE_STEPS,
-    )
+    prompts, floor = ["", zoo.held_out[0].prompt], zoo.prompt_entropy
+    base_steps = min(BASE_STEPS, 1 + BASE_STEPS * steps // TUNING_STEPS)
+    task = Task("zoo", config, settings, zoo.tokenizer, rows, held_out, prompts, floor)
+    return task._replace(base=base, base_steps=base_steps)
 
 
 def make_scratch_task(steps=300):
