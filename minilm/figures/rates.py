@@ -4,9 +4,9 @@ import itertools
 
 from . import grid, statistics, tasks, worlds
 
-RATES, QUICK_RATES = tuple(2.5e-4 * 2**k for k in range(7)), (1e-3, 2e-3, 4e-3)
+RATES, QUICK_RATES = tuple(5e-4 * 2**k for k in range(8)), (1e-3, 2e-3, 4e-3)
 PANELS = {  # measure: (title, unit)
-    "halfway": ("held-out exact match, halfway", "share of rows"),
+    "halfway": ("exact match, halfway", "share of held-out rows"),
     "response_nll": ("answers: -log P(y|x), at the end", "nats per token (log scale)"),
     "prompt_nll": ("prompts: -log P(x), at the end", "nats per token (log scale)"),
 }
@@ -113,13 +113,13 @@ def draw(result):
 
     figure, ends = plots.new_figure(12, 4.2), []
     for axes, (key, (title, unit)) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
-        plots.label_panel(axes, title, "peak learning rate (log scale)", unit)
+        plots.label_panel(axes, title, "peak learning rate, thousandths (log scale)", unit)
         axes.set_xscale("log")
         ends.append((axes, plots.draw_lines(axes, result["rates"], result[key])))
-        plots.set_ticks(axes, result["rates"], [f"{rate:g}" for rate in result["rates"]])
+        plots.set_ticks(axes, result["rates"], [f"{1000 * rate:g}" for rate in result["rates"]])
         if key == "halfway":
             axes.set_ylim(0, 1.04)
         else:
-            axes.set_yscale("log")
+            plots.use_log_axis(axes)
     plots.label_all(figure, ends)
     return figure
