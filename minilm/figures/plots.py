@@ -59,6 +59,8 @@ def set_ticks(axes, places, names):
 def use_log_axis(axes):
     """A logarithmic y axis with few, plainly written ticks and some room around the data."""
     low, high = axes.dataLim.intervaly
+    if low <= 0:  # of a band whose lower edge lies below 0, only the upper part is shown
+        low = min(min(line.get_ydata()) for line in axes.lines)
     if low <= 0:  # a prompt known by heart, to the last bit
         return
     axes.set_yscale("log")

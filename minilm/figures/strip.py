@@ -50,7 +50,7 @@ def describe_guesses(strip):
     pairs = zip(strip["models"]["0"]["guesses"], strip["is_answer"], strict=True)
     chosen = [guess for guess, is_answer in pairs if not is_answer]
     most = max(chosen, key=chosen.count)
-    return f"{most} at {chosen.count(most)} of {len(chosen)} prompt tokens"
+    return f"`{most}` at {chosen.count(most)} of {len(chosen)} prompt tokens"
 
 
 def draw(result):

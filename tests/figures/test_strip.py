@@ -27,7 +27,7 @@ def test_the_caption_says_who_expects_what(told):
     caption = strip.caption(told)
     assert caption.startswith(f"{strip.SAME}: both models know the answer, only one expects the question.")
     assert "prompt token: masked 0.05, full 0.85; of an answer token: masked 0.95, full 0.80" in caption
-    assert "likeliest token is <eos> at 2 of 2 prompt tokens" in caption and "seed 3, 9 steps" in caption
+    assert "likeliest token is `<eos>` at 2 of 2 prompt tokens" in caption and "seed 3, 9 steps" in caption
 
 
 def test_nothing_is_claimed_that_the_numbers_do_not_show(told):
