@@ -11,13 +11,9 @@ MAX_VOCAB = 32  # a larger vocabulary shows only the tokens of the example
 
 
 class Panel(NamedTuple):
-    """One table: caption, prompt weight of its loss (None: no loss), corner, row and column names, cells.
-
-    A cell is a float, or a text that is printed as it is.
-    """
+    """One table. A cell is a float, or a text that is printed as it is."""
 
     caption: str
-    weight: float | None
     corner: str
     rows: list
     columns: list
@@ -25,12 +21,10 @@ class Panel(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Panels on one scale: name and shape, signed or not, full colour at `limit` (None: no colour)."""
+    """The panels of one array: its name and shape, one panel for each head and loss."""
 
     name: str
     shape: str
-    signed: bool
-    limit: float | None
     panels: list
 
 
@@ -86,7 +80,6 @@ def choose_columns(trace, axis, size):
 def make_group(trace, name, axes, arrays):
     """The Group of one array, all heads and losses; `arrays` is {prompt weight, or None: array}."""
     shape = next(iter(arrays.values())).shape
-    is_probability = name.endswith((".weights", "probs"))  # from 0 to 1
     panels = []
     for head in range(shape[1]) if "H" in axes else [None]:
         for weight, array in arrays.items():
@@ -98,16 +91,15 @@ def make_group(trace, name, axes, arrays):
             table = array[0] if "B" in axes else array
             if head is not None:
                 table = table[head]
-            panels.append(make_panel(trace, ", ".join(caption), weight, axes.split(", "), table))
+            panels.append(make_panel(trace, ", ".join(caption), axes.split(", "), table, weight is not None))
     shown = [column for column in panels[0].columns if column != "row norm"]
     about = f"({axes}) = {shape}"
     if len(shown) < shape[-1]:
         about += f"; {len(shown)} of {shape[-1]} columns are shown, the row norm is over all"
-    limit = 1.0 if is_probability else find_largest(arrays.values())
-    return Group(name, about, not is_probability, limit, panels)
+    return Group(name, about, panels)
 
 
-def make_panel(trace, caption, weight, axes, table):
+def make_panel(trace, caption, axes, table, is_gradient):
     """One table (rows, columns). Gradients and wide arrays also show the norm of each whole row."""
     rows = name_predictions(trace) if axes[-1] == "V" else name_positions(trace)
     if axes[0] == "V":
@@ -117,17 +109,11 @@ def make_panel(trace, caption, weight, axes, table):
     cells = table[:, indices].tolist()
     if caption.partition(",")[0].endswith(".scores"):  # the softmax never sees scores of the future
         cells = [[x if j <= i else "×" for j, x in enumerate(line)] for i, line in enumerate(cells)]
-    is_gradient_of_channels = axes[-1] in ("C", "4C", "D") and weight is not None
-    if len(indices) < table.shape[1] or is_gradient_of_channels:
+    if len(indices) < table.shape[1] or (is_gradient and axes[-1] in ("C", "4C", "D")):
         norms = np.sqrt((table**2).sum(axis=1)).tolist()
         columns = ["row norm", *columns]
         cells = [[norm, *line] for norm, line in zip(norms, cells, strict=True)]
-    return Panel(caption, weight, "token" if axes[0] == "V" else "t", rows, columns, cells)
-
-
-def find_largest(arrays):
-    """max |x| over all arrays: both ends of a colour scale that they share, centred at 0."""
-    return max(float(np.abs(array).max(where=np.isfinite(array), initial=0)) for array in arrays)
+    return Panel(caption, "token" if axes[0] == "V" else "t", rows, columns, cells)
 
 
 def make_target_group(trace, name, arrays):
@@ -135,8 +121,7 @@ def make_target_group(trace, name, arrays):
     columns = ["nats" if weight is None else name_loss(weight) for weight in arrays]
     cells = np.stack([array[0] for array in arrays.values()], axis=1).tolist()
     shape = f"(B, T) = {next(iter(arrays.values())).shape}"
-    table = Panel(name, None, "t", name_predictions(trace), columns, cells)
-    return Group(name, shape, False, find_largest(arrays.values()), [table])
+    return Group(name, shape, [Panel(name, "t", name_predictions(trace), columns, cells)])
 
 
 def tabulate_tokens(trace):
@@ -144,16 +129,16 @@ def tabulate_tokens(trace):
     roles = [data.ROLES[role] for role in trace.batch.roles[0]]
     cells = [list(line) for line in zip(trace.inputs, trace.input_roles, trace.targets, roles, strict=True)]
     columns = ["input", "input is", "target", "target is"]
-    table = Panel("tokens", None, "t", [str(t) for t in range(len(cells))], columns, cells)
-    return Group("tokens", f"(B, T) = {trace.batch.ids.shape}", True, None, [table])
+    table = Panel("tokens", "t", [str(t) for t in range(len(cells))], columns, cells)
+    return Group("tokens", f"(B, T) = {trace.batch.ids.shape}", [table])
 
 
 def tabulate_ids(trace):
     """The integers that the model reads and predicts."""
     pairs = zip(trace.batch.ids[0], trace.batch.targets[0], strict=True)
     cells = [[str(read), str(target)] for read, target in pairs]
-    table = Panel("ids and targets", None, "t", name_predictions(trace), ["ids", "targets"], cells)
-    return Group("ids, targets", f"(B, T) = {trace.batch.ids.shape}, integers", True, None, [table])
+    table = Panel("ids and targets", "t", name_predictions(trace), ["ids", "targets"], cells)
+    return Group("ids, targets", f"(B, T) = {trace.batch.ids.shape}, integers", [table])
 
 
 def tabulate_candidates(trace, count=3):
@@ -165,8 +150,8 @@ def tabulate_candidates(trace, count=3):
         rank = int(np.flatnonzero(best == target)[0]) + 1
         cells.append([*candidates, f"rank {rank} of {len(row)}"])
     columns = [*(f"likeliest {k + 1}" for k in range(count)), "target has"]
-    table = Panel("top candidates", None, "t", name_predictions(trace), columns, cells)
-    return Group("top candidates", f"{count} of V = {probs.shape[1]}", True, None, [table])
+    table = Panel("top candidates", "t", name_predictions(trace), columns, cells)
+    return Group("top candidates", f"{count} of V = {probs.shape[1]}", [table])
 
 
 def tabulate_loss(trace):
@@ -176,8 +161,8 @@ def tabulate_loss(trace):
         loss_mask = trace.loss_masks[weight]
         names.append(name_loss(weight))
         cells.append([float((loss_mask * trace.values["nll"]).sum()), float(loss_mask.sum()), loss])
-    table = Panel("loss", None, "loss", names, ["Σ loss_mask · nll", "Σ loss_mask", "loss"], cells)
-    return Group("loss", "() one number, in nats", True, None, [table])
+    table = Panel("loss", "loss", names, ["Σ loss_mask · nll", "Σ loss_mask", "loss"], cells)
+    return Group("loss", "() one number, in nats", [table])
 
 
 def tabulate_parameter_norms(trace):
@@ -187,6 +172,6 @@ def tabulate_parameter_norms(trace):
     rows = [f"{name} {array.shape}" for name, array in parameters]
     columns = [name_loss(weight) for weight in trace.grads]
     cells = np.transpose(norms).tolist()
-    table = Panel("norms of the parameters' gradients", None, "parameter", rows, columns, cells)
+    table = Panel("norms of the parameters' gradients", "parameter", rows, columns, cells)
     about = f"{len(rows)} tensors, shapes in the table"
-    return Group("grads", about, False, find_largest([np.array(norms)]), [table])
+    return Group("grads", about, [table])

@@ -25,21 +25,26 @@ class Step(NamedTuple):
     groups: list
 
 
-def list_steps(trace):
-    """All steps of a trace: up through the blocks to the loss, and down again."""
-    blocks = range(trace.config.n_layer)
+def list_specs(n_layer):
+    """Yield (phase, Spec, block or None, is_backward): up through the blocks to the loss, and down again."""
+    blocks = range(n_layer)
     parts = [("Read", forward.READ, None, False)]
     parts += [(f"Block {i}", forward.BLOCK, i, False) for i in blocks]
     parts += [("Predict", forward.PREDICT, None, False), ("Loss", forward.LOSS, None, False)]
     parts += [("Down from the loss", backward.HEAD, None, True)]
     parts += [(f"Down through block {i}", backward.BLOCK, i, True) for i in reversed(blocks)]
     parts += [("Down to the embeddings", backward.READ, None, True)]
-    steps = []
     for phase, specs, block, is_backward in parts:
         for spec in specs:
-            groups, facts = fill_step(trace, spec, block, is_backward)
-            notice = " ".join([spec.notice, *facts])
-            steps.append(Step(phase, spec.title, spec.formula, notice, groups))
+            yield phase, spec, block, is_backward
+
+
+def list_steps(trace):
+    """All steps of a trace."""
+    steps = []
+    for phase, spec, block, is_backward in list_specs(trace.config.n_layer):
+        groups, facts = fill_step(trace, spec, block, is_backward)
+        steps.append(Step(phase, spec.title, spec.formula, " ".join([spec.notice, *facts]), groups))
     return steps
 
 

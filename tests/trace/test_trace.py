@@ -1,19 +1,19 @@
 """The step-through's recorder: its numbers are the model's, and it leaves no trace of its own."""
 
+import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import refusing
 
 import minilm
 from minilm import data, model, trace, tree
 from minilm import tokenizer as tokenizers
+from minilm.__main__ import main
 from minilm.figures import identities
 from minilm.trace import panels, view
 
-HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WEIGHTS = (0.0, 0.3, 1.0)
 
 
@@ -134,7 +134,7 @@ def test_the_forward_pass_does_not_know_the_loss(example, seed_trace):
 
 
 def functions():
-    names = [f"{pair}_{way}" for pair in trace.PAIRS for way in ("forward", "backward")]
+    names = [f"{pair}_{way}" for pair in trace.record.PAIRS for way in ("forward", "backward")]
     return [getattr(getattr(minilm, n.split(".")[0]), n.split(".")[1]) for n in names]
 
 
@@ -185,39 +185,48 @@ def test_a_number_shows_its_sign_and_never_rounds_to_zero(cell, expected):
     assert panels.format_number(cell) == expected
 
 
-def run(*argv, cwd, code=0):
-    env = {**os.environ, "PYTHONPATH": HOME, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        [sys.executable, "-m", "minilm", *argv], cwd=cwd, capture_output=True, env=env, timeout=60
-    )
-    assert done.returncode == code, done.stderr.decode()
-    return done.stdout.decode(), done.stderr.decode()
+def test_command_writes_the_page_or_prints_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        assert main(["trace", *argv]) == 0
+        return capsys.readouterr().out
+
+    assert run() == "trace.html holds the page, 0.5 MB: open it in a browser\n"
+    question = ("User: What is 2+2? Assistant:", "4")
+    assert run(*question, "--html", "a.html").startswith("a.html holds the page")
+    pages = [(tmp_path / name).read_bytes() for name in ("trace.html", "a.html")]
+    assert pages[0] == pages[1] and pages[0].startswith(b"<!DOCTYPE html>")
+    text = run(*question, "--text", "--prompt-weight", "0", "0.1", "1")
+    assert "31. dlogits" in text and "masked 5 of 7, weight 0.1 0 of 7, full 0 of 7." in text
+    assert sorted(os.listdir(tmp_path)) == ["a.html", "trace.html"]
 
 
-def test_command_prints_text_or_writes_the_same_page_twice(tmp_path):
-    question = ("trace", "User: What is 2+2? Assistant:", "4")
-    text, err = run(*question, cwd=tmp_path)
-    assert err == "" and "31. dlogits" in text and "masked 5 of 7, full 0 of 7." in text
-    weights = ("--prompt-weight", "0", "0.1", "1")
-    for name in ("a.html", "b.html"):
-        out, _ = run(*question, "--html", name, *weights, cwd=tmp_path)
-        assert out == f"{name} holds the step-through, 0.5 MB: open it in a browser\n"
-    first, second = ((tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
-    assert first == second and first.startswith(b"<!DOCTYPE html>") and b"dlogits, weight 0.1" in first
-    assert sorted(os.listdir(tmp_path)) == ["a.html", "b.html"]
-    assert "Example: python -m minilm trace" in run("trace", "--help", cwd=tmp_path)[0]
+def test_command_shows_a_trained_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"prompt": "ab", "completion": "ba"}, {"prompt": "ba", "completion": "ab"}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows * 4)))
+    assert main("train --data rows.jsonl --out run --steps 2".split()) == 0
+    assert main("trace ab ba --params run".split()) == 0
+    page = (tmp_path / "trace.html").read_text()
+    assert f"The model is that of {os.path.join('run', 'model.npz')}." in page
 
 
 @pytest.mark.parametrize(
     "argv, message",
     [
         (("a", ""), "the response is empty"),
-        (("a", "b", "--prompt-weight", "-1"), "prompt_weight is -1.0"),
+        (("a",), "give a PROMPT and a RESPONSE"),
+        (("a", "b", "--text", "--prompt-weight", "-1"), "prompt_weight is -1.0"),
+        (("a", "b", "--prompt-weight", "1"), "--prompt-weight would change nothing without --text"),
+        (("a", "b", "--text", "--html", "x"), "--html would change nothing with --text"),
         (("a" * 60, "b", "--level", "char"), "62 positions"),
         (("a", "b", "--html", "."), ". is a folder"),
+        (("--params", "none"), "model.npz is no file"),
+        (("--params", "none", "--level", "char"), "--level would change nothing with --params"),
     ],
 )
-def test_command_refuses_bad_input(argv, message, tmp_path):
-    out, err = run("trace", *argv, cwd=tmp_path, code=2)
-    assert out == "" and err.startswith("minilm: ") and message in err and err.count("\n") == 1
+def test_command_refuses_bad_input(argv, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    refusing.fails(["trace", *argv], capsys, message)
     assert os.listdir(tmp_path) == []
