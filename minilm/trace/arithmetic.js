@@ -28,16 +28,24 @@ function sum_recordings(set, weights) {
   for (const name of NAMES) {
     if (name === "probs") continue;
     const sum = Array.from({length: T}, () => new Float64Array(count_columns(set, name)));
-    set.recordings.forEach((recording, t) => {
-      if (weights[t] === 0) return;
-      get_rows(recording, name).forEach((row, i) => row && row.forEach((g, k) => { sum[i][k] += weights[t] * g; }));
-    });
+    for (let t = 0; t < T; t++) {
+      if (weights[t] === 0) continue;
+      get_rows(set.recordings[t], name).forEach((row, i) => { if (row) add_row(sum[i], weights[t], row); });
+    }
     gradients[name] = sum;
   }
   return gradients;
 }
 
-const norm = (row) => Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
+function add_row(sum, weight, row) {
+  for (let k = 0; k < row.length; k++) sum[k] += weight * row[k];
+}
+
+function norm(row, from = 0, to = row.length) {
+  let squares = 0;
+  for (let k = from; k < to; k++) squares += row[k] * row[k];
+  return Math.sqrt(squares);
+}
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 const total = (numbers) => numbers.reduce((sum, x) => sum + x, 0);
 const times_gram = (set, weights) => set.gram.map((row) => dot(row, weights));
@@ -70,7 +78,7 @@ function measure_edge(set, gradients, block, i, j) {
   const name = (leaf) => `h.${block}.attn.${leaf}`;
   let squares = 0;
   for (let h = 0; h < H; h++) {
-    const head = (rows) => (rows[i] ? norm(rows[i].slice(h * D, (h + 1) * D)) : 0);
+    const head = (rows) => (rows[i] ? norm(rows[i], h * D, (h + 1) * D) : 0);
     const to_key = gradients[name("scores")][i][h * T + j] * head(set.values[name("q")]) / Math.sqrt(D);
     const to_value = (set.values[name("weights")][i][h * T + j] || 0) * head(gradients[name("mix")]);
     squares += to_key ** 2 + to_value ** 2;

@@ -28,12 +28,12 @@ function make(tag, attributes = {}, ...children) {
 
 const masked = () => data.is_prompt.map((is_prompt, t) => (is_prompt ? 0 : data.row_weights[t]));
 const weigh_prompt = (w) => data.is_prompt.map((is_prompt, t) => (is_prompt ? w : 1) * data.row_weights[t]);
-const PRESETS = {
-  "answer only (masked)": masked,
-  "prompt × 0.1": () => weigh_prompt(0.1),
-  "everything (full)": () => weigh_prompt(1),
-  "prompt only (inverted)": () => data.is_prompt.map((is_prompt, t) => (is_prompt ? data.row_weights[t] : 0)),
-  "one late (a bug)": () => masked().map((_, t, mask) => (t ? mask[t - 1] : 0)),
+const PRESETS = { // name: [what it lights, its other name, the mask, where its button stands]
+  masked: ["answer only", " (masked)", masked, "presets"],
+  tenth: ["prompt × 0.1", "", () => weigh_prompt(0.1), "presets"],
+  full: ["everything", " (full)", () => weigh_prompt(1), "presets"],
+  inverted: ["prompt only", " (inverted)", () => data.is_prompt.map((is_prompt, t) => (is_prompt ? data.row_weights[t] : 0)), "more_presets"],
+  late: ["one late", " (a bug)", () => masked().map((_, t, mask) => (t ? mask[t - 1] : 0)), "more_presets"],
 };
 const is_equal = (a, b) => a.every((x, t) => x === b[t]);
 
@@ -104,7 +104,7 @@ function name_beat() {
 
 // ---- Building the map: once, and again when all parts are shown
 
-let lines = [], cells = [], edges = [], chips = [], tokens = [], gates = [], moves = [];
+let lines = [], cells = [], edges = [], chips = [], tokens = [], gates = [], moves = [], parts = [];
 
 function make_line(label, children, name = "") {
   return make("div", {class: `line ${name}`}, make("span", {class: "name"}, label), ...children);
@@ -114,8 +114,10 @@ function build_map() {
   lines = state.all_parts ? list_all_lines() : list_lines();
   const map = get("map");
   map.style.setProperty("--T", T);
+  map.classList.toggle("far", T > 8); // it may scroll: labels stay, in front of what passes under them
   map.replaceChildren(make("svg", {id: "edges", "aria-hidden": "true"}));
   cells = [];
+  parts = list_parts();
   moves = data.inputs.map(() => make("div", {class: "move"}, make("hr"), make("i"), make("b")));
   chips = data.inputs.map((_, t) => make("button", {class: `chip ${data.is_prompt[t] ? "" : "answer"}`, "data-t": t,
     onclick: () => toggle_weight(t), onmouseenter: () => mark_token(t, true), onmouseleave: () => mark_token(t, false),
@@ -124,7 +126,7 @@ function build_map() {
   tokens = data.inputs.map((token, t) => make("div", {class: "token", title: token, dir: "auto"}, token));
   map.append(
     make_line("one small step on this loss moves log P of the token by", moves, "bars"),
-    make_line("", list_parts()), make_line("should say next", chips), make_line("its loss counts", gates));
+    make_line("in all", parts), make_line("should say next (click)", chips), make_line("its loss counts", gates));
   let block = null, where = map;
   for (const line of [...lines].reverse()) {
     if (line.block !== block) {
@@ -140,14 +142,15 @@ function build_map() {
 
 const is_read_by_attention = (line) => line.names[0].endsWith("attn.q");
 
-// The parts of the sentence above the chips: prompt and answer.
+// The parts of the sentence above the chips: prompt and answer, each a run of targets.
 function list_parts() {
-  const parts = [];
+  const nodes = [];
   data.is_prompt.forEach((is_prompt, t) => {
-    if (t && data.is_prompt[t - 1] === is_prompt) parts.at(-1).size++;
-    else parts.push({is_prompt, size: 1});
+    if (t && data.is_prompt[t - 1] === is_prompt) nodes.at(-1).targets.push(t);
+    else nodes.push(Object.assign(make("div", {class: `sentence ${is_prompt ? "" : "answer"}`}), {is_prompt, targets: [t]}));
   });
-  return parts.map(({is_prompt, size}) => make("div", {class: `sentence ${is_prompt ? "" : "answer"}`, style: `grid-column: span ${size}`}, is_prompt ? "the prompt" : "the answer"));
+  for (const node of nodes) node.style.gridColumn = `span ${node.targets.length}`;
+  return nodes;
 }
 
 function make_cells(line, t) {
@@ -184,7 +187,7 @@ function place_edges() {
   const origin = get("map").getBoundingClientRect();
   const find = (name, t) => cells.find((cell) => cell.name === name && cell.t === t).node.getBoundingClientRect();
   for (const edge of edges) {
-    const from = find(`h.${edge.block}.attn.mix`, edge.i), to = find(`h.${edge.block}.attn.k`, edge.j);
+    const from = find(`h.${edge.block}.attn.${state.all_parts ? "scores" : "mix"}`, edge.i), to = find(`h.${edge.block}.attn.k`, edge.j);
     const [x1, y1, x2, y2] = [from.x + from.width / 2 - origin.x, from.bottom - origin.y, to.right + 1 - origin.x, to.y - origin.y];
     const bend = Math.max(8, (y2 - y1) * 0.7);
     const path = `M${x1},${y1}C${x1},${y1 + bend} ${x2},${y2 - bend} ${x2},${y2}`;
@@ -192,8 +195,8 @@ function place_edges() {
     edge.carrying.setAttribute("d", path);
   }
   gates.forEach((gate, t) => {
-    const chip = chips[t].getBoundingClientRect(), top = find("logits", t);
-    const x = chip.x + 6 - origin.x;
+    const chip = chips[t].getBoundingClientRect(), top = find(lines.at(-1).names[0], t);
+    const x = chip.x + (T > 8 ? 5 : chip.width / 2) - origin.x;
     gate.wire.setAttribute("d", `M${x},${chip.bottom - origin.y}L${x},${top.y - origin.y}`);
   });
 }
@@ -207,7 +210,7 @@ function measure_scales() {
   scales = {};
   for (const mask of [masked(), weigh_prompt(1)]) {
     const sums = sum_recordings(SETS.plain, reduce(mask));
-    for (const name in sums) scales[name] = Math.max(scales[name] || 0, ...sums[name].map(norm));
+    for (const name in sums) scales[name] = Math.max(scales[name] || 0, ...sums[name].map((row) => norm(row)));
   }
   for (const line of list_lines()) {
     const largest = Math.max(...line.names.map((name) => scales[name]));
@@ -273,12 +276,15 @@ function draw_edges(set) {
   const sizes = edges.map((edge) => measure_edge(set, gradients, edge.block, edge.i, edge.j));
   const largest = Math.max(...sizes, 1e-300);
   edges.forEach((edge, n) => {
-    const reading = measure_reading(set, edge.block, edge.i, edge.j);
-    edge.reading.style.opacity = is_computed({step: edge.line.step + 1}) && reading ? 0.25 + 0.6 * reading : 0;
-    edge.reading.setAttribute("stroke-width", 0.6 + 2.5 * reading);
+    const reading = is_computed({step: edge.line.step + 1}) ? measure_reading(set, edge.block, edge.i, edge.j) : 0;
+    if (reading !== edge.drawn) { // most changes leave the forward pass as it is
+      edge.drawn = reading;
+      edge.reading.style.opacity = reading ? 0.25 + 0.6 * reading : 0;
+      edge.reading.setAttribute("stroke-width", 0.6 + 2.5 * reading);
+    }
     const share = Math.sqrt(sizes[n] / largest);
     edge.carrying.style.opacity = has_gradient(edge.line) && sizes[n] ? 0.3 + 0.65 * share : 0;
-    edge.carrying.setAttribute("stroke-width", 0.6 + 4.4 * share);
+    edge.carrying.setAttribute("stroke-width", 0.6 + 3.6 * share);
   });
 }
 
@@ -298,6 +304,11 @@ function draw_moves(set) {
     text.textContent = is_shown ? show_change(changes[t]) : "";
     text.style.top = `${changes[t] < 0 ? zero + height + 3 : zero - height - 19}%`;
   });
+  for (const part of parts) {
+    const sum = total(part.targets.map((t) => changes[t]));
+    const is_shown = state.step === LAST_STEP && state.weights.some(Boolean);
+    part.textContent = (part.is_prompt ? "the prompt" : "the answer") + (is_shown ? `: ${show_change(sum)}` : "");
+  }
 }
 
 const show_change = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(1);
@@ -331,13 +342,13 @@ function draw_triangle(n) {
     get("triangle").replaceChildren(make("p", {}, "One part of the gradient is 0, so the whole is the other part."));
     return;
   }
-  const scale = 260 / Math.max(n.g_x + n.g_y, n.g), angle = Math.acos(Math.max(-1, Math.min(1, n.cosine)));
+  const scale = 200 / Math.max(n.g_x + n.g_y, n.g), angle = Math.acos(Math.max(-1, Math.min(1, n.cosine)));
   const [x1, x2, y2] = [n.g_x * scale, n.g_x * scale + n.g_y * scale * n.cosine, n.g_y * scale * Math.sin(angle)];
   const left = Math.max(0, -x2) + 4;
   const arrow = (path, colour, dash) => make("path", {d: path, stroke: `var(${colour})`, "stroke-width": 3, fill: "none", "stroke-dasharray": dash});
   const svg = make("svg", {width: 300, height: y2 + 12, role: "img", "aria-label": "g_x and g_y as two sides of a triangle, g_full as the third"},
     arrow(`M${left},${y2 + 6}h${x1}`, "--cold", "7 4"), arrow(`M${left + x1},${y2 + 6}L${left + x2},6`, "--hot", "none"), arrow(`M${left},${y2 + 6}L${left + x2},6`, "--ink", "2 3"));
-  get("triangle").replaceChildren(make("p", {}, `Sizes do not add up, the arrows do: g_x (dashed) + g_y (solid) = g_full (dotted). Their cosine is ${n.cosine.toFixed(2)}.`), svg);
+  get("triangle").replaceChildren(make("p", {}, `Sizes do not add up, the arrows do: g_x (dashed) + g_y (solid) = g_full (dotted). Their cosine is ${format(n.cosine, 2)}.`), svg);
 }
 
 // ---- Words: one sentence for every beat, chosen by the state
@@ -361,18 +372,15 @@ function describe() {
       return [["Attention. ", np ? "What was read gets gradient from the tokens that read it: it goes back the way it was read." : "The answer read the prompt's keys and values. So the gradient goes back the same way, into the prompt."]];
   }
   if (!np && !na) return [["", "No token has loss: there is no gradient anywhere, and nothing is learned."]];
-  const moved = predict_moves(SETS[state.experiment], state.weights);
-  const part = (wanted) => show_change(total(moved.filter((_, t) => data.is_prompt[t] === wanted)));
-  const effect = ["", ` One small step moves log P(answer | prompt) by ${part(false)} and log P(prompt) by ${part(true)}${np ? "." : ", a side effect of shared weights."}`];
-  if (is_hidden && !np) return [["The answer cannot read the prompt, ", "so no gradient reaches the prompt: every cell of it is exactly 0."], effect];
-  if (is_equal(state.weights, PRESETS["one late (a bug)"]())) return [["The mask is one late: ", "a common bug. The answer's first token is not graded."], effect];
-  if (!np && na === NA) return [["The prompt's scores get gradient exactly 0: ", "nothing asks the model to write the prompt. Its keys and values still get gradient: the model learns to read it."], effect];
-  if (!na) return [["Only the prompt has loss. ", "The answer's columns get exactly 0 from top to bottom: no prompt token reads them."], effect];
+  if (is_hidden && !np) return [["The answer cannot read the prompt, ", "so no gradient reaches the prompt: every cell of it is exactly 0."]];
+  if (is_equal(state.weights, PRESETS.late[2]())) return [["The mask is one late: ", "a common bug. The answer's first token is not graded."]];
+  if (!np && na === NA) return [["The prompt's scores get gradient exactly 0: ", "nothing asks the model to write the prompt. Its keys and values still get gradient: the model learns to read it."]];
+  if (!na) return [["Only the prompt has loss. ", "The answer's columns get exactly 0 from top to bottom: no prompt token reads them."]];
   if (np === NP && na === NA) {
     const w = Math.max(...state.weights.filter((_, t) => data.is_prompt[t]));
-    return [[w < 1 ? `The prompt's loss counts ${format(w)} times. ` : "Every token has loss: ", w < 1 ? "The model learns to write the prompt, too, but slowly." : "the model learns to write the prompt, too."], effect];
+    return [[w < 1 ? `The prompt's loss counts ${format(w)} times. ` : "Every token has loss: ", w < 1 ? "The model learns to write the prompt, too, but slowly." : "the model learns to write the prompt, too."]];
   }
-  return [["A mask of your own: ", `${np} of ${NP} prompt tokens and ${na} of ${NA} answer tokens have loss.`], effect];
+  return [["A mask of your own: ", `${np} of ${NP} prompt tokens and ${na} of ${NA} answer tokens have loss.`]];
 }
 
 // The live region changes only with its sentence, not on every tick.
@@ -392,7 +400,7 @@ function draw_controls() {
   const order = ["forward", "mask", "above", "attention", "all"], names = ["1 forward", "2 mask", "3 gradient, above attention", "4 attention", "4 attention"];
   get("beats").textContent = names[order.indexOf(name_beat())];
   get("play").textContent = timer ? "❚❚ Pause" : "▶ Play";
-  for (const button of get("presets").children) button.setAttribute("aria-pressed", is_equal(PRESETS[button.textContent](), state.weights));
+  for (const button of document.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", is_equal(PRESETS[button.dataset.preset][2](), state.weights));
   const prompt_weights = new Set(state.weights.filter((_, t) => data.is_prompt[t]));
   const w = Math.max(...prompt_weights, 0);
   get("prompt_weight").value = w;
@@ -572,7 +580,14 @@ function build_updates() {
 
 // ---- The address: #step=12&mask=0,0,1 links to a moment
 
+let address_timer = null; // browsers allow few changes a second
+
 function write_address() {
+  clearTimeout(address_timer);
+  address_timer = setTimeout(write_address_now, 150);
+}
+
+function write_address_now() {
   const parts = [`step=${state.step}`, `mask=${state.weights.map((w) => Number(w.toFixed(3))).join(",")}`];
   if (state.experiment !== "plain") parts.push(`experiment=${state.experiment}`);
   if (state.is_mean) parts.push("reduce=mean");
@@ -586,7 +601,7 @@ function read_address() {
   const is_mask = mask.length === T && parts.get("mask") && mask.every((w) => w >= 0 && w <= 1);
   const step = parts.has("step") ? Number(parts.get("step")) : LAST_STEP;
   state.step = Number.isInteger(step) ? Math.max(0, Math.min(LAST_STEP, step)) : LAST_STEP;
-  state.experiment = parts.get("experiment") in SETS ? parts.get("experiment") : "plain";
+  state.experiment = Object.hasOwn(SETS, parts.get("experiment")) ? parts.get("experiment") : "plain";
   state.is_mean = parts.get("reduce") === "mean";
   state.all_parts = parts.get("parts") === "all";
   measure_scales();
@@ -596,14 +611,18 @@ function read_address() {
 }
 
 function build_legend() {
-  get("legend").append(make("i"), "computed in the forward pass", make("i", {class: "hot"}), "size of the gradient, within its line", make("i"), "0: computed, but the gradient is exactly 0. ",
-    data.source || "This is a random, untrained model: only zero or not zero means something.");
+  const entry = (icon, text) => make("span", {}, icon, text);
+  get("legend").append(entry(make("i"), "computed in the forward pass"), entry(make("i", {class: "hot"}), "size of the gradient, within its line"),
+    entry(make("i", {}, "0"), "computed, but the gradient is exactly 0"),
+    make("b", {}, data.source || "A random, untrained model: only zero or not zero means something."));
 }
 
 function start() {
   get("app").hidden = false;
   get("step").max = LAST_STEP;
-  for (const name in PRESETS) get("presets").append(make("button", {onclick: () => set_weights(PRESETS[name]())}, name));
+  for (const [name, [label, aside, get_mask, place]] of Object.entries(PRESETS)) {
+    get(place).append(make("button", {"data-preset": name, onclick: () => set_weights(get_mask())}, label, make("span", {class: "aside"}, aside)));
+  }
   for (const key in EXPERIMENTS) get("experiments").append(make("button", {"data-set": key, onclick: () => { state.experiment = key; draw(); }}, EXPERIMENTS[key]));
   for (const button of document.querySelectorAll("[data-mean]")) button.onclick = () => { state.is_mean = button.dataset.mean === "1"; measure_scales(); draw(); };
   get("play").onclick = play;
