@@ -12,7 +12,7 @@ def draw_still(trace):
 
     lattice = measure_lattice(trace)
     alt = describe_lattice(lattice)
-    return plots.encode_png(draw_lattice(lattice, ("0", "1")), alt, dpi=80), alt
+    return plots.encode_png(draw_lattice(lattice, ("0", "1")), alt), alt
 
 
 def list_lines(n_layer):
@@ -98,13 +98,16 @@ def draw_lattice(lattice, panels=tuple(PANELS)):
     from ..figures import plots
 
     T = len(lattice["inputs"])
-    figure = plots.new_figure(1.6 + len(panels) * (1.2 + 0.36 * T), 6.2)
+    figure = plots.new_figure(1.6 + len(panels) * (0.5 + 0.38 * T), 6.6)
     all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, panel in zip(all_axes, panels, strict=True):
         draw_panel(axes, lattice, panel)
         axes.set_title(PANELS[panel], fontsize=plots.FONT)
     lines = list_lines(lattice["n_layer"])
-    all_axes[0].set_yticks(place_lines(lines), [label for label, _ in lines], fontsize=plots.FONT - 2)
+    heights = place_lines(lines)
+    places = [-1.2, *heights, heights[-1] + 0.72, heights[-1] + 1.8]
+    labels = ["reads", *(label for label, _ in lines), "its loss counts", "should say next"]
+    all_axes[0].set_yticks(places, labels, fontsize=plots.FONT - 1)
     return figure
 
 
@@ -113,7 +116,7 @@ def place_lines(lines):
     heights, y = [], 0.0
     for label, _ in lines:
         heights.append(y)
-        y += 1.75 if label.startswith("query") else 1.0
+        y += 2.0 if label.startswith("query") else 1.0
     return heights
 
 
@@ -130,21 +133,40 @@ def draw_panel(axes, lattice, panel):
         shares = None if norms is None else [np.array(norms[name]) / largest for name in names]
         draw_line(axes, T, len(names), y, shares)
     draw_edges(axes, lattice, panel, heights)
+    draw_frames(axes, T, heights, lattice["n_layer"], panel == "forward")
     top = heights[-1]
     for t, token in enumerate(lattice["targets"]):
         is_graded = panel == "1" or (panel == "0" and not lattice["is_prompt"][t])
         colour = HOT if is_graded else "0.35"
         if panel != "forward":
-            axes.text(t, top + 0.75, "× 1" if is_graded else "× 0", ha="center", fontsize=9, color=colour)
-        axes.text(t, top + 1.15, token, rotation=60, va="bottom", fontsize=10, color=colour, parse_math=False)
+            axes.text(t, top + 0.6, "× 1" if is_graded else "× 0", ha="center", fontsize=10, color=colour)
+        write_token(axes, t, top + 1.3, token, color=colour, ha="left")
     for t, token in enumerate(lattice["inputs"]):
-        axes.text(t, -0.6, token, rotation=60, ha="right", va="top", fontsize=10, parse_math=False)
-    axes.set_xlim(-1.1, T + 0.4)
-    axes.set_ylim(-2.6, top + 3.2)
+        write_token(axes, t, -0.7, token, ha="right")
+    axes.set_xlim(-0.75, T - 0.1)
+    axes.set_ylim(-3.1, top + 3.6)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+
+
+def write_token(axes, t, y, token, **style):
+    """A token, slanted, at its position."""
+    short = token if len(token) <= 14 else token[:13] + "…"
+    axes.text(
+        t, y, short, rotation=60, rotation_mode="anchor", va="center", fontsize=11, parse_math=False, **style
+    )
+
+
+def draw_frames(axes, T, heights, n_layer, is_named):
+    """A frame around each block: query, key and value, what attention read, MLP."""
+    for block in range(n_layer):
+        low, high = heights[4 * block + 1] - 0.5, heights[4 * block + 3] + 0.5
+        left, right = -0.58, T - 0.42
+        axes.plot([left, right, right, left, left], [low, low, high, high, low], color="0.6", lw=0.8)
+        if is_named:
+            axes.text(left + 0.1, low + 1.78, f"block {block + 1}", fontsize=9, color="0.35")
 
 
 def draw_line(axes, T, n_parts, y, shares):
