@@ -7,18 +7,19 @@ const T = data.inputs.length, H = data.n_head, NAMES = Object.keys(data.about);
 const V = data.vocab.length, C = data.plain.values.x.find(Boolean).length, D = C / H;
 const N_LAYER = NAMES.filter((name) => name.endsWith("attn.q")).length;
 
-// A set of recordings holds only what differs from the plain one: put the rest back.
-function complete(set) {
-  const recordings = set.recordings.map((recording, t) => recording || data.plain.recordings[t]);
-  return {...set, values: {...data.plain.values, ...set.values}, recordings};
+// A set of recordings holds only what differs from the plain one, and a text in place of rows names the
+// array beside it that is equal: put all of them back.
+function restore(arrays, plain = {}) {
+  const whole = {...plain};
+  for (const name in arrays) whole[name] = typeof arrays[name] === "string" ? arrays[arrays[name]] : arrays[name];
+  return whole;
 }
-const SETS = {plain: data.plain, exchanged: complete(data.exchanged), hidden: complete(data.hidden)};
-
-// Rows of an array in a recording; a text names the array that is equal to it.
-function get_rows(recording, name) {
-  const rows = recording[name];
-  return typeof rows === "string" ? recording[rows] : rows;
+function complete(set, plain = {recordings: []}) {
+  const recordings = set.recordings.map((recording, t) => restore(recording, plain.recordings[t]));
+  return {...set, values: restore(set.values, plain.values), recordings};
 }
+const PLAIN = complete(data.plain);
+const SETS = {plain: PLAIN, exchanged: complete(data.exchanged, PLAIN), hidden: complete(data.hidden, PLAIN)};
 
 const count_columns = (set, name) => set.values[name].find(Boolean)?.length || C;
 
@@ -30,7 +31,7 @@ function sum_recordings(set, weights) {
     const sum = Array.from({length: T}, () => new Float64Array(count_columns(set, name)));
     for (let t = 0; t < T; t++) {
       if (weights[t] === 0) continue;
-      get_rows(set.recordings[t], name).forEach((row, i) => { if (row) add_row(sum[i], weights[t], row); });
+      set.recordings[t][name].forEach((row, i) => { if (row) add_row(sum[i], weights[t], row); });
     }
     gradients[name] = sum;
   }

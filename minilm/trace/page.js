@@ -223,7 +223,7 @@ const denominator = (weights) => (state.is_mean ? total(weights) || 1 : 1);
 const reduce = (weights) => weights.map((w) => w / denominator(weights));
 
 // Whether a number is 0 under every loss: a query that sees one key.
-const find_idle = (set, name) => range(T).map((t) => set.recordings.every((recording) => !get_rows(recording, name)[t]));
+const find_idle = (set, name) => range(T).map((t) => set.recordings.every((recording) => !recording[name][t]));
 const IDLE = {};
 
 function draw() {
@@ -267,7 +267,7 @@ function draw_cells(set) {
     node.firstChild.style.height = size ? `${Math.max(10, 100 * share)}%` : "0";
     node.lastChild.textContent = is_lit && !size ? (idle[name][t] ? "–" : "0") : "";
     const shown = !is_lit ? (is_computed(line) ? "computed" : "not yet computed") : size ? `gradient ${format(size)}` : "gradient exactly 0";
-    node.setAttribute("aria-label", `${data.about[name].up?.title || name}, ${name}, position ${t} ${data.inputs[t]}: ${shown}`);
+    node.setAttribute("aria-label", `${data.texts[data.about[name].up].title}, ${name}, position ${t} ${data.inputs[t]}: ${shown}`);
     node.title = `${name}, position ${t}: ${shown}`;
   }
 }
@@ -516,18 +516,19 @@ function draw_opened() {
 }
 
 function build_opened(panel, {name, t, is_gradient}) {
-  const about = data.about[name], text = is_gradient ? about.down : about.up;
+  const about = data.about[name], text = data.texts[is_gradient ? about.down : about.up];
+  const code = data.functions[split_name(name).leaf][is_gradient ? 1 : 0];
   const row = get_row(name, t, is_gradient);
   const tab = (label, value) => make("button", {"aria-pressed": value === is_gradient, onclick: () => { state.opened.is_gradient = value; draw(); }}, label);
   panel.replaceChildren(
     make("button", {class: "close", onclick: close_cell, "aria-label": "close"}, "✕"),
     make("h2", {}, `${is_gradient ? name_gradient(name) : name}, position ${t} (reads ${data.inputs[t]})`),
-    make("div", {class: "bar"}, tab("forward value", false), ...(about.down ? [tab("gradient", true)] : [])),
+    make("div", {class: "bar"}, tab("forward value", false), ...(about.down === null ? [] : [tab("gradient", true)])),
     make("p", {}, make("code", {}, text.formula)), make("p", {}, text.notice),
     make("p", {}, `One position of an array (${about.axes}). Norm ${format(norm(row))}. Point at a number:`),
     ...make_values(name, row),
     make("div", {class: "arithmetic"}),
-    make("details", {open: ""}, make("summary", {}, text.code.replace(".", ".py: ")), make("pre", {}, data.code[text.code])));
+    make("details", {open: ""}, make("summary", {}, code.replace(".", ".py: ")), make("pre", {}, data.code[code])));
 }
 
 const name_gradient = (name) => name.replace(/([^.]+)$/, "d$1");

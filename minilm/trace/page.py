@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 def render_page(trace, source=None):
     """The whole document; `source` as in page_data.make_page_data. The same trace gives the same bytes."""
-    return fill_frame(trace, source, render_picture(trace))
+    return fill_frame(trace, source, still=render_picture(trace))
 
 
 def fill_frame(trace, source, still):
@@ -53,7 +53,7 @@ def render_output(trace):
     A notebook that is not trusted takes the frame and the style away, and the picture is left.
     """
     still = render_picture(trace)
-    page = html.escape(fill_frame(trace, None, still))
+    page = fill_frame(trace, None, still="").replace("&", "&amp;").replace('"', "&quot;")
     return (
         "<div><style>.minilm-still { display:none }</style>\n"
         f'<div class="minilm-still">{still}</div>\n'

@@ -7,9 +7,10 @@ C, 4C, V, H D (q, k, v, mix: head by head) or H T (scores, weights). make_page_d
     inputs, vocab    texts (T,), (V,)                 ids         (T,) integers
     is_prompt        (T,) whether a target is prompt  row_weights (T,) the row's own loss weights
     n_head, source   an integer, a sentence (null: a random model)
-    about            {name: {axes, up, down}} from the bottom up; up and down (null: no gradient) are
-                     {title, formula, notice, code}, code the name of a function
-    code             {function: its source}
+    about            {name: {axes, up, down}} from the bottom up; up and down count in texts (null: no
+                     gradient)
+    texts            [{title, formula, notice}]
+    functions, code  {name without block: [forward, backward function]}, {function: its source}
     params           {name: rows}, or null if they are too many
     plain            a set of recordings: targets (T,) integers, nll (T,), gram (T, T),
                      values {name: rows}, recordings [t][name] = rows of positions 0 .. t, since
@@ -20,7 +21,7 @@ C, 4C, V, H D (q, k, v, mix: head by head) or H T (scores, weights). make_page_d
 
 gram[s][t] is the product of the parameter gradients of the NLLs of targets s and t. A row of exact
 zeros is the number 0. Other numbers have 3 significant digits (2 in long examples), so none of them
-becomes 0. In a recording, a text in place of rows names the array that is equal to it.
+becomes 0. A text in place of rows names the array beside it that is equal.
 """
 
 import importlib
@@ -76,6 +77,7 @@ def make_page_data(trace, source=None):
     hidden = record_hidden(trace, batch)
     exchanged = record_set(trace, batch._replace(targets=exchange_targets(batch)))
     digits = 3 if len(trace.inputs) <= 12 else 2
+    about, texts = describe_names(trace.config.n_layer)
     few = tree.count(trace.params) <= LARGEST_PARAMS
     return {
         "inputs": trace.inputs,
@@ -85,7 +87,9 @@ def make_page_data(trace, source=None):
         "row_weights": batch.weights[0].tolist(),
         "n_head": trace.config.n_head,
         "source": source,
-        "about": describe_names(trace.config.n_layer),
+        "about": about,
+        "texts": texts,
+        "functions": CODE,
         "code": {name: read_code(name) for pair in CODE.values() for name in pair if name},
         "params": {n: write_rows(np.atleast_2d(a), 3) for n, a in tree.named(trace.params)} if few else None,
         "plain": write_set(plain, digits),
@@ -166,28 +170,25 @@ def record_hidden(trace, batch):
 
 
 def write_set(numbers, digits, plain=None):
-    """A set of recordings for JSON; what is equal in `plain` is left out (a recording: null)."""
+    """A set of recordings for JSON; arrays that are equal in `plain` are left out."""
     old = plain or {"values": {}, "recordings": itertools.repeat({})}
-    values = {n: a for n, a in numbers["values"].items() if not np.array_equal(a, old["values"].get(n))}
-    recordings = []
-    for new, before in zip(numbers["recordings"], old["recordings"], strict=False):
-        is_equal = before and all(np.array_equal(new[name], before[name]) for name in new)
-        recordings.append(None if is_equal else write_recording(new, digits))
+    pairs = zip(numbers["recordings"], old["recordings"], strict=False)
     return {
         "targets": numbers["targets"],
         "nll": write_rows(numbers["nll"][None], 6)[0],
         "gram": write_rows(numbers["gram"], 6),
-        "values": {name: write_rows(array, 3) for name, array in values.items()},
-        "recordings": recordings,
+        "values": write_arrays(numbers["values"], 3, old["values"]),
+        "recordings": [write_arrays(recording, digits, before) for recording, before in pairs],
     }
 
 
-def write_recording(recording, digits):
-    """{name: rows, or the name of an earlier array that is equal}."""
+def write_arrays(arrays, digits, old):
+    """{name: rows} of the arrays that are not in `old`; a text names an earlier array that is equal."""
     written, seen = {}, {}
-    for name, array in recording.items():
-        first = seen.setdefault((array.shape, array.tobytes()), name)
-        written[name] = write_rows(array, digits) if first == name else first
+    for name, array in arrays.items():
+        if not np.array_equal(array, old.get(name)):
+            first = seen.setdefault((array.shape, array.tobytes()), name)
+            written[name] = write_rows(array, digits) if first == name else first
     return written
 
 
@@ -203,22 +204,25 @@ def shorten(x, digits):
 
 
 def describe_names(n_layer):
-    """{name: {axes, up, down}} from the bottom up, with the texts of the steps."""
-    about = {}
+    """({name: {axes, up, down}} from the bottom up, the list of texts that up and down count)."""
+    about, texts = {}, [SUM]
     for _, spec, block, is_backward in view.list_specs(n_layer):
+        text = {"title": spec.title, "formula": spec.formula, "notice": spec.notice}
         for key, axes in spec.arrays.items():
             name = view.complete_name(key, block, n_layer)
-            leaf = name.split(".", 2)[-1] if name.startswith("h.") else name
-            if leaf not in CODE:
+            if get_leaf(name) not in CODE:
                 continue
-            texts = {"title": spec.title, "formula": spec.formula, "notice": spec.notice}
-            entry = about.setdefault(name, {"axes": axes, "up": None, "down": None})
-            entry["down" if is_backward else "up"] = {**texts, "code": CODE[leaf][is_backward]}
-    for name, entry in about.items():
-        if entry["down"] is None and name != "probs":
-            leaf = name.split(".", 2)[-1] if name.startswith("h.") else name
-            entry["down"] = {**SUM, "code": CODE[leaf][1]}
-    return about
+            if text not in texts:
+                texts.append(text)
+            entry = about.setdefault(name, {"axes": axes, "up": None, "down": 0})
+            entry["down" if is_backward else "up"] = texts.index(text)
+    about["probs"]["down"] = None
+    return about, texts
+
+
+def get_leaf(name):
+    """A name without its block: h.0.attn.q -> attn.q."""
+    return name.split(".", 2)[-1] if name.startswith("h.") else name
 
 
 def read_code(name):

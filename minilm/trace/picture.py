@@ -12,7 +12,7 @@ def draw_still(trace):
 
     lattice = measure_lattice(trace)
     alt = describe_lattice(lattice)
-    return plots.encode_png(draw_lattice(lattice, ("0", "1")), alt), alt
+    return plots.encode_png(draw_lattice(lattice, ("0", "1")), alt, dpi=64), alt
 
 
 def list_lines(n_layer):

@@ -43,18 +43,22 @@ def test_a_target_reaches_nothing_later(question):
         assert all(not page_data.lay_out(array)[t + 1 :].any() for array in gradients.values())
 
 
+def get_rows(arrays, name):
+    return arrays[arrays[name]] if isinstance(arrays[name], str) else arrays[name]
+
+
 def read_rows(rows, columns):
     return np.array([np.zeros(columns) if isinstance(row, int) else row for row in rows])
 
 
 def test_json_holds_the_numbers_of_the_model(question, plain, page):
     for name, array in plain["values"].items():
-        written = read_rows(page["plain"]["values"][name], array.shape[1])
+        written = read_rows(get_rows(page["plain"]["values"], name), array.shape[1])
         np.testing.assert_allclose(written, array, rtol=5e-3)
         np.testing.assert_array_equal(written == 0, array == 0)
     for written, recorded in zip(page["plain"]["recordings"], plain["recordings"], strict=True):
         for name, array in recorded.items():
-            rows = written[name] if not isinstance(written[name], str) else written[written[name]]
+            rows = get_rows(written, name)
             np.testing.assert_allclose(read_rows(rows, array.shape[1]), array, rtol=5e-3)
             np.testing.assert_array_equal(read_rows(rows, array.shape[1]) == 0, array == 0)
     np.testing.assert_allclose(page["plain"]["gram"], plain["gram"], rtol=1e-5)
@@ -64,7 +68,9 @@ def test_json_holds_the_numbers_of_the_model(question, plain, page):
         )
     assert [page["inputs"], page["is_prompt"]] == [question.inputs, [True] * 5 + [False] * 2]
     assert set(page["about"]) == set(plain["values"])
-    assert all(about["up"] and (about["down"] or name == "probs") for name, about in page["about"].items())
+    for name, about in page["about"].items():
+        assert page["texts"][about["up"]]["formula"]
+        assert (about["down"] is None) == (name == "probs")
 
 
 def test_gram_predicts_what_a_small_real_step_does(question, plain):
@@ -84,16 +90,19 @@ def test_gram_predicts_what_a_small_real_step_does(question, plain):
 
 def test_exchanged_targets_leave_the_answers_recordings_and_hidden_prompts_get_nothing(question, plain, page):
     exchanged, hidden = page["exchanged"], page["hidden"]
-    assert [r is None for r in exchanged["recordings"]] == [False] * 5 + [True] * 2
+    assert [r == {} for r in exchanged["recordings"]] == [False] * 5 + [True] * 2
+    assert all(
+        set(r) == {"h.0.attn.weights", "h.1.attn.weights"} - {"h.0.attn.weights"}
+        for r in hidden["recordings"][:5]
+    )
     pairs = list(zip(exchanged["targets"], page["plain"]["targets"], strict=True))
     assert [a != b for a, b in pairs] == page["is_prompt"]
     assert list(exchanged["values"]) == ["nll"]
     for t in (5, 6):
         for name in ("h.1.attn.k", "h.1.attn.v", "h.0.mlp.x", "x"):
-            rows = hidden["recordings"][t][name]
-            rows = hidden["recordings"][t][rows] if isinstance(rows, str) else rows
+            rows = get_rows(hidden["recordings"][t], name)
             assert rows[:5] == [0] * 5
-        assert page["plain"]["recordings"][t]["x"][0] != 0
+        assert get_rows(page["plain"]["recordings"][t], "x")[0] != 0
     assert model.causal_and_places(question.batch.ids)[0][6].all()  # nothing stays swapped
 
 

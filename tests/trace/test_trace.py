@@ -192,7 +192,7 @@ def test_command_writes_the_page_or_prints_text(tmp_path, monkeypatch, capsys):
         assert main(["trace", *argv]) == 0
         return capsys.readouterr().out
 
-    assert run() == "trace.html holds the page, 0.5 MB: open it in a browser\n"
+    assert run() == "trace.html holds the page, 0.4 MB: open it in a browser\n"
     question = ("User: What is 2+2? Assistant:", "4")
     assert run(*question, "--html", "a.html").startswith("a.html holds the page")
     pages = [(tmp_path / name).read_bytes() for name in ("trace.html", "a.html")]
