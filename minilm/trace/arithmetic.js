@@ -121,7 +121,8 @@ function explain(numbers, name, t, k, is_gradient) {
     v: (n, i, c) => (set.values[n][i] ? set.values[n][i][c] : 0),
     g: (n, i, c) => gradients[n][i][c],
   };
-  return (is_gradient ? DOWN : UP)[leaf](at);
+  const way = is_gradient ? DOWN : UP;
+  return way[leaf].call(null, at);
 }
 
 const range = (n) => Array.from({length: n}, (_, i) => i);

@@ -372,7 +372,7 @@ function describe() {
       return [["Attention. ", np ? "What was read gets gradient from the tokens that read it: it goes back the way it was read." : "The answer read the prompt's keys and values. So the gradient goes back the same way, into the prompt."]];
   }
   if (!np && !na) return [["", "No token has loss: there is no gradient anywhere, and nothing is learned."]];
-  if (is_hidden && !np) return [["The answer cannot read the prompt, ", "so no gradient reaches the prompt: every cell of it is exactly 0."]];
+  if (is_hidden && !np) return [["The answer cannot read the prompt, ", "so it sends nothing back there: every cell of the prompt is exactly 0."]];
   if (is_equal(state.weights, PRESETS.late[2]())) return [["The mask is one late: ", "a common bug. The answer's first token is not graded."]];
   if (!np && na === NA) return [["The prompt's scores get gradient exactly 0: ", "nothing asks the model to write the prompt. Its keys and values still get gradient: the model learns to read it."]];
   if (!na) return [["Only the prompt has loss. ", "The answer's columns get exactly 0 from top to bottom: no prompt token reads them."]];

@@ -156,7 +156,7 @@ def test_experiments_say_what_changes(open_page):
     assert page.evaluate(
         "cells.filter(c => data.is_prompt[c.t]).every(c => ['0', '–'].includes(c.node.textContent))"
     )
-    assert "no gradient reaches the prompt" in page.inner_text("#say")
+    assert "every cell of the prompt is exactly 0" in page.inner_text("#say")
 
 
 def test_keyboard_alone_suffices(open_page):
