@@ -46,8 +46,8 @@ def caption(result):
         f"{masked[f'h.{last}.attn.q'].count(0)} queries of the last block, but at "
         f"{masked[f'h.{last}.attn.k'].count(0)} keys, {masked[f'h.{last}.attn.v'].count(0)} values and "
         f"{masked['x'].count(0)} embeddings; with full loss it is 0 at {full['logits'].count(0)} scores. "
-        f"(Random 2-layer model of {result['config']['n_embd']} channels, float64, summed loss, one seed: "
-        "only zero or not zero means something; fills are square roots of norms, within their line.)"
+        f"(Random 2-layer model of {result['config']['n_embd']} channels, summed loss, one seed: only "
+        "zero or not zero means something; fills are square roots of norms, within their line.)"
     )
 
 
