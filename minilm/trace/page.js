@@ -126,7 +126,7 @@ function build_map() {
   tokens = data.inputs.map((token, t) => make("div", {class: "token", title: token, dir: "auto"}, token));
   map.append(
     make_line("one small step on this loss moves log P of the token by", moves, "bars"),
-    make_line("in all", parts), make_line("should say next (click)", chips), make_line("its loss counts", gates));
+    make_line("in all", parts, "parts"), make_line("should say next (click)", chips), make_line("its loss counts", gates));
   let block = null, where = map;
   for (const line of [...lines].reverse()) {
     if (line.block !== block) {
@@ -374,7 +374,8 @@ function describe() {
   if (!np && !na) return [["", "No token has loss: there is no gradient anywhere, and nothing is learned."]];
   if (is_hidden && !np) return [["The answer cannot read the prompt, ", "so it sends nothing back there: every cell of the prompt is exactly 0."]];
   if (is_equal(state.weights, PRESETS.late[2]())) return [["The mask is one late: ", "a common bug. The answer's first token is not graded."]];
-  if (!np && na === NA) return [["The prompt's scores get gradient exactly 0: ", "nothing asks the model to write the prompt. Its keys and values still get gradient: the model learns to read it."]];
+  if (!NP) return [["There is no prompt: ", `${na} of ${NA} tokens have loss.`]];
+  if (!np && na === NA) return [["The prompt's own loss counts 0: ", "nothing asks the model to write it. But the answer read the prompt, so through attention gradient still comes: the model learns to read it."]];
   if (!na) return [["Only the prompt has loss. ", "The answer's columns get exactly 0 from top to bottom: no prompt token reads them."]];
   if (np === NP && na === NA) {
     const w = Math.max(...state.weights.filter((_, t) => data.is_prompt[t]));
@@ -397,7 +398,7 @@ let timer = null;
 function draw_controls() {
   get("step").value = state.step;
   get("step").setAttribute("aria-valuetext", `${state.step} of ${LAST_STEP}, ${name_beat()}`);
-  const order = ["forward", "mask", "above", "attention", "all"], names = ["1 forward", "2 mask", "3 gradient, above attention", "4 attention", "4 attention"];
+  const order = ["forward", "mask", "above", "attention", "all"], names = ["1 forward", "2 the mask", "3 gradient, above attention", "4 attention", "all of it"];
   get("beats").textContent = names[order.indexOf(name_beat())];
   get("play").textContent = timer ? "❚❚ Pause" : "▶ Play";
   for (const button of document.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", is_equal(PRESETS[button.dataset.preset][2](), state.weights));
@@ -611,13 +612,6 @@ function read_address() {
   set_weights(is_mask ? mask : masked());
 }
 
-function build_legend() {
-  const entry = (icon, text) => make("span", {}, icon, text);
-  get("legend").append(entry(make("i"), "computed in the forward pass"), entry(make("i", {class: "hot"}), "size of the gradient, within its line"),
-    entry(make("i", {}, "0"), "computed, but the gradient is exactly 0"),
-    make("b", {}, data.source || "A random, untrained model: only zero or not zero means something."));
-}
-
 function start() {
   get("app").hidden = false;
   get("step").max = LAST_STEP;
@@ -632,7 +626,7 @@ function start() {
   get("all_parts").onclick = () => { state.all_parts = !state.all_parts; build_map(); cells[0].node.tabIndex = 0; draw(); };
   document.addEventListener("keydown", press_key);
   addEventListener("hashchange", read_address);
-  build_legend();
+  get("source").textContent = data.source || "A random, untrained model: only zero or not zero means something.";
   build_updates();
   read_address();
   new ResizeObserver(place_edges).observe(get("map"));

@@ -226,7 +226,7 @@ def test_play_goes_through_the_beats_and_the_live_region_says_each_once(open_pag
     page.clock.run_for(40_000)
     assert page.evaluate("state.step === LAST_STEP")
     said = page.evaluate("said")
-    beginnings = ["Nothing is", "Forward.", "The mask.", "Backward, ab", "Attention.", "The prompt's scores"]
+    beginnings = ["Nothing is", "Forward.", "The mask.", "Backward, ab", "Attention.", "The prompt's own"]
     assert [any(text.startswith(b) for b in beginnings) for text in said] == [True] * len(said)
     assert len(said) == len(beginnings)
 
