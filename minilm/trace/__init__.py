@@ -13,7 +13,7 @@ where x is the residual stream. The name of a gradient is d + the name: h.0.attn
 from dataclasses import dataclass
 
 from .. import data, model
-from . import page, panels, record, view
+from . import page, record, text
 
 MAX_POSITIONS = 32
 
@@ -59,10 +59,10 @@ class Trace:
         return page.render_output(self)
 
     def __str__(self):
-        return view.write_text(self)
+        return text.write_text(self)
 
     def __repr__(self):
-        names = ", ".join(panels.name_loss(weight) for weight in self.losses)
+        names = ", ".join(text.name_loss(weight) for weight in self.losses)
         return f"<Trace of {len(self.inputs)} positions, loss: {names}; print() shows its steps>"
 
 

@@ -31,7 +31,7 @@ import itertools
 import numpy as np
 
 from .. import data, swap, tree
-from . import record, updates, view
+from . import record, steps, updates
 
 LARGEST_PAGE = 1_500_000  # numbers
 LARGEST_PARAMS = 60_000
@@ -119,7 +119,7 @@ def record_set(trace, batch):
     recordings, flat = [], []
     for t, (gradients, vector, _) in enumerate(record.record_each_target(trace.params, batch, trace.config)):
         recordings.append(
-            {n: lay_out(gradients[view.name_gradient(n)])[: t + 1] for n in values if n != "probs"}
+            {n: lay_out(gradients[steps.name_gradient(n)])[: t + 1] for n in values if n != "probs"}
         )
         flat.append(vector)
     flat = np.array(flat)
@@ -206,10 +206,10 @@ def shorten(x, digits):
 def describe_names(n_layer):
     """({name: {axes, up, down}} from the bottom up, the list of texts that up and down count)."""
     about, texts = {}, [SUM]
-    for _, spec, block, is_backward in view.list_specs(n_layer):
+    for _, spec, block, is_backward in steps.list_steps(n_layer):
         text = {"title": spec.title, "formula": spec.formula, "notice": spec.notice}
         for key, axes in spec.arrays.items():
-            name = view.complete_name(key, block, n_layer)
+            name = steps.complete_name(key, block, n_layer)
             if get_leaf(name) not in CODE:
                 continue
             if text not in texts:

@@ -8,7 +8,7 @@ from traces import make_trace
 
 from minilm import data, losses, model, optim, trace, tree
 from minilm.figures import identities
-from minilm.trace import page_data, record, view
+from minilm.trace import page_data, record, steps
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_the_sum_of_recordings_is_the_recording_under_that_mask(question, plain,
     calls, _, grads = record.record_calls(question.params, batch, question.config)
     gradients = record.name_gradients(calls, 2)
     for name, summed in page_data.sum_recordings(plain["recordings"], mask).items():
-        recorded = page_data.lay_out(gradients[view.name_gradient(name)]) * mask.sum()
+        recorded = page_data.lay_out(gradients[steps.name_gradient(name)]) * mask.sum()
         np.testing.assert_allclose(summed, recorded, rtol=0, atol=1e-12 * max(1, abs(recorded).max()))
     product = mask @ plain["gram"] @ mask
     assert product == pytest.approx((tree.flatten(grads) ** 2).sum() * mask.sum() ** 2, rel=1e-12)
