@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import data, files, model, tree
+from .. import chat, data, files, model, tree
 from .. import tokenizer as tokenizers
 from .. import trace as tracing
 from . import terminal
@@ -58,7 +58,8 @@ def prepare_model(options, example):
         path = Path(options.params) / files.run.MODEL
         params, config, tokenizer = files.checkpoint.load(path)
         params = tree.map_arrays(lambda array: array.astype(np.float64), params)
-        return params, config, tokenizer, data.encode(example, tokenizer), f"The model is that of {path}."
+        row = data.encode(chat.fit_example(example, tokenizer), tokenizer)
+        return params, config, tokenizer, row, f"The model is that of {path}."
     tokenizer = tokenizers.build(options.level or "word", example)
     row = data.encode(example, tokenizer)
     config = model.Config(

@@ -113,7 +113,6 @@ const read_stream = (block) => (block ? `h.${block - 1}.mlp.x` : "x");
 const params = (name) => data.params[name];
 
 function explain(numbers, name, t, k, is_gradient) {
-  if (!data.params) return {terms: [], result: "this model has too many weights for the page", value: NaN, sources: []};
   const {block, leaf, p} = split_name(name);
   const {set, gradients} = numbers;
   const at = {
@@ -122,7 +121,12 @@ function explain(numbers, name, t, k, is_gradient) {
     g: (n, i, c) => gradients[n][i][c],
   };
   const way = is_gradient ? DOWN : UP;
-  return way[leaf].call(null, at);
+  try {
+    return way[leaf].call(null, at);
+  } catch (error) {
+    if (data.params) throw error;
+    return {terms: [], result: "this model has too many parameters for the page to hold them", value: NaN, sources: []};
+  }
 }
 
 const range = (n) => Array.from({length: n}, (_, i) => i);

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
 import refusing
 
 import minilm
-from minilm import data, model, trace, tree
+from minilm import data, files, model, trace, tree
 from minilm import tokenizer as tokenizers
 from minilm.__main__ import main
 from minilm.figures import identities
@@ -197,7 +198,11 @@ def test_command_shows_a_trained_run(tmp_path, monkeypatch):
     assert main("train --data rows.jsonl --out run --steps 2".split()) == 0
     assert main("trace ab ba --params run".split()) == 0
     page = (tmp_path / "trace.html").read_text()
-    assert f"The model is that of {os.path.join('run', 'model.npz')}." in page
+    numbers = json.loads(re.search(r'type="application/json">(.*?)</script>', page)[1])
+    assert numbers["source"] == f"The model is that of {os.path.join('run', 'model.npz')}."
+    assert numbers["inputs"] == ["<bos>", "a", "b", "'\\n'", "b", "a"]  # as the rows were encoded
+    params, _, _ = files.checkpoint.load(tmp_path / "run" / "model.npz")
+    assert numbers["params"]["wte.weight"][0][0] == pytest.approx(params["wte"]["weight"][0, 0], rel=5e-3)
 
 
 @pytest.mark.parametrize(
