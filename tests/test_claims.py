@@ -105,6 +105,6 @@ def test_a_sentence_that_says_too_much_is_found(home, new_problems, sentence):
 
 
 def test_another_caption_under_a_figure_is_found(home, new_problems):
-    edit(home / "README.md", "float64, summed loss", "float32, summed loss")
+    edit(home / "README.md", "16 channels, summed loss", "32 channels, summed loss")
     (problem,) = new_problems()
-    assert problem == "README.md: the caption under figures/anatomy.png is another than in its JSON"
+    assert problem == "README.md: the caption under figures/lattice.png is another than in its JSON"

@@ -19,7 +19,11 @@ def add_options(sub):
     terminal.add_workers(sub)
 
 
-UNUSED = {"anatomy": ("seeds", "steps"), "confusion": ("steps",)}  # there is nothing to train
+UNUSED = {  # there is nothing to train
+    "lattice": ("seeds", "steps"),
+    "anatomy": ("seeds", "steps"),
+    "confusion": ("steps",),
+}
 
 
 def run(options):

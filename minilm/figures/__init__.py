@@ -16,6 +16,7 @@ from . import results
 FIGURES = Path(__file__).parents[2] / "figures"  # in the repository; an installed package has none
 
 NAMES = (
+    "lattice",
     "anatomy",
     "strip",
     "masked_vs_full",

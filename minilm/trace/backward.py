@@ -102,7 +102,7 @@ READ = (
         "Each row of dx goes to the token and to the position that it came from. Tokens that were not read "
         "get exactly 0. A position whose dlogits are exactly 0 can still have gradient here: it came "
         "through attention.",
-        {"x": X, "wte.weight": "V, C"},
+        {"x": X},
     ),
     Spec(
         "parameter norms",

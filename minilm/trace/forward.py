@@ -9,7 +9,7 @@ from typing import NamedTuple
 class Spec(NamedTuple):
     """One step's texts. arrays is {dotted name: axes}; in a block, names begin after "h.0.".
 
-    A name without axes is that of a table in view.TABLES.
+    A name without axes is that of a table in text.TABLES.
     """
 
     title: str
@@ -26,14 +26,9 @@ READ = (
         "tokens and roles",
         "ids = tokens[:, :-1]   targets = tokens[:, 1:]   roles = roles[:, 1:]",
         "Position t reads token t and predicts token t + 1. So the role of the target decides whether a row "
-        "carries loss, not the role of the input.",
+        "carries loss, not the role of the input. The model sees only ids: nothing in them tells prompt from "
+        "response.",
         {"tokens": ""},
-    ),
-    Spec(
-        "ids",
-        "id = place of the token in the vocabulary",
-        "From here on, the model sees only these numbers. Nothing in ids tells prompt from response.",
-        {"ids": ""},
     ),
     Spec(
         "embeddings",
@@ -60,8 +55,8 @@ BLOCK = (
     Spec(
         "scores",
         "scores = q kᵀ / √D",
-        "Row i asks, column j answers. × marks keys in the future: −1e30 is added to their scores before "
-        "the softmax.",
+        "Row i asks, column j answers. Scores of the future (j > i) are not used: −1e30 is added to them "
+        "before the softmax.",
         {"attn.scores": SCORES},
     ),
     Spec(
@@ -128,7 +123,7 @@ PREDICT = (
         "probs = exp(logits) / Σ over V of exp(logits)",
         "Every row sums to 1 and guesses the next token. The loss reads only one of its entries: the "
         "target's.",
-        {"probs": "B, T, V", "candidates": ""},
+        {"probs": "B, T, V"},
     ),
     Spec(
         "NLL",

@@ -1,136 +1,62 @@
-"""A trace as HTML: no script, no link, no network. Radio buttons and CSS do the stepping.
+"""A trace as a page: one file with its script, style and numbers, which asks for nothing from outside.
 
-Every selector begins with the wrapper's class, so that no style leaks into the page around it.
-Without CSS all steps stand one after the other, and every cell still prints its sign.
+page.html is the frame, page.css the style; arithmetic.js has the numbers, page.js draws them. In a
+notebook the same page stands in a frame. Where scripts are taken away, a still picture is shown.
 """
 
+import base64
 import html
-import math
+import json
+import string
+from pathlib import Path
 
-from . import css, panels, view
+from . import page_data, picture
 
-CHOOSE = "Steps: choose one"
-CHOOSE_BY_KEYS = CHOOSE + "; with the keyboard, Tab to the steps and use the arrow keys"
-
-
-def render_page(trace):
-    """A whole document. The same trace gives the same bytes."""
-    tokens = " ".join([*trace.inputs, trace.targets[-1]])
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(f'{view.TITLE}: {tokens}')}</title>\n"
-        f"<style>body{{margin:0;background:#fff}}\n{css.build_sheet()}</style>\n</head>\n<body>\n"
-        f"<main>\n{render_body(trace, 'step', 1, CHOOSE_BY_KEYS)}</main>\n</body>\n</html>\n"
-    )
+HERE = Path(__file__).parent
 
 
-def render_fragment(trace, uid):
-    """The same for a notebook's output cell: a <div> with its own style; ids begin with `uid`.
+def render_page(trace, source=None):
+    """The whole document; `source` as in page_data.make_page_data. The same trace gives the same bytes."""
+    return fill_frame(trace, source, still=render_picture(trace))
 
-    It does not mention the keyboard, since a notebook keeps the arrow keys for itself.
+
+def fill_frame(trace, source, still):
+    """page.html with its parts, `still` the picture for places without scripts."""
+    numbers = page_data.make_page_data(trace, source)
+    text = json.dumps(numbers, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    parts = {
+        "title": html.escape("The loss mask: " + " ".join([*trace.inputs, trace.targets[-1]])),
+        "picture": still,
+        "data": text,
+        "style": read_part("page.css"),
+        "arithmetic": read_part("arithmetic.js"),
+        "script": read_part("page.js"),
+    }
+    return string.Template(read_part("page.html")).substitute(parts)
+
+
+def read_part(name):
+    """The text of a file beside this one."""
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def render_picture(trace):
+    """The still picture, masked beside full, as an <img> with its alternative text."""
+    png, alt = picture.draw_still(trace)
+    source = base64.b64encode(png).decode("ascii")
+    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}">'
+
+
+def render_output(trace):
+    """The output of a notebook's cell: the page in a frame, or its still picture.
+
+    A notebook that is not trusted takes the frame and the style away, and the picture is left.
     """
-    return f"<div>\n<style>{css.build_sheet()}</style>\n{render_body(trace, uid, 2, CHOOSE)}</div>\n"
-
-
-def render_body(trace, uid, top, legend):
-    """Title, and one radio button, label and section for every step. Headings begin at h`top`."""
-    steps = view.list_steps(trace)
-    paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in view.write_introduction(trace))
-    parts = []
-    for n, step in enumerate(steps):
-        if n == 0 or step.phase != steps[n - 1].phase:
-            parts.append(f'<hr>\n<h{top + 1} class="phase">{escape(step.phase)}</h{top + 1}>\n')
-        name, checked = escape(f"{n + 1} {step.title}"), " checked" if n == 0 else ""
-        parts.append(
-            f'<input type="radio" name="{uid}" id="{uid}-{n}" aria-label="{name}"{checked}>'
-            f'<label class="tab" for="{uid}-{n}"><b>{n + 1}</b><span> {escape(step.title)}</span></label>\n'
-            + render_section(steps, n, uid, top + 2)
-        )
+    still = render_picture(trace)
+    page = fill_frame(trace, None, still="").replace("&", "&amp;").replace('"', "&quot;")
     return (
-        f'<div class="minilm-trace" lang="en">\n<h{top}>{escape(view.TITLE)}</h{top}>\n{paragraphs}'
-        f"<fieldset>\n<legend>{legend}</legend>\n{''.join(parts)}"
-        "</fieldset>\n</div>\n"
+        "<div><style>.minilm-still { display:none }</style>\n"
+        f'<div class="minilm-still">{still}</div>\n'
+        f'<iframe srcdoc="{page}" title="The loss mask, step by step" sandbox="allow-scripts" '
+        'width="100%" height="960" style="border:0"></iframe></div>\n'
     )
-
-
-def render_section(steps, n, uid, level):
-    """One step: title, links to its neighbours, formula, what to notice, tables."""
-    step = steps[n]
-    links = []
-    if n > 0:
-        links.append(f'<label for="{uid}-{n - 1}">{escape(f"← {n} {steps[n - 1].title}")}</label>')
-    if n + 1 < len(steps):
-        links.append(f'<label for="{uid}-{n + 1}">{escape(f"{n + 2} {steps[n + 1].title} →")}</label>')
-    return (
-        f'<section>\n<p class="go">{" ".join(links)}</p>\n'
-        f"<h{level}>{n + 1}. {escape(step.phase)}: {escape(step.title)}</h{level}>\n"
-        f'<p class="formula"><code>{escape(step.formula)}</code></p>\n'
-        f'<p class="notice">{escape(step.notice)}</p>\n'
-        f"{''.join(map(render_group, step.groups))}</section>\n"
-    )
-
-
-def render_group(group):
-    """An array's name, shape and colour limits, and its tables beside each other."""
-    scale = ""
-    if group.limit is not None and group.limit > 0:
-        low = f"-{group.limit:.3g}" if group.signed else "0"
-        shared = "one colour scale" if len(group.panels) > 1 else "colour scale"
-        scale = f"; {shared} {low} to +{group.limit:.3g}"
-    # Each head has a line of tables, so that its losses stand beside each other.
-    is_of_a_loss = group.panels[0].weight is not None
-    size = len({panel.weight for panel in group.panels}) if is_of_a_loss else len(group.panels)
-    tables = ""
-    for first in range(0, len(group.panels), size):
-        line = "".join(render_table(panel, group) for panel in group.panels[first : first + size])
-        tables += f'<div class="panels">\n{line}</div>\n'
-    return f'<p class="array"><code>{escape(group.name)}</code> {escape(group.shape + scale)}</p>\n{tables}'
-
-
-def render_table(panel, group):
-    """One table in a box of its own that scrolls, so that the page does not."""
-    classes = ["box"]
-    if panel.weight is not None:
-        classes.append({0: "masked", 1: "full"}.get(panel.weight, "weighted"))
-    if len(panel.columns) < 5:
-        classes.append("few")
-    if isinstance(panel.cells[0][0], str):
-        classes.append("words")
-    scrolls = ' tabindex="0"' if len(panel.columns) > 8 else ""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in [panel.corner, *panel.columns])
-    lines = []
-    for name, cells in zip(panel.rows, panel.cells, strict=True):
-        begins_with_norm = panel.columns[0] == "row norm"
-        row = "".join(render_cell(x, group, begins_with_norm and k == 0) for k, x in enumerate(cells))
-        lines.append(f'<tr><th scope="row">{escape(name)}</th>{row}</tr>\n')
-    return (
-        f'<div class="{" ".join(classes)}"{scrolls}><table><caption>{escape(panel.caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody></table></div>\n"
-    )
-
-
-def render_cell(value, group, is_norm=False):
-    """One <td> of a group; a norm has no colour."""
-    colour = choose_colour(value, None if is_norm else group.limit, group.signed)
-    text = escape(panels.format_number(value))
-    return f'<td class="{colour}">{text}</td>' if colour else f"<td>{text}</td>"
-
-
-def choose_colour(value, limit, signed):
-    """The class of a cell: t text, z exact zero, p and n signed, s from 0 up, 1 to 8; "" for none."""
-    if isinstance(value, str):
-        return "t"
-    if value == 0:
-        return "z"
-    if not limit or not math.isfinite(value):
-        return ""
-    level = min(css.LEVELS, 1 + int(abs(value) / limit * css.LEVELS))
-    if not signed:
-        return f"s{level}"
-    return f"p{level}" if value > 0 else f"n{level}"
-
-
-def escape(text):
-    """Text for an element or an attribute: & < > and both quotes."""
-    return html.escape(text, quote=True)

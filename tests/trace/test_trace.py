@@ -1,19 +1,20 @@
 """The step-through's recorder: its numbers are the model's, and it leaves no trace of its own."""
 
+import json
 import os
-import subprocess
-import sys
+import re
 
 import numpy as np
 import pytest
+import refusing
 
 import minilm
-from minilm import data, model, trace, tree
+from minilm import data, files, model, trace, tree
 from minilm import tokenizer as tokenizers
+from minilm.__main__ import main
 from minilm.figures import identities
-from minilm.trace import panels, view
+from minilm.trace import steps
 
-HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WEIGHTS = (0.0, 0.3, 1.0)
 
 
@@ -82,7 +83,7 @@ def test_a_gradient_is_the_slope_of_the_loss_in_the_value_of_its_name(name, exam
     for weight in WEIGHTS:
         batch = data.collate([row], weight)
         slope = (loss(1e-5, batch) - loss(-1e-5, batch)) / 2e-5
-        gradient = seed_trace.gradients[weight][view.name_gradient(name)]
+        gradient = seed_trace.gradients[weight][steps.name_gradient(name)]
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-6)
 
 
@@ -108,10 +109,8 @@ def test_the_stream_and_its_gradient_are_named_in_the_order_of_the_way(seed_trac
             x = f"{part}.x"
     for gradients in seed_trace.gradients.values():
         shapes = {name: array.shape for name, array in gradients.items()}
-        expected = {view.name_gradient(name): array.shape for name, array in v.items() if name != "probs"}
+        expected = {steps.name_gradient(name): array.shape for name, array in v.items() if name != "probs"}
         assert shapes == expected
-    ends = [step.groups[-1].name for step in view.list_steps(seed_trace) if "dx" in step.title]
-    assert ends == ["h.1.mlp.dx", "h.1.attn.dx", "h.0.mlp.dx", "h.0.attn.dx", "dx"]
 
 
 def test_masked_rows_are_exactly_zero_until_attention(seed_trace):
@@ -122,9 +121,9 @@ def test_masked_rows_are_exactly_zero_until_attention(seed_trace):
     assert not masked["h.1.attn.dq"][0, :, :-1].any()
     assert masked["h.1.attn.dk"].any(axis=(1, 3)).all() and masked["dx"].any(axis=-1).all()
     assert seed_trace.gradients[1.0]["dlogits"].any(axis=-1).all()
-    notes = {step.title: step.notice for step in view.list_steps(seed_trace)}
-    assert notes["dlogits"].endswith("masked 5 of 6, weight 0.3 0 of 6, full 0 of 6.")
-    assert "Positions where dx is exactly 0: masked 0 of 6," in notes["dembeddings"]
+    text = str(seed_trace)
+    assert "Positions where dlogits is exactly 0: masked 5 of 6, weight 0.3 0 of 6, full 0 of 6." in text
+    assert "Positions where dx is exactly 0: masked 0 of 6," in text
 
 
 def test_the_forward_pass_does_not_know_the_loss(example, seed_trace):
@@ -134,7 +133,7 @@ def test_the_forward_pass_does_not_know_the_loss(example, seed_trace):
 
 
 def functions():
-    names = [f"{pair}_{way}" for pair in trace.PAIRS for way in ("forward", "backward")]
+    names = [f"{pair}_{way}" for pair in trace.record.PAIRS for way in ("forward", "backward")]
     return [getattr(getattr(minilm, n.split(".")[0]), n.split(".")[1]) for n in names]
 
 
@@ -175,49 +174,52 @@ def test_bad_input_is_refused_in_a_sentence(example):
         trace.trace(params, data.Row(np.zeros(9, int), np.full(9, data.RESPONSE)), config, tokenizer)
 
 
-NUMBERS = [(0.0, "0"), (-0.0, "0"), (0.1234, "+0.123"), (-12.3456, "-12.346"), (0.0042, "+4.2e-3")]
-NUMBERS += [(-1e-300, "-1.0e-300"), (5e-324, "+4.9e-324"), (0.00999, "+0.010"), (123456.0, "+1.2e5")]
-NUMBERS += [(0.0099, "+9.9e-3"), (float("nan"), "+nan"), (float("-inf"), "-inf"), ("×", "×")]
+def test_command_writes_the_page_or_prints_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        assert main(["trace", *argv]) == 0
+        return capsys.readouterr().out
+
+    assert run() == "trace.html holds the page, 0.4 MB: open it in a browser\n"
+    question = ("User: What is 2+2? Assistant:", "4")
+    assert run(*question, "--html", "a.html").startswith("a.html holds the page")
+    pages = [(tmp_path / name).read_bytes() for name in ("trace.html", "a.html")]
+    assert pages[0] == pages[1] and pages[0].startswith(b"<!DOCTYPE html>")
+    text = run(*question, "--text", "--prompt-weight", "0", "0.1", "1")
+    assert "30. dlogits" in text and "masked 5 of 7, weight 0.1 0 of 7, full 0 of 7." in text
+    assert sorted(os.listdir(tmp_path)) == ["a.html", "trace.html"]
 
 
-@pytest.mark.parametrize("cell, expected", NUMBERS)
-def test_a_number_shows_its_sign_and_never_rounds_to_zero(cell, expected):
-    assert panels.format_number(cell) == expected
-
-
-def run(*argv, cwd, code=0):
-    env = {**os.environ, "PYTHONPATH": HOME, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        [sys.executable, "-m", "minilm", *argv], cwd=cwd, capture_output=True, env=env, timeout=60
-    )
-    assert done.returncode == code, done.stderr.decode()
-    return done.stdout.decode(), done.stderr.decode()
-
-
-def test_command_prints_text_or_writes_the_same_page_twice(tmp_path):
-    question = ("trace", "User: What is 2+2? Assistant:", "4")
-    text, err = run(*question, cwd=tmp_path)
-    assert err == "" and "31. dlogits" in text and "masked 5 of 7, full 0 of 7." in text
-    weights = ("--prompt-weight", "0", "0.1", "1")
-    for name in ("a.html", "b.html"):
-        out, _ = run(*question, "--html", name, *weights, cwd=tmp_path)
-        assert out == f"{name} holds the step-through, 0.5 MB: open it in a browser\n"
-    first, second = ((tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
-    assert first == second and first.startswith(b"<!DOCTYPE html>") and b"dlogits, weight 0.1" in first
-    assert sorted(os.listdir(tmp_path)) == ["a.html", "b.html"]
-    assert "Example: python -m minilm trace" in run("trace", "--help", cwd=tmp_path)[0]
+def test_command_shows_a_trained_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"prompt": "ab", "completion": "ba"}, {"prompt": "ba", "completion": "ab"}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows * 4)))
+    assert main("train --data rows.jsonl --out run --steps 2".split()) == 0
+    assert main("trace ab ba --params run".split()) == 0
+    page = (tmp_path / "trace.html").read_text()
+    numbers = json.loads(re.search(r'type="application/json">(.*?)</script>', page)[1])
+    assert numbers["source"] == f"The model is that of {os.path.join('run', 'model.npz')}."
+    assert numbers["inputs"] == ["<bos>", "a", "b", "'\\n'", "b", "a"]  # as the rows were encoded
+    params, _, _ = files.checkpoint.load(tmp_path / "run" / "model.npz")
+    assert numbers["params"]["wte.weight"][0][0] == pytest.approx(params["wte"]["weight"][0, 0], rel=5e-3)
 
 
 @pytest.mark.parametrize(
     "argv, message",
     [
         (("a", ""), "the response is empty"),
-        (("a", "b", "--prompt-weight", "-1"), "prompt_weight is -1.0"),
+        (("a",), "give a PROMPT and a RESPONSE"),
+        (("a", "b", "--text", "--prompt-weight", "-1"), "prompt_weight is -1.0"),
+        (("a", "b", "--prompt-weight", "1"), "--prompt-weight would change nothing without --text"),
+        (("a", "b", "--text", "--html", "x"), "--html would change nothing with --text"),
         (("a" * 60, "b", "--level", "char"), "62 positions"),
         (("a", "b", "--html", "."), ". is a folder"),
+        (("--params", "none"), "model.npz is no file"),
+        (("--params", "none", "--level", "char"), "--level would change nothing with --params"),
     ],
 )
-def test_command_refuses_bad_input(argv, message, tmp_path):
-    out, err = run("trace", *argv, cwd=tmp_path, code=2)
-    assert out == "" and err.startswith("minilm: ") and message in err and err.count("\n") == 1
+def test_command_refuses_bad_input(argv, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    refusing.fails(["trace", *argv], capsys, message)
     assert os.listdir(tmp_path) == []
