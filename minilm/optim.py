@@ -12,6 +12,12 @@ def init(vector):
     return {"step": 0, "m": np.zeros_like(vector), "v": np.zeros_like(vector)}
 
 
+def sgd(vector, gradient, state, lr):
+    """vector <- vector - lr gradient;  all (P,)."""
+    state["step"] += 1
+    vector -= lr * gradient
+
+
 def adamw(vector, gradient, state, lr, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.0):
     """Adam with decoupled weight decay on every parameter;  vector, gradient (P,).
 

@@ -15,6 +15,13 @@ def test_adamw_first_steps_by_hand():
     np.testing.assert_allclose(vector, [0.9 * 0.95 - step, -0.9 * 0.95 + 0.1], atol=1e-7)
 
 
+def test_sgd_by_hand():
+    vector, state = np.array([1.0, 1.0]), optim.init(np.zeros(2))
+    optim.sgd(vector, np.array([0.6, 0.8]), state, lr=0.5)
+    np.testing.assert_allclose(vector, [0.7, 0.6])
+    assert state["step"] == 1
+
+
 def test_the_learning_rate_warms_up_and_comes_down():
     factors = [optim.warm_up_then_decay(step, 10, 2) for step in range(1, 11)]
     np.testing.assert_allclose(factors, [0.5, 1, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9])
