@@ -154,7 +154,7 @@ def test_training_takes_the_fast_way(rng):
         data.Row(rng.integers(3, 11, 8), np.array([data.BOS] + 4 * [data.PROMPT] + 3 * [data.RESPONSE]))
     ] * 4
     settings = train.Settings(steps=2, batch_size=4, warmup=1, eval_every=1)
-    params = model.init(CONFIG, rng)
+    params = model.init(CONFIG, rng, dtype=np.float64)  # in float32, Adam makes rounding of zeros large
     with recording("optim.adamw") as steps, recording("fast.attend_forward") as calls:
         fast_params, _ = train.train(params, CONFIG, rows, rows, settings)
     assert len(steps) == 2
@@ -163,7 +163,7 @@ def test_training_takes_the_fast_way(rng):
     state = optim.init(vector)
     for _ in range(2):
         train.train_step(vector, view, state, train.make_batch(rows, settings), CONFIG, settings)
-    np.testing.assert_allclose(tree.flatten(fast_params), vector, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(tree.flatten(fast_params), vector, rtol=1e-7, atol=1e-9)
 
 
 def test_a_wrapped_function_and_a_small_step_count_as_somebody_elses(rng):

@@ -161,7 +161,7 @@ def test_figures_by_name(tmp_path, call, few_rows):
 
 def test_figures_that_cannot_be_are_one_sentence(tmp_path, call):
     for argv, said in (
-        (["anatomy", "whi"], "there is no figure 'whi'; there are lattice, anatomy, strip, masked_vs_full, rates"),
+        (["anatomy", "whi"], "there is no figure 'whi'; there are lattice, anatomy, strip"),
         (["--seeds", "0"], "--seeds is 0: it must be 1 or more"),
         (["--steps", "0"], "--steps is 0: it must be 1 or more"),
     ):
