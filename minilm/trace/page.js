@@ -398,7 +398,7 @@ let timer = null;
 function draw_controls() {
   get("step").value = state.step;
   get("step").setAttribute("aria-valuetext", `${state.step} of ${LAST_STEP}, ${name_beat()}`);
-  const order = ["forward", "mask", "above", "attention", "all"], names = ["1 forward", "2 the mask", "3 gradient, above attention", "4 attention", "all of it"];
+  const order = ["forward", "mask", "above", "attention", "all"], names = ["1 forward", "2 the mask", "3 above attention", "4 attention", "all of it"];
   get("beats").textContent = names[order.indexOf(name_beat())];
   get("play").textContent = timer ? "❚❚ Pause" : "▶ Play";
   for (const button of document.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", is_equal(PRESETS[button.dataset.preset][2](), state.weights));
@@ -626,7 +626,7 @@ function start() {
   get("all_parts").onclick = () => { state.all_parts = !state.all_parts; build_map(); cells[0].node.tabIndex = 0; draw(); };
   document.addEventListener("keydown", press_key);
   addEventListener("hashchange", read_address);
-  get("source").textContent = data.source || "A random, untrained model: only zero or not zero means something.";
+  get("source").textContent = `${data.source || "A random, untrained model: only zero or not zero means something."} Click a cell to see its numbers.`;
   build_updates();
   read_address();
   new ResizeObserver(place_edges).observe(get("map"));

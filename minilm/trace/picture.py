@@ -98,7 +98,7 @@ def draw_lattice(lattice, panels=tuple(PANELS)):
     from ..figures import plots
 
     T = len(lattice["inputs"])
-    figure = plots.new_figure(1.6 + len(panels) * (0.5 + 0.38 * T), 6.6)
+    figure = plots.new_figure(1.6 + len(panels) * max(3.1, 0.5 + 0.38 * T), 6.6)
     all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, panel in zip(all_axes, panels, strict=True):
         draw_panel(axes, lattice, panel)

@@ -71,6 +71,10 @@ def open_page(browser, address):
     assert wrong == []
 
 
+def go_to(page, place):
+    page.evaluate("(place) => { location.hash = place; read_address(); }", place)
+
+
 def read_numbers(page):
     texts = page.eval_on_selector_all(
         "[data-number]", "nodes => nodes.map(n => [n.dataset.number, n.textContent])"
@@ -134,10 +138,11 @@ def test_zeros_of_the_map_are_the_zeros_of_the_gradient(question, open_page):
     ]
 
 
-@pytest.mark.parametrize("experiment", ["plain", "exchanged", "hidden"])
-def test_every_number_is_the_sum_that_its_arithmetic_shows(open_page, experiment):
-    page = open_page(f"#mask=0.1,0,1,0.1,0.1,1,1&reduce=mean&experiment={experiment}")
-    assert page.evaluate("find_wrong_arithmetic()") == []
+def test_every_number_is_the_sum_that_its_arithmetic_shows(open_page):
+    page = open_page()
+    for experiment in ("plain", "exchanged", "hidden"):
+        go_to(page, f"#mask=0.1,0,1,0.1,0.1,1,1&reduce=mean&experiment={experiment}")
+        assert page.evaluate("find_wrong_arithmetic()") == []
 
 
 def test_experiments_say_what_changes(open_page):
@@ -190,8 +195,9 @@ def test_keyboard_alone_suffices(open_page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_contrast(open_page, scheme):
+    page = open_page(color_scheme=scheme, reduced_motion="reduce")
     for place in ("#mask=0.1,0.5,0,1,0,1,0.25", "#step=4", "#step=10", "#parts=all"):
-        page = open_page(place, color_scheme=scheme, reduced_motion="reduce")
+        go_to(page, place)
         page.evaluate(
             "document.querySelectorAll('details').forEach((d) => { d.open = true; }); open_cell('logits', 5)"
         )
@@ -200,13 +206,28 @@ def test_text_has_contrast(open_page, scheme):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_overlaps_or_runs_out_of_the_page(open_page, size):
-    for place in ("", "#step=12&mask=0.25,0.25,0.25,0.25,0.25,1,1", "#parts=all"):
-        page = open_page(place, size=size, reduced_motion="reduce")
+    page = open_page(size=size, reduced_motion="reduce")
+    for place in ("#", "#step=12&mask=0.25,0.25,0.25,0.25,0.25,1,1", "#parts=all"):
+        go_to(page, place)
         for action in ("0", "open_cell('h.1.attn.k', 2)"):
             page.evaluate(action)
             assert page.evaluate("find_overlaps()") == []
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert page.evaluate("find_smallest_type()") >= 11
+
+
+def test_twenty_positions_fit_or_scroll_in_their_own_box(open_page, tmp_path):
+    traced = traces.make_trace(" ".join(f"word{i}" for i in range(17)), "an answer")
+    (tmp_path / "long.html").write_text(traced.html(), encoding="utf-8")
+    page = open_page(url=(tmp_path / "long.html").as_uri(), reduced_motion="reduce")
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        page.reload()
+        page.add_script_tag(path=PROBES)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert page.evaluate("find_overlaps()") == [] and page.evaluate("find_smallest_type()") >= 11
+        last = page.locator(".chip >> nth=19").bounding_box()
+        assert last["x"] + last["width"] <= width  # the answer is seen first
 
 
 def test_play_goes_through_the_beats_and_the_live_region_says_each_once(open_page, address):
@@ -265,7 +286,7 @@ def test_address_carries_the_state(open_page):
     page.click(".chip >> nth=0")
     page.wait_for_url("**#step=12&mask=1,0,0,0.5,0,1,0&*")
     for nonsense in ("#step=x&mask=1,2", "#step=-4&mask=,,,,,,", "#experiment=toString", "#step=1e9"):
-        page = open_page(nonsense)
+        go_to(page, nonsense)
         assert 0 <= page.evaluate("state.step") <= page.evaluate("LAST_STEP")
         assert page.evaluate("state.experiment") == "plain"
 
