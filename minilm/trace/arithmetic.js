@@ -74,17 +74,19 @@ function count_up(set, weights, is_mean) {
 }
 
 // How much gradient goes from the query at position i to the key and value at position j < i of a block:
-// the norm of (dscores[i, j] q[i] / sqrt(D), weights[i, j] dmix[i]), all heads.
-function measure_edge(set, gradients, block, i, j) {
+// the norm of (dscores[i, j] q[i] / sqrt(D), weights[i, j] dmix[i]) over all heads. A table [i][j].
+function measure_edges(set, gradients, block) {
   const name = (leaf) => `h.${block}.attn.${leaf}`;
-  let squares = 0;
-  for (let h = 0; h < H; h++) {
-    const head = (rows) => (rows[i] ? norm(rows[i], h * D, (h + 1) * D) : 0);
-    const to_key = gradients[name("scores")][i][h * T + j] * head(set.values[name("q")]) / Math.sqrt(D);
-    const to_value = (set.values[name("weights")][i][h * T + j] || 0) * head(gradients[name("mix")]);
-    squares += to_key ** 2 + to_value ** 2;
-  }
-  return Math.sqrt(squares);
+  const measure_heads = (row) => range(H).map((h) => (row ? norm(row, h * D, (h + 1) * D) : 0));
+  return range(T).map((i) => {
+    const q = measure_heads(set.values[name("q")][i]), dmix = measure_heads(gradients[name("mix")][i]);
+    const dscores = gradients[name("scores")][i], weights = set.values[name("weights")][i];
+    return range(i).map((j) => {
+      let squares = 0;
+      for (let h = 0; h < H; h++) squares += dscores[h * T + j] ** 2 * q[h] ** 2 / D + (weights[h * T + j] * dmix[h]) ** 2;
+      return Math.sqrt(squares);
+    });
+  });
 }
 
 // The mean of attention's weights over the heads: how much the query at i reads of position j.

@@ -273,7 +273,8 @@ function draw_cells(set) {
 }
 
 function draw_edges(set) {
-  const sizes = edges.map((edge) => measure_edge(set, gradients, edge.block, edge.i, edge.j));
+  const tables = range(N_LAYER).map((block) => measure_edges(set, gradients, block));
+  const sizes = edges.map((edge) => tables[edge.block][edge.i][edge.j]);
   const largest = Math.max(...sizes, 1e-300);
   edges.forEach((edge, n) => {
     const reading = is_computed({step: edge.line.step + 1}) ? measure_reading(set, edge.block, edge.i, edge.j) : 0;
