@@ -377,7 +377,8 @@ function describe() {
   if (is_equal(state.weights, PRESETS.late[2]())) return [["The mask is one late: ", "a common bug. The answer's first token is not graded."]];
   if (!NP) return [["There is no prompt: ", `${na} of ${NA} tokens have loss.`]];
   if (!np && na === NA) return [["The prompt's own loss counts 0: ", "nothing asks the model to write it. But the answer read the prompt, so through attention gradient still comes: the model learns to read it."]];
-  if (!na) return [["Only the prompt has loss. ", "The answer's columns get exactly 0 from top to bottom: no prompt token reads them."]];
+  const is_one_turn = parts.filter((part) => part.is_prompt).length === 1;
+  if (!na) return [["Only the prompt has loss. ", is_one_turn ? "The answer's columns get exactly 0 from top to bottom: no prompt token reads them." : "An answer gets gradient only where a later prompt reads it."]];
   if (np === NP && na === NA) {
     const w = Math.max(...state.weights.filter((_, t) => data.is_prompt[t]));
     return [[w < 1 ? `The prompt's loss counts ${format(w)} times. ` : "Every token has loss: ", w < 1 ? "The model learns to write the prompt, too, but slowly." : "the model learns to write the prompt, too."]];
