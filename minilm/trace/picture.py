@@ -55,7 +55,7 @@ def measure_lattice(trace):
 
 
 def measure_edges(values, gradients, config):
-    """[block, i, j, size] for every query i and key j < i; the same formula as in arithmetic.js."""
+    """[block, i, j, size] for every query i and key j < i; the same formula as in sums.js."""
     T = len(values["x"])
     edges = []
     for block in range(config.n_layer):
