@@ -1,6 +1,6 @@
 """A trace as a page: one file with its script, style and numbers, which asks for nothing from outside.
 
-page.html is the frame, page.css the style; arithmetic.js has the numbers, page.js draws them. In a
+page.html is the frame, page.css the style. The script is in SCRIPTS, in this order. In a
 notebook the same page stands in a frame. Where scripts are taken away, a still picture is shown.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from . import page_data, picture
 
 HERE = Path(__file__).parent
+SCRIPTS = ("sums.js", "arithmetic.js", "state.js", "map.js", "words.js", "cell.js", "page.js")
 
 
 def render_page(trace, source=None):
@@ -29,8 +30,7 @@ def fill_frame(trace, source, still):
         "picture": still,
         "data": text,
         "style": read_part("page.css"),
-        "arithmetic": read_part("arithmetic.js"),
-        "script": read_part("page.js"),
+        "script": "\n".join(map(read_part, SCRIPTS)),
     }
     return string.Template(read_part("page.html")).substitute(parts)
 

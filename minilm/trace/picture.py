@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import data
-from . import page_data
+from . import recordings
 
 
 def draw_still(trace):
@@ -33,7 +33,7 @@ def measure_lattice(trace):
     norms {name: (T,)} are those of the gradient of the summed loss. edges are [block, i, j, size], the
     norm of what the query at position i sends to the key and the value at j < i.
     """
-    numbers = page_data.record_set(trace, trace.batch)
+    numbers = recordings.record_set(trace, trace.batch)
     config = trace.config
     lines = list_lines(config.n_layer)
     names = [name for _, parts in lines for name in parts]
@@ -47,7 +47,7 @@ def measure_lattice(trace):
     }
     for weight in (0, 1):
         mask = data.loss_mask(trace.batch.roles, float(weight))[0] * trace.batch.weights[0]
-        gradients = page_data.sum_recordings(numbers["recordings"], mask)
+        gradients = recordings.sum_recordings(numbers["recordings"], mask)
         norms = {name: np.sqrt((gradients[name] ** 2).sum(axis=1)).tolist() for name in names}
         lattice["norms"][str(weight)] = norms
         lattice["edges"][str(weight)] = measure_edges(numbers["values"], gradients, config)
@@ -55,7 +55,7 @@ def measure_lattice(trace):
 
 
 def measure_edges(values, gradients, config):
-    """[block, i, j, size] for every query i and key j < i; the same formula as in arithmetic.js."""
+    """[block, i, j, size] for every query i and key j < i; the same formula as in sums.js."""
     T = len(values["x"])
     edges = []
     for block in range(config.n_layer):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import traces
 
-from minilm.trace import page_data
+from minilm.trace import picture, recordings
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -101,7 +101,7 @@ def check_numbers(page, numbers, mask):
 
 
 def test_clicks_show_what_python_computes(question, open_page):
-    numbers = page_data.record_set(question, question.batch)
+    numbers = recordings.record_set(question, question.batch)
     page = open_page()
     mask = np.array([0.0] * 5 + [1.0] * 2)
     check_numbers(page, numbers, mask)
@@ -125,9 +125,9 @@ def test_clicks_show_what_python_computes(question, open_page):
 
 
 def test_zeros_of_the_map_are_the_zeros_of_the_gradient(question, open_page):
-    numbers = page_data.record_set(question, question.batch)
+    numbers = recordings.record_set(question, question.batch)
     page = open_page("#mask=0,0,0,0,0,1,1")
-    gradients = page_data.sum_recordings(numbers["recordings"], np.array([0.0] * 5 + [1.0] * 2))
+    gradients = recordings.sum_recordings(numbers["recordings"], np.array([0.0] * 5 + [1.0] * 2))
     shown = page.evaluate("cells.map(c => [c.name, c.t, c.node.textContent, c.node.firstChild.style.height])")
     assert len(shown) == 13 * 7
     for name, t, text, height in shown:
@@ -143,6 +143,17 @@ def test_every_number_is_the_sum_that_its_arithmetic_shows(open_page):
     for experiment in ("plain", "exchanged", "hidden"):
         go_to(page, f"#mask=0.1,0,1,0.1,0.1,1,1&reduce=mean&experiment={experiment}")
         assert page.evaluate("find_wrong_arithmetic()") == []
+
+
+def test_edges_are_those_of_the_still_picture(question, open_page):
+    page = open_page("#mask=0,0,0,0,0,1,1")
+    shown = page.evaluate(
+        "edges.map(e => [e.block, e.i, e.j, measure_edges(SETS.plain, gradients, e.block)[e.i][e.j]])"
+    )
+    recorded = picture.measure_lattice(question)["edges"]["0"]
+    np.testing.assert_allclose(sorted(shown), sorted(recorded), rtol=0.02)
+    drawn = page.evaluate("edges.map(e => [e.block, e.i, Number(e.carrying.style.opacity) > 0])")
+    assert all(is_drawn == (i >= 5) for block, i, is_drawn in drawn if block == 1)
 
 
 def test_experiments_say_what_changes(open_page):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minilm.trace import page_data, picture
+from minilm.trace import picture, recordings
 
 
 def test_lattice_is_zero_where_no_loss_reaches(question):
@@ -18,8 +18,8 @@ def test_lattice_is_zero_where_no_loss_reaches(question):
 
 
 def test_edges_are_what_reaches_a_key_from_one_query(question):
-    numbers = page_data.record_set(question, question.batch)
-    gradients = page_data.sum_recordings(numbers["recordings"], np.eye(7)[6])
+    numbers = recordings.record_set(question, question.batch)
+    gradients = recordings.sum_recordings(numbers["recordings"], np.eye(7)[6])
     edges = picture.measure_edges(numbers["values"], gradients, question.config)
     # in the last block only query 6 has gradient, so all that reaches a key and its value came from it
     for block, i, j, size in edges:
