@@ -142,7 +142,11 @@ def tune(task, start, seed, weights=WEIGHTS, report=None):
 
 def compare_losses(task, seed):
     """What `compare` stores of a seed: histories, greedy samples, and the strip of the first held-out row."""
-    start, ends = train_task(task, seed)
+    processes.keep_freed_memory()
+    start, ends, course = make_start(task, seed), {}, {}
+    for weight in WEIGHTS:
+        keep, course[name_weight(weight)] = follow_row(task)
+        ends |= tune(task, start, seed, [weight], keep)
     show = task.tokenizer.show
     models = {name_weight(weight): params for weight, (params, _) in ends.items()}
     if task.base is not None:
@@ -159,7 +163,22 @@ def compare_losses(task, seed):
             name: guesses.read_row(params, task.config, task.held_out[0], show)
             for name, params in models.items()
         },
+        "course": course,
     }
+
+
+def follow_row(task):
+    """A report function for train.train, and the list that it fills: at every evaluation what the model
+    expects of the first held-out row, and what it writes after <bos>. With a user's rows it stays empty."""
+    course = []
+
+    def keep(entry, params):
+        if task.base is not None:
+            reading = guesses.read_row(params, task.config, task.held_out[0], task.tokenizer.show)
+            sample = write_answer(params, task.config, task.tokenizer, "")
+            course.append({"step": entry["step"], "sample": sample, **reading})
+
+    return keep, course
 
 
 def name_weight(weight):
@@ -201,5 +220,9 @@ def compare(task, seeds, workers=0, report=None):
         "uniform": math.log(task.config.vocab_size),
         "runs": {name: [outcomes[job]["histories"][name] for job in jobs] for name in LOSS_NAMES},
         "samples": first["samples"],
-        "strip": {**guesses.name_targets(task.held_out[0], task.tokenizer.show), "models": first["strip"]},
+        "strip": {
+            **guesses.name_targets(task.held_out[0], task.tokenizer.show),
+            "models": first["strip"],
+            "course": first["course"],
+        },
     }

@@ -101,6 +101,29 @@ function build_updates() {
     make("p", {}, `Learning rates: ${[...new Set(data.updates.map((u) => `${u.optimiser} ${u.lr}`))].join(", ")}. Masked loss does not ask for log P(x), and moves it only by chance.`));
 }
 
+// ---- The main experiment, step by step
+
+function build_training() {
+  if (!data.training) return;
+  get("after_all").hidden = false;
+  get("trained").max = data.training.course[0].length - 1;
+  get("trained").value = get("trained").max;
+  get("trained").oninput = draw_training;
+  draw_training();
+}
+
+function draw_training() {
+  const {tokens, is_answer, course} = data.training, at = Number(get("trained").value);
+  const models = [course[0][at], course[1][at]];
+  const cell = (model, t) => make("td", {}, model.probs[t].toFixed(2), make("span", {class: "share", "aria-hidden": "true"}, make("i", {style: `width: ${100 * model.probs[t]}%`})));
+  const instead = (model, t) => make("td", {class: "instead"}, model.probs[t] < 0.5 ? model.guesses[t] : "");
+  const row = (token, t) => make("tr", {class: is_answer[t] ? "answer" : ""}, make("th", {scope: "row"}, token), ...models.flatMap((model) => [cell(model, t), instead(model, t)]));
+  const head = ["", "masked", "expects", "full", "expects"].map((text) => make("th", {scope: "col"}, text));
+  get("training").replaceChildren(make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...tokens.map(row)));
+  get("trained_step").textContent = `${models[0].step} of ${course[0].at(-1).step}`;
+  get("written").textContent = `After <bos>, masked writes “${models[0].sample}”, full writes “${models[1].sample}”.`;
+}
+
 // ---- The address: #step=12&mask=0,0,1 links to a moment
 
 let address_timer = null; // browsers allow few changes a second
@@ -149,6 +172,7 @@ function start() {
   addEventListener("hashchange", read_address);
   get("source").textContent = `${data.source || "A random, untrained model: only zero or not zero means something."} Click a cell to see its numbers.`;
   build_updates();
+  build_training();
   read_address();
   new ResizeObserver(place_edges).observe(get("map"));
   get("scroll").scrollLeft = get("scroll").scrollWidth; // the answer first, where not all fits

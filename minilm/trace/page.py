@@ -18,12 +18,12 @@ SCRIPTS = ("sums.js", "arithmetic.js", "state.js", "map.js", "words.js", "cell.j
 
 def render_page(trace, source=None):
     """The whole document; `source` as in page_data.make_page_data. The same trace gives the same bytes."""
-    return fill_frame(trace, source, still=render_picture(trace))
+    return fill_frame(trace, source, render_picture(trace), page_data.load_training())
 
 
-def fill_frame(trace, source, still):
+def fill_frame(trace, source, still, training=None):
     """page.html with its parts, `still` the picture for places without scripts."""
-    numbers = page_data.make_page_data(trace, source)
+    numbers = {**page_data.make_page_data(trace, source), "training": training}
     text = json.dumps(numbers, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     parts = {
         "title": html.escape("The loss mask: " + " ".join([*trace.inputs, trace.targets[-1]])),

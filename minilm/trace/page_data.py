@@ -18,6 +18,7 @@ C, 4C, V, H D (q, k, v, mix: head by head) or H T (scores, weights). make_page_d
     exchanged        the same with other targets in the prompt; what is equal to plain is left out
     hidden           the same where the answer cannot attend to the prompt
     updates          what one real step does, see updates.take_steps
+    training         the strip of figures/strip.json along fine-tuning (null: it is not there)
 
 gram[s][t] is the product of the parameter gradients of the NLLs of targets s and t. A row of exact
 zeros is the number 0. Other numbers have 3 significant digits (2 in long examples), so none of them
@@ -30,7 +31,7 @@ import itertools
 
 import numpy as np
 
-from .. import data, tree
+from .. import data, figures, tree
 from . import recordings, steps, updates
 
 LARGEST_PAGE = 3_500_000  # numbers: about 15 MB
@@ -66,6 +67,18 @@ SUM = {  # the way down of what was added to the residual stream
 }
 
 
+def load_training():
+    """The main experiment's strip along fine-tuning, or None where the repository's figures are not there."""
+    if not (figures.FIGURES / "strip.json").is_file():
+        return None
+    strip = figures.load_result("strip")["strip"]
+    keys = ("step", "sample", "probs", "guesses")
+    course = {
+        loss: [{key: entry[key] for key in keys} for entry in strip["course"][loss]] for loss in ("0", "1")
+    }
+    return {"tokens": strip["tokens"], "is_answer": strip["is_answer"], "course": course}
+
+
 def make_page_data(trace, source=None):
     """A dict for JSON, see above; `source` says where the parameters come from (None: random).
 
@@ -96,6 +109,7 @@ def make_page_data(trace, source=None):
         "exchanged": write_set(exchanged, digits, plain),
         "hidden": write_set(hidden, digits, plain),
         "updates": updates.take_steps(trace.params, batch, trace.config),
+        "training": None,
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import traces
 
-from minilm.trace import picture, recordings
+from minilm.trace import page_data, picture, recordings
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -324,3 +324,18 @@ def test_first_paint_and_clicks_are_fast(open_page):
     clicks = page.evaluate("time_clicks()")
     print(f"first paint {paint:.0f} ms, clicks {min(clicks):.1f} to {max(clicks):.1f} ms")
     assert paint < 1000 and min(clicks) < 50  # the fastest: the machine may be busy
+
+
+def test_the_slider_shows_both_models_at_a_step_of_training(open_page):
+    page, training = open_page(), page_data.load_training()
+    page.locator("#after_all summary").click()
+    for at in (len(training["course"]["0"]) - 1, 0, 3):
+        page.locator("#trained").fill(str(at))
+        masked, full = (training["course"][loss][at] for loss in ("0", "1"))
+        rows = page.locator("#training tbody tr").all_inner_texts()
+        shown = [row.split("\t") for row in rows]
+        assert [cells[0] for cells in shown] == training["tokens"]
+        for cells, p, q in zip(shown, masked["probs"], full["probs"], strict=True):
+            assert abs(float(cells[1]) - p) <= 0.005001 and abs(float(cells[3]) - q) <= 0.005001
+        assert masked["sample"] in page.locator("#written").inner_text()
+        assert page.locator("#trained_step").inner_text() == f"{25 * at} of 200"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from traces import make_trace
 
-from minilm import data, model, trace, tree
-from minilm.figures import identities
+from minilm import data, figures, model, trace, tree
+from minilm.figures import identities, results
 from minilm.trace import page_data, recordings
 
 
@@ -98,3 +98,15 @@ def test_a_row_keeps_its_own_loss_weights():
     assert (
         page_data.make_page_data(trace.trace(params, weighted, config, tokenizer))["row_weights"][-1] == 0.5
     )
+
+
+def test_the_main_experiment_is_shown_step_by_step_where_its_figure_is(monkeypatch, tmp_path):
+    strip = results.read_json(figures.FIGURES / "strip.json")["strip"]
+    training = page_data.load_training()
+    assert training["tokens"] == strip["tokens"] and set(training["course"]) == {"0", "1"}
+    for loss, course in training["course"].items():
+        assert [entry["step"] for entry in course] == list(range(0, 201, 25))
+        assert course[-1]["probs"] == strip["models"][loss]["probs"]
+    assert training["course"]["0"][0] == training["course"]["1"][0]  # the base model
+    monkeypatch.setattr(figures, "FIGURES", tmp_path)  # an installed package
+    assert page_data.load_training() is None
