@@ -1,6 +1,6 @@
 """What two fine-tuned models think of a user's words: the probability of every token of one row."""
 
-from . import guesses, plots, statistics, tasks
+from . import guesses, statistics, tasks
 
 ALT = (
     "Three strips of one held-out row, a cell for every token of prompt and answer: for the "
@@ -55,6 +55,8 @@ def describe_guesses(strip):
 
 def draw(result):
     """A strip for each model, one below the other."""
+    from . import plots  # matplotlib, only where something is drawn
+
     strip = result["strip"]
     tokens, is_answer = strip["tokens"], strip["is_answer"]
     figure = plots.new_figure(12.5, 3.6)
@@ -81,6 +83,8 @@ def draw(result):
 
 def draw_strip(axes, y, reading, is_answer):
     """One model's cells: shade and number are the token's probability; below, the model's own choice."""
+    from . import plots
+
     for t, (prob, guess) in enumerate(zip(reading["probs"], reading["guesses"], strict=True)):
         colour = plots.STYLE["0"]["color"] if is_answer[t] else plots.STYLE["1"]["color"]
         plots.shade_cell(axes, t, y, colour, prob)
