@@ -14,7 +14,8 @@ from .. import model, parallel, train, tree
 from . import atomic, checkpoint, history, lock, stop
 
 MODEL = "model.npz"
-ONLY_VALUES = {"schedule": "linear", "optimizer": "adamw", "clip": None}  # once settings
+SCHEDULE = "linear, to 0 after the last step"  # older versions came to 0 at the last step, or had others
+ONLY_VALUES = {"optimizer": "adamw", "clip": None}  # once settings
 
 
 def start_or_resume(folder, task, resume=False, report=None, options=None):
@@ -147,7 +148,7 @@ def collect_terms(task):
         for row in rows:
             digest.update(repr([np.asarray(field).tolist() for field in row]).encode())
         digest.update(b"end")
-    settings = {**asdict(task.settings), "level": task.tokenizer.level}
+    settings = {**asdict(task.settings), "schedule": SCHEDULE, "level": task.tokenizer.level}
     return {**settings, "rows": digest.hexdigest(), **asdict(task.config)}
 
 

@@ -139,7 +139,7 @@ def retell(folder, **terms):
 
 def test_the_settings_of_an_older_version_do_not_hinder_where_nothing_differs(tmp_path):
     run_until(tmp_path, 7, press_ctrl_c)
-    retell(tmp_path, schedule="linear", optimizer="adamw", clip=None)
+    retell(tmp_path, optimizer="adamw", clip=None)
     resume(tmp_path)
     assert np.array_equal(*(bits[0]["wte.weight"] for bits in (read_bits(tmp_path), unstopped_bits())))
 
@@ -147,7 +147,12 @@ def test_the_settings_of_an_older_version_do_not_hinder_where_nothing_differs(tm
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("schedule", "cosine", "schedule is linear, but the run in .* began with cosine"),
+        ("schedule", "cosine", "schedule is linear, to 0 after .*, but the run in .* began with cosine"),
+        (
+            "schedule",
+            "linear",
+            "schedule is linear, to 0 after .*, but the run in .* began with linear: resume",
+        ),
         ("optimizer", "sgd", "optimizer is adamw, .* began with sgd"),
         ("clip", 1.0, "clip is None, .* began with 1.0: resume it as it began, or start another"),
         ("momentum", 0.9, "momentum is no setting of this version, .* began with 0.9"),
