@@ -141,13 +141,12 @@ def tune(task, start, seed, weights=WEIGHTS, report=None):
 
 
 def compare_losses(task, seed):
-    """What `compare` stores of a seed: histories, greedy samples, and the strip of the first held-out row."""
+    """What `compare` stores of a seed: histories, greedy samples, and the first held-out row's course."""
     processes.keep_freed_memory()
     start, ends, course = make_start(task, seed), {}, {}
     for weight in WEIGHTS:
         keep, course[name_weight(weight)] = follow_row(task)
         ends |= tune(task, start, seed, [weight], keep)
-    show = task.tokenizer.show
     models = {name_weight(weight): params for weight, (params, _) in ends.items()}
     if task.base is not None:
         models = {"base": start, **models}
@@ -159,10 +158,17 @@ def compare_losses(task, seed):
     return {
         "histories": {name_weight(weight): history for weight, (_, history) in ends.items()},
         "samples": samples,
-        "strip": {
-            name: guesses.read_row(params, task.config, task.held_out[0], show)
-            for name, params in models.items()
-        },
+        "course": course,
+    }
+
+
+def make_strip(task, course):
+    """The first held-out row as every model expects it at the end, the base model at the beginning."""
+    models = {"base": course["0"][0], **{name: readings[-1] for name, readings in course.items()}}
+    keys = ("probs", "guesses", "guess_probs")
+    return {
+        **guesses.name_targets(task.held_out[0], task.tokenizer.show),
+        "models": {name: {key: reading[key] for key in keys} for name, reading in models.items()},
         "course": course,
     }
 
@@ -220,9 +226,5 @@ def compare(task, seeds, workers=0, report=None):
         "uniform": math.log(task.config.vocab_size),
         "runs": {name: [outcomes[job]["histories"][name] for job in jobs] for name in LOSS_NAMES},
         "samples": first["samples"],
-        "strip": {
-            **guesses.name_targets(task.held_out[0], task.tokenizer.show),
-            "models": first["strip"],
-            "course": first["course"],
-        },
+        "strip": None if task.base is None else make_strip(task, first["course"]),
     }
