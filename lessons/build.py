@@ -22,14 +22,19 @@ from minilm.figures import processes
 SETUP = """\
 import importlib.util
 import os
+import subprocess
 import sys
 
 for folder in ("", "..", "../.."):  # opened from the root, from lessons/ or from lessons/solutions/
     if importlib.util.find_spec("minilm") is None and os.path.exists(os.path.join(folder, "minilm/model.py")):
         sys.path.insert(0, os.path.abspath(folder))
 if importlib.util.find_spec("minilm") is None:  # a hosted notebook: fetch the package
-    source = os.environ.get("MINILM_SOURCE") or input("Address of the minilm repository, for pip: ")
-    %pip install -q {source}"""
+    source = os.environ.get("MINILM_SOURCE", "")
+    if not source.startswith(("https://", "git+https://")) and not os.path.isdir(source):
+        raise ModuleNotFoundError("minilm is not here: set os.environ['MINILM_SOURCE'] to its address, "
+                                  "https://... or git+https://..., or to its folder, and run this cell again")
+    source = os.path.abspath(source) if os.path.isdir(source) else source
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)"""
 FAULT_PAGE = """\
 # The faults
 

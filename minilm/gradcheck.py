@@ -280,7 +280,7 @@ def make_pair_case(name, rng):
 
 
 def plant_hidden_bug():
-    """Plant the bug of lesson 5, to be found from the checker's report: `with plant_hidden_bug(): ...`
+    """Plant a bug, to be found from the checker's report: `with plant_hidden_bug(): ...`
 
     Guess first, then look at the code.
     """

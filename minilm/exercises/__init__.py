@@ -8,12 +8,13 @@ A wrong answer is compared with those mistakes, and with the right one scaled, t
 import html
 import inspect
 import os
+import sys
 from typing import NamedTuple
 
 import numpy as np
 
 from . import (
-    attention_backward,
+    attention,
     backward_by_hand,
     diagnosis,
     explain,
@@ -22,24 +23,30 @@ from . import (
     loss_mask,
     masked_vs_full,
     one_sequence,
+    question,
     real_data,
     result,
     sandbox,
+    whole_model,
 )
+from .prediction import Note, predict  # noqa: F401  (for notebooks)
 
 SECONDS = 5.0  # the limit for one call of a learner's function
 LESSONS = (  # in their order
     one_sequence,
     forward,
-    backward_by_hand,
-    attention_backward,
-    gradient_check,
     loss_mask,
     masked_vs_full,
+    backward_by_hand,
+    attention,
+    gradient_check,
+    whole_model,
     diagnosis,
     real_data,
 )
 EXERCISES = {name: exercise for lesson in LESSONS for name, exercise in lesson.EXERCISES.items()}
+QUESTIONS = {name: asked for lesson in LESSONS for name, asked in getattr(lesson, "QUESTIONS", {}).items()}
+OWN = "This is minilm's own function, which stands in for yours: run your cell first, then this one."
 
 
 class Verdict(NamedTuple):
@@ -59,13 +66,16 @@ class Verdict(NamedTuple):
         return self.status == "passed"
 
     def grade(self):
-        """The verdict itself; while nbgrader grades, AssertionError for anything but "passed".
+        """The verdict itself; while nbgrader grades, None, or AssertionError for anything but "passed".
 
-        nbgrader gives a cell its points unless it raises. Everywhere else a notebook should go on.
+        nbgrader gives a cell its points unless it raises, and warns of a result that is no number.
+        Everywhere else a notebook should go on, and show the verdict.
         """
-        if os.environ.get("NBGRADER_EXECUTION") and not self.ok:
+        if not os.environ.get("NBGRADER_EXECUTION"):
+            return self
+        if not self.ok:
             raise AssertionError(str(self))
-        return self
+        return None
 
     def __str__(self):
         return f"{self.name}: {self.status}. {self.message}"
@@ -82,40 +92,73 @@ class Verdict(NamedTuple):
 
 
 def names():
-    """The names of all exercises."""
+    """The names of all exercises that ask for a function; QUESTIONS holds those with choices."""
     return list(EXERCISES)
 
 
-def check(name, function, seconds=SECONDS):
-    """Judge a learner's function; returns a Verdict, which a notebook or a console shows.
+def check(name, function, seconds=SECONDS, seed=0):
+    """Judge a learner's function; returns a Verdict, which a notebook or console shows and a script prints.
 
-    Never raises for what the function does; raises ValueError for an unknown exercise.
+    For a question the function takes no arguments and returns the letter of a choice. Another `seed`
+    draws other random cases. Never raises for what the function does; raises ValueError for an unknown
+    exercise.
     """
-    return judge(name, find(name), function, seconds)
+    if name in QUESTIONS:
+        verdict = judge_choice(name, function, seconds)
+    else:
+        verdict = judge(name, find(name), function, seconds, seed)
+    if not shows_results():
+        print(verdict)
+    return verdict
+
+
+def shows_results():
+    """Whether the value of an expression is shown: on a console or in a notebook, not in a script."""
+    in_notebook = "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
+    return in_notebook or hasattr(sys, "ps1")
+
+
+def ask(name):
+    """The question of this name, to be shown with its choices. Raises ValueError if there is none."""
+    if name not in QUESTIONS:
+        raise ValueError(f"there is no question {name!r}; there are {', '.join(QUESTIONS)}")
+    return QUESTIONS[name]
 
 
 def hint(name, stage=1):
-    """The first or second hint for an exercise, as text. Raises ValueError for another stage."""
+    """The first or second hint for an exercise, as a Note. Raises ValueError for another stage."""
     hints = find(name).hints
     if stage not in (1, 2):
         raise ValueError(f"there is no hint {stage}: ask for 1 or 2")
-    return hints[stage - 1]
+    return Note(hints[stage - 1])
 
 
 def find(name):
     """The exercise of this name. Raises ValueError, listing all names, if there is none."""
     if name not in EXERCISES:
-        raise ValueError(f"there is no exercise {name!r}; there are {', '.join(names())}")
+        raise ValueError(f"there is no exercise {name!r}; there are {', '.join([*EXERCISES, *QUESTIONS])}")
     return EXERCISES[name]
 
 
-def judge(name, exercise, function, seconds):
+def judge_choice(name, function, seconds):
+    """The Verdict on a function that answers a question, or on the answer itself."""
+    outcome = sandbox.call(function, (), seconds) if callable(function) else sandbox.Outcome(function, "", "")
+    if outcome.todo:
+        return Verdict(name, "to do", f"{ask(name)}\nReturn the letter of your choice.", function)
+    if outcome.problem:
+        return Verdict(name, "wrong", end_sentence(f"Your function {outcome.problem}"), function)
+    return Verdict(name, *question.judge_answer(ask(name), outcome.result), function)
+
+
+def judge(name, exercise, function, seconds, seed=0):
     """The Verdict on a function: run all cases, then explain what is wrong."""
+    if function is exercise.solve:
+        return make_verdict(name, "to do", OWN)
     if not callable(function):
         message = f"Hand over the function itself, not {result.name_type(function)}."
         return make_verdict(name, "wrong", message)
     trials, notes = [], ""
-    for args in exercise.make_cases():
+    for args in exercise.make_cases(seed):
         if not accepts(function, args):
             message = f"Your function takes other arguments: it is {exercise.describe_call()}."
             return make_verdict(name, "wrong", message)

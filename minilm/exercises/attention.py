@@ -1,9 +1,8 @@
-"""The exercises of lesson 4: attention's backward pass, step by step; block_backward has the rest."""
+"""The exercises on attention: its backward pass, step by step."""
 
 import numpy as np
 
 from .. import layers
-from . import block_backward
 from .exercise import Exercise, draw_normal, draw_sizes
 
 
@@ -170,5 +169,4 @@ EXERCISES = {
         ),
         returns=("dqkv", "None", "None"),
     ),
-    **block_backward.EXERCISES,
 }

@@ -1,4 +1,4 @@
-"""The exercises of lesson 3: the backward passes of NLL, linear, GELU and layer norm."""
+"""The exercises on single layers: the backward passes of NLL, linear, GELU and layer norm."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The exercise of lesson 9: the loss weights that a step really uses, read off its dlogits."""
+"""The exercise on diagnosis: the loss weights that a step really uses, read off its dlogits."""
 
 import numpy as np
 

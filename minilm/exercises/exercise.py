@@ -43,11 +43,11 @@ class Exercise(NamedTuple):
     is_tuple: bool = True
     returns: tuple = ()
 
-    def make_cases(self):
-        """Yield the arguments of four random cases of different shapes, in both precisions."""
+    def make_cases(self, seed=0):
+        """Yield the arguments of four random cases, in both precisions; with seed 0, no shape comes twice."""
         dtypes = (np.float64, np.float32, np.float64, np.float64)
-        for seed, dtype in enumerate(dtypes, start=55):  # seeds that never give a shape twice
-            yield self.make_case(np.random.default_rng(seed), dtype)
+        for number, dtype in enumerate(dtypes, start=55 + 4 * seed):
+            yield self.make_case(np.random.default_rng(number), dtype)
 
     def describe_call(self):
         """How the function is called, e.g. "gelu_backward(dy, cache)"."""

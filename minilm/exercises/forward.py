@@ -1,4 +1,4 @@
-"""The exercises of lesson 2: the NLL of tokens, the log-probabilities of sequences."""
+"""The exercises on the forward pass: the NLL of tokens, the log-probabilities of sequences."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The exercises of lesson 5: two ways to measure a gradient."""
+"""The exercises on gradient checks: two ways to measure a gradient."""
 
 import numpy as np
 

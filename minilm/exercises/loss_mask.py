@@ -1,4 +1,4 @@
-"""The exercises of lesson 6: the weighted mean's backward, and its denominators."""
+"""The exercises on the loss mask: the weighted mean's backward, and its denominators."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The exercises of lesson 1: the shift and the loss mask."""
+"""The exercises on one sequence: the shift and the loss mask."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The exercises of lesson 10: a mask of conversations, and a batch in parts."""
+"""The exercises on real data: a mask of conversations, and a batch in parts."""
 
 import numpy as np
 

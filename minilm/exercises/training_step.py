@@ -1,4 +1,4 @@
-"""The exercise of lesson 8: one training step."""
+"""The exercise on one training step, which whole_model takes in."""
 
 import numpy as np
 

@@ -1,8 +1,9 @@
-"""The last exercises of lesson 4: the backward passes of an MLP block and of the embedding."""
+"""The exercises on the whole model: an MLP block's backward, the embedding's, one training step."""
 
 import numpy as np
 
 from .. import layers, model, tree
+from . import training_step
 from .backward_by_hand import UNSUMMED, count_rows
 from .exercise import Exercise, draw_normal, draw_sizes, pick_leaves
 
@@ -104,4 +105,5 @@ EXERCISES = {
         constants=count_rows,
         returns=("None", "dweight"),
     ),
+    **training_step.EXERCISES,
 }

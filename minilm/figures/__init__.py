@@ -56,14 +56,26 @@ class Picture:
 
     def _repr_html_(self):  # JupyterLab shows no alternative text of a bare image
         source = base64.b64encode(self.png).decode("ascii")
-        return f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{source}">'
+        style = "max-width:100%;background:#fff"  # drawn on white, also in a dark theme
+        return f'<img alt="{html.escape(self.alt)}" style="{style}" src="data:image/png;base64,{source}">'
 
 
-def show(name, result=None, dpi=60):
+def show(name, result=None):
     """The Picture of a figure, its caption printed above it; of your own `result`, or the stored one."""
-    from . import plots  # matplotlib, only where something is drawn
-
     module = find_module(name)
     result = result or load_result(name)
     print(textwrap.fill(module.caption(result), 100))
-    return Picture(plots.encode_png(module.draw(result), module.ALT, dpi), module.ALT)
+    return take_picture(module.draw(result), module.ALT)
+
+
+def draw(name):
+    """The Picture of a drawing of the lessons: minilm/figures/drawings/NAME.py has draw() and ALT."""
+    module = importlib.import_module(f"minilm.figures.drawings.{name}")
+    return take_picture(module.draw(), module.ALT)
+
+
+def take_picture(figure, alt, dpi=80):
+    """The Picture of a matplotlib figure, which is closed; `alt` says what it shows."""
+    from . import plots  # matplotlib, only where something is drawn
+
+    return Picture(plots.encode_png(figure, alt, dpi), alt)

@@ -39,6 +39,6 @@ def assert_one_clear_message(function, message, capsys):
     assert verdict.status == "wrong"
     assert re.search(message, verdict.message, re.DOTALL), verdict.message
     assert is_tidy(verdict.message), verdict.message
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == (f"{verdict}\n", "")
     assert (np.geterr(), list(warnings.filters)) == (error_state, filters)
     assert (builtins.exit, builtins.quit, sys.stdout) == names

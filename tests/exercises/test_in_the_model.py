@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from exercises.answers import (
     RIGHT,
-    attention_backward,
+    attention,
     backward_by_hand,
-    block_backward,
     layer_norm,
     loss_mask,
+    whole_model,
 )
 
 from minilm import data, gradcheck, model, swap, train, tree
@@ -57,10 +57,10 @@ def test_a_right_gelu_passes_the_check_of_the_model(case):
     ("name", "mine"),
     [
         ("layer_norm_backward", layer_norm.norm_without_mean),
-        ("causal_softmax_backward", attention_backward.softmax_first_term),
-        ("scores_backward", attention_backward.scores_unscaled),
-        ("attention_backward", attention_backward.attention_without_dv),
-        ("mlp_block_backward", block_backward.mlp_without_residual),
+        ("causal_softmax_backward", attention.softmax_first_term),
+        ("scores_backward", attention.scores_unscaled),
+        ("attention_backward", attention.attention_without_dv),
+        ("mlp_block_backward", whole_model.mlp_without_residual),
         ("weighted_mean_backward", loss_mask.mean_of_rows),
         ("token_nll_backward", backward_by_hand.subtract_one_last),
     ],

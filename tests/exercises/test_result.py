@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from exercises.answers.backward_by_hand import linear_by_einsum, linear_by_loops
-from exercises.answers.block_backward import mlp_by_einsum
+from exercises.answers.whole_model import mlp_by_einsum
 from exercises.judging import assert_one_clear_message
 
 from minilm import exercises

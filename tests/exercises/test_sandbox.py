@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 from exercises.answers.backward_by_hand import gelu_by_complex_step
-from exercises.answers.masked_vs_full import step_by_recursion
+from exercises.answers.training_step import step_by_recursion
 from exercises.judging import assert_one_clear_message
 
 from minilm import exercises

@@ -6,17 +6,17 @@ lists of mistakes; minilm's functions are used only where an exercise is about p
 """
 
 from exercises.answers import (
-    attention_backward,
+    attention,
     backward_by_hand,
-    block_backward,
     diagnosis,
     forward,
     gradient_check,
     layer_norm,
     loss_mask,
-    masked_vs_full,
     one_sequence,
     real_data,
+    training_step,
+    whole_model,
 )
 
 LESSONS = (
@@ -24,12 +24,11 @@ LESSONS = (
     forward,
     backward_by_hand,
     layer_norm,
-    attention_backward,
-    block_backward,
+    attention,
     gradient_check,
-    layer_norm,
+    whole_model,
+    training_step,
     loss_mask,
-    masked_vs_full,
     diagnosis,
     real_data,
 )

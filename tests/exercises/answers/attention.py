@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 4 on attention's backward pass."""
+"""Answers: attention's backward pass."""
 
 import math
 

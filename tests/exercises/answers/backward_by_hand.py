@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 3: the backward passes of NLL, linear and GELU."""
+"""Answers: the backward passes of NLL, linear and GELU."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Answers to the exercise of lesson 9: the loss weights that a step really uses."""
+"""Answers: the loss weights that a step really uses."""
 
 import numpy as np
 

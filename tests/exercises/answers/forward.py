@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 2: the NLL of tokens, the log-probabilities of sequences."""
+"""Answers: the NLL of tokens, the log-probabilities of sequences."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 5: two ways to measure a gradient."""
+"""Answers: two ways to measure a gradient."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Answers to the last exercise of lesson 3: layer norm's backward pass."""
+"""Answers: layer norm's backward pass."""
 
 import numpy as np
 

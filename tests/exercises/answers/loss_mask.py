@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 6: the weighted mean's backward, and its denominators."""
+"""Answers: the weighted mean's backward, and its denominators."""
 
 import numpy as np
 from exercises.unpacking import unpack_cache, unpack_caches

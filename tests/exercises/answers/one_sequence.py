@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 1: the shift and the loss mask."""
+"""Answers: the shift and the loss mask."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 10: a mask of conversations, and a batch in parts."""
+"""Answers: a mask of conversations, and a batch in parts."""
 
 import numpy as np
 

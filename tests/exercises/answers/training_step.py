@@ -1,4 +1,4 @@
-"""Answers to the exercise of lesson 8: one training step."""
+"""Answers: one training step."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Answers to the last exercises of lesson 4: an MLP block's backward pass and the embedding's."""
+"""Answers: an MLP block's backward pass and the embedding's."""
 
 import numpy as np
 from exercises.answers.backward_by_hand import slope_of

@@ -1,0 +1,5 @@
+"""The questions on masked and full-sequence loss."""
+
+EXERCISES = {}
+
+QUESTIONS = {}
