@@ -1,8 +1,9 @@
-"""The exercises on attention: its backward pass, step by step."""
+"""The exercises on attention: its softmax forward, then its backward pass, step by step."""
 
 import numpy as np
 
 from .. import layers
+from . import causal_softmax
 from .exercise import Exercise, draw_normal, draw_sizes
 
 
@@ -117,6 +118,7 @@ def join(*parts):
 
 
 EXERCISES = {
+    **causal_softmax.EXERCISES,
     "mix_backward": Exercise(
         "mix_backward(dmix, cache): weights, v = cache, mix = weights v; return (dweights, dv). "
         "Shapes: weights (B, H, T, T), v and dmix (B, H, T, D).",

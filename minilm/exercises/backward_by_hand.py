@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import layers, losses
+from . import rms_norm
 from .exercise import Exercise, draw_normal, draw_sizes
 
 UNSUMMED = "It is not yet summed over the rows."
@@ -176,6 +177,7 @@ EXERCISES = {
             "dy * ((1 + t) / 2 + x * (1 - t * t) * du / 2), du = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)",
         ),
     ),
+    **rms_norm.EXERCISES,
     "layer_norm_backward": Exercise(
         "layer_norm_backward(dy, cache): xhat, inv_std, weight = cache, xhat = (x - mean) * inv_std, "
         "y = xhat weight + bias; return (dx, dweight, dbias).",

@@ -8,6 +8,7 @@ lists of mistakes; minilm's functions are used only where an exercise is about p
 from exercises.answers import (
     attention,
     backward_by_hand,
+    causal_softmax,
     diagnosis,
     forward,
     gradient_check,
@@ -15,6 +16,7 @@ from exercises.answers import (
     loss_mask,
     one_sequence,
     real_data,
+    rms_norm,
     training_step,
     whole_model,
 )
@@ -24,6 +26,8 @@ LESSONS = (
     forward,
     backward_by_hand,
     layer_norm,
+    rms_norm,
+    causal_softmax,
     attention,
     gradient_check,
     whole_model,

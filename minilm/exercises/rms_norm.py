@@ -1,0 +1,69 @@
+"""The exercise on RMS norm's backward, a step on the way to layer norm's, which backward_by_hand takes in."""
+
+import numpy as np
+
+from .exercise import Exercise, draw_normal, draw_sizes
+
+NO_MEAN = "The mean of dy is subtracted: this forward takes no mean out, that is layer norm's other half."
+TOO_MANY = "The second term has too many factors 1 / std: xhat = x / std holds one of them already."
+POSITIONS = "The mean runs over the positions: every row has a std of its own, over its channels."
+
+
+def rms_norm_backward(dy, cache):
+    """(dx,) of y = xhat = x inv_std, inv_std = 1 / sqrt(mean(x^2) + eps); cache: xhat, inv_std."""
+    xhat, inv_std = cache
+    return ((dy - xhat * (dy * xhat).mean(axis=-1, keepdims=True)) * inv_std,)
+
+
+def make_rms_case(rng, dtype):
+    B, T, C = draw_sizes(rng, "B", "T", "C", low=3)
+    x = draw_normal(rng, dtype, B, T, C) * dtype(3)
+    inv_std = 1 / np.sqrt((x * x).mean(axis=-1, keepdims=True) + dtype(1e-5))
+    return draw_normal(rng, dtype, B, T, C), (x * inv_std, inv_std)
+
+
+def make_rms_mistakes(dy, cache):
+    xhat, inv_std = cache
+    right = rms_norm_backward(dy, cache)[0]
+    along = (dy * xhat).mean(axis=-1, keepdims=True)
+    of_dy, direct, second = dy.mean(axis=-1, keepdims=True), dy * inv_std, xhat * along * inv_std
+    over_time = (dy - xhat * (dy * xhat).mean(axis=1, keepdims=True)) * inv_std
+    return {
+        "dx": {
+            "The way through the std is missing: std depends on every x of the row, too.": direct,
+            "The direct way is missing: x is divided by std, so dy / std comes first.": -second,
+            "The second term's sign is wrong: a larger std makes every channel smaller.": direct + second,
+            "A sum stands where a mean over the channels belongs.": direct - second * dy.shape[-1],
+            "1 / std is missing.": right / inv_std,
+            "1 / std is missing in the first term.": dy - second,
+            "1 / std is missing in the second term.": direct - second / inv_std,
+            "It is divided by inv_std, which is 1 / std already: multiply.": right / inv_std**2,
+            "The mean of dy * xhat is needed, not that of dy.": (dy - xhat * of_dy) * inv_std,
+            "The second term lacks its outer factor xhat: raising x[j] raises std by xhat[j] / C.": (
+                (dy - along) * inv_std
+            ),
+            TOO_MANY: direct - second * inv_std**2,
+            f"{TOO_MANY} Leave out one.": direct - second * inv_std,
+            NO_MEAN: right - of_dy * inv_std,
+            f"{NO_MEAN} Later.": right - right.mean(axis=-1, keepdims=True),
+            POSITIONS: over_time,
+        }
+    }
+
+
+EXERCISES = {
+    "rms_norm_backward": Exercise(
+        "rms_norm_backward(dy, cache): xhat, inv_std = cache, where xhat = x * inv_std is the output and "
+        "inv_std = 1 / sqrt(mean(x^2) + eps), the mean over a row's channels; return (dx,).",
+        ("dx",),
+        rms_norm_backward,
+        make_rms_case,
+        make_rms_mistakes,
+        hints=(
+            "x[j] reaches every output of its row: directly its own, and all of them through std. Add both.",
+            "xhat, inv_std = cache\n"
+            "along = (dy * xhat).mean(axis=-1, keepdims=True)\n"
+            "return ((dy - xhat * along) * inv_std,)",
+        ),
+    )
+}
