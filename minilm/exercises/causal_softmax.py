@@ -5,6 +5,7 @@ import numpy as np
 from .. import layers
 from .exercise import Exercise, draw_normal, draw_sizes
 
+UNDIVIDED = "It is not yet divided by the sum of its row."
 FUTURE = "It reads the future: where causal is False, the attention weight must be 0."
 AFTERWARDS = "Its rows do not add up to 1: forbid first, then divide by the sum over what is allowed."
 AS_SCORE = "A forbidden score is set to 0, but exp(0) is 1: it must become 0 after exp."

@@ -42,10 +42,11 @@ def make_rms_mistakes(dy, cache):
             "The second term lacks its outer factor xhat: raising x[j] raises std by xhat[j] / C.": (
                 (dy - along) * inv_std
             ),
-            TOO_MANY: direct - second * inv_std**2,
+            f"{TOO_MANY} Leave out two.": direct - second * inv_std**2,
             f"{TOO_MANY} Leave out one.": direct - second * inv_std,
             NO_MEAN: right - of_dy * inv_std,
-            f"{NO_MEAN} Later.": right - right.mean(axis=-1, keepdims=True),
+            "A mean is subtracted at the end: this forward takes no mean out.": right
+            - right.mean(axis=-1, keepdims=True),
             POSITIONS: over_time,
         }
     }

@@ -50,8 +50,12 @@ WRONG = {
             lambda d, xhat, s: (d - xhat * mean(d)) * s
         ),
         r"lacks its outer factor xhat": of_dx(lambda d, xhat, s: (d - mean(d * xhat)) * s),
-        r"too many factors 1 / std": of_dx(lambda d, xhat, s: d * s - xhat * mean(d * xhat) * s**3),
-        r"too many factors 1 / std.*": of_dx(lambda d, xhat, s: d * s - s * s * xhat * mean(d * xhat)),
+        r"too many factors 1 / std.*Leave out two": of_dx(
+            lambda d, xhat, s: d * s - xhat * mean(d * xhat) * s**3
+        ),
+        r"too many factors 1 / std.*Leave out one": of_dx(
+            lambda d, xhat, s: d * s - s * s * xhat * mean(d * xhat)
+        ),
         r"this forward takes no mean out": of_dx(
             lambda d, xhat, s: (d - mean(d) - xhat * mean(d * xhat)) * s
         ),
