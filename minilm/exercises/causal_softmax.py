@@ -41,6 +41,10 @@ def make_causal_mistakes(scores, causal):
     undivided = np.where(causal, np.exp(scores), 0)
     allowed = np.where(causal, scores, -np.inf)
     shifted = np.exp(allowed - allowed.max(axis=-1, keepdims=True))
+    rooted = np.exp((allowed - allowed.max(axis=-1, keepdims=True)) / np.sqrt(len(causal)))
+    transposed = np.where(causal.T, np.exp(scores - scores.max()), 0)
+    of_everything = np.where(causal, np.exp(scores - scores.max()), 0)
+    of_everything /= of_everything.sum()
     return {
         "weights": {
             OVERFLOW: divide_by_sum(undivided),
@@ -51,6 +55,13 @@ def make_causal_mistakes(scores, causal):
             "It sums over the queries: a row is a query, and its sum runs over the keys.": divide_by_sum(
                 over_queries, axis=-2
             ),
+            "It sums over the queries, and it reads the future: sum over the allowed keys.": (
+                divide_by_sum(np.exp(scores - scores.max(axis=-2, keepdims=True)), axis=-2)
+            ),
+            "It sums over all rows: each row adds up to 1 on its own.": of_everything,
+            "causal is transposed: a row is a query, a column is a key.": divide_by_sum(transposed),
+            "Divide by the sum of the row only: sqrt stands in the scores already.": divide_by_sum(rooted),
+            "exp is missing: the scores themselves are divided by their sum.": divide_by_sum(scores * causal),
             "Every allowed key gets the same attention weight: the scores are not used.": uniform,
             UNDIVIDED: undivided,
             f"{UNDIVIDED} The maximum is subtracted as it should be.": shifted,

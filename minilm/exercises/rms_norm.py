@@ -6,6 +6,7 @@ from .exercise import Exercise, draw_normal, draw_sizes
 
 NO_MEAN = "The mean of dy is subtracted: this forward takes no mean out, that is layer norm's other half."
 TOO_MANY = "The second term has too many factors 1 / std: xhat = x / std holds one of them already."
+ALONE = "Each channel hears only itself, but all channels of a row share std."
 POSITIONS = "The mean runs over the positions: every row has a std of its own, over its channels."
 
 
@@ -28,6 +29,7 @@ def make_rms_mistakes(dy, cache):
     along = (dy * xhat).mean(axis=-1, keepdims=True)
     of_dy, direct, second = dy.mean(axis=-1, keepdims=True), dy * inv_std, xhat * along * inv_std
     over_time = (dy - xhat * (dy * xhat).mean(axis=1, keepdims=True)) * inv_std
+    of_batch = (dy - xhat * (dy * xhat).mean()) * inv_std
     return {
         "dx": {
             "The way through the std is missing: std depends on every x of the row, too.": direct,
@@ -48,6 +50,18 @@ def make_rms_mistakes(dy, cache):
             "A mean is subtracted at the end: this forward takes no mean out.": right
             - right.mean(axis=-1, keepdims=True),
             POSITIONS: over_time,
+            "The mean runs over the whole batch: every row has a std of its own.": of_batch,
+            f"{ALONE} Average dy * xhat over the row.": (direct - xhat * dy * xhat * inv_std),
+            f"{ALONE} C is there, the sum over them is not.": (
+                direct - xhat * dy * xhat * inv_std / dy.shape[-1]
+            ),
+            "The second term is half of what it should be: the derivative of x^2 is 2 x.": direct
+            - second / 2,
+            "The second term is twice what it should be: the derivative of sqrt is 1 / (2 sqrt).": (
+                direct - 2 * second
+            ),
+            "There is one factor 1 / std too much: it is taken in twice.": right * inv_std,
+            "It is divided by C twice: a mean holds that division already.": direct - second / dy.shape[-1],
         }
     }
 

@@ -41,6 +41,15 @@ WRONG = {
         ),
         r"It reads what causal forbids": lambda scores, causal: softmax(np.where(causal, -np.inf, scores)),
         r"It sums over the queries": lambda scores, causal: softmax(np.where(causal, scores, -np.inf), -2),
+        r"It sums over the queries, and it reads the future": lambda scores, causal: softmax(scores, -2),
+        r"It sums over all rows": lambda scores, causal: softmax(
+            np.where(causal, scores, -np.inf), (0, 1, 2, 3)
+        ),
+        r"causal is transposed": lambda scores, causal: softmax(np.where(causal.T, scores, -np.inf)),
+        r"sqrt stands in the scores already": lambda scores, causal: softmax(
+            np.where(causal, scores, -np.inf) / np.sqrt(scores.shape[-1])
+        ),
+        r"exp is missing": lambda scores, causal: scores * causal / (scores * causal).sum(-1, keepdims=True),
         r"the scores are not used": lambda scores, causal: np.broadcast_to(
             causal / causal.sum(1, keepdims=True), scores.shape
         ),

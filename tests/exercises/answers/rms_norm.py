@@ -62,6 +62,15 @@ WRONG = {
         r"The mean runs over the positions": of_dx(
             lambda d, xhat, s: (d - xhat * (d * xhat).mean(1, keepdims=True)) * s
         ),
+        r"The mean runs over the whole batch": of_dx(lambda d, xhat, s: (d - xhat * np.mean(d * xhat)) * s),
+        r"Each channel hears only itself.*Average": of_dx(lambda d, xhat, s: (d - xhat**2 * d) * s),
+        r"Each channel hears only itself.*C is there": of_dx(
+            lambda d, xhat, s: s * d - s * d * xhat**2 / xhat.shape[-1]
+        ),
+        r"derivative of x\^2 is 2 x": of_dx(lambda d, xhat, s: (d - xhat * mean(d * xhat) / 2) * s),
+        r"derivative of sqrt is": of_dx(lambda d, xhat, s: (d - 2 * xhat * mean(d * xhat)) * s),
+        r"one factor 1 / std too much": of_dx(lambda d, xhat, s: (d - xhat * mean(d * xhat)) * s**2),
+        r"divided by C twice": of_dx(lambda d, xhat, s: (d - xhat * mean(d * xhat) / d.shape[-1]) * s),
         r"returns an array, not the tuple \(dx,\)": lambda dy, cache: rms_by_jacobians(dy, cache)[0],
         r"returns 2 values, not 1": rms_by_jacobians,
     }
