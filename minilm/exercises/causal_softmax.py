@@ -6,6 +6,7 @@ from .. import layers
 from .exercise import Exercise, draw_normal, draw_sizes
 
 UNDIVIDED = "It is not yet divided by the sum of its row."
+OVER_QUERIES = "It sums over the queries: a row is a query, and its sum runs over the keys."
 FUTURE = "It reads the future: where causal is False, the attention weight must be 0."
 AFTERWARDS = "Its rows do not add up to 1: forbid first, then divide by the sum over what is allowed."
 AS_SCORE = "A forbidden score is set to 0, but exp(0) is 1: it must become 0 after exp."
@@ -30,40 +31,41 @@ def divide_by_sum(exps, axis=-1):
     return exps / exps.sum(axis=axis, keepdims=True)
 
 
+def take_exps(scores, allowed, axis=-1):
+    """exp of the scores, each less the largest along `axis`, and 0 where not allowed."""
+    kept = np.where(allowed, scores, -np.inf)
+    return np.exp(kept - scores.max(axis=axis, keepdims=True))
+
+
 def make_causal_mistakes(scores, causal):
-    exps = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    over_queries = np.where(causal, np.exp(scores - scores.max(axis=-2, keepdims=True)), 0)
-    zeroed = scores * causal
-    as_score = divide_by_sum(np.exp(zeroed - zeroed.max(axis=-1, keepdims=True)))
-    uniform = divide_by_sum(causal.astype(scores.dtype)) + np.zeros_like(scores)
-    unlike = np.where(causal, -np.inf, scores)
-    unlike = np.exp(unlike - scores.max(axis=-1, keepdims=True))
-    undivided = np.where(causal, np.exp(scores), 0)
-    allowed = np.where(causal, scores, -np.inf)
-    shifted = np.exp(allowed - allowed.max(axis=-1, keepdims=True))
-    rooted = np.exp((allowed - allowed.max(axis=-1, keepdims=True)) / np.sqrt(len(causal)))
-    transposed = np.where(causal.T, np.exp(scores - scores.max()), 0)
-    of_everything = np.where(causal, np.exp(scores - scores.max()), 0)
-    of_everything /= of_everything.sum()
+    everywhere = np.ones_like(causal)
+    all_exps = take_exps(scores, everywhere)
+    overflowing = np.where(causal, np.exp(scores), 0)
+    kept = np.where(causal, scores, -np.inf)
+    shifted = np.exp(kept - kept.max(axis=-1, keepdims=True))
     return {
         "weights": {
-            OVERFLOW: divide_by_sum(undivided),
-            FUTURE: divide_by_sum(exps),
-            AFTERWARDS: divide_by_sum(exps) * causal,
-            AS_SCORE: as_score,
-            BACKWARDS: divide_by_sum(unlike),
-            "It sums over the queries: a row is a query, and its sum runs over the keys.": divide_by_sum(
-                over_queries, axis=-2
+            OVERFLOW: divide_by_sum(overflowing),
+            FUTURE: divide_by_sum(all_exps),
+            AFTERWARDS: divide_by_sum(all_exps) * causal,
+            AS_SCORE: divide_by_sum(take_exps(scores * causal, everywhere)),
+            BACKWARDS: divide_by_sum(take_exps(scores, ~causal)),
+            OVER_QUERIES: divide_by_sum(take_exps(scores, causal, -2), -2),
+            f"{OVER_QUERIES} And it reads the future.": divide_by_sum(take_exps(scores, everywhere, -2), -2),
+            "It sums over all rows: each row adds up to 1 on its own.": divide_by_sum(
+                take_exps(scores, causal, None), None
             ),
-            "It sums over the queries, and it reads the future: sum over the allowed keys.": (
-                divide_by_sum(np.exp(scores - scores.max(axis=-2, keepdims=True)), axis=-2)
+            "causal is transposed: a row is a query, a column is a key.": divide_by_sum(
+                take_exps(scores, causal.T)
             ),
-            "It sums over all rows: each row adds up to 1 on its own.": of_everything,
-            "causal is transposed: a row is a query, a column is a key.": divide_by_sum(transposed),
-            "Divide by the sum of the row only: sqrt stands in the scores already.": divide_by_sum(rooted),
+            "Divide by the sum of the row only: sqrt stands in the scores already.": divide_by_sum(
+                take_exps(scores / np.sqrt(len(causal)), causal)
+            ),
             "exp is missing: the scores themselves are divided by their sum.": divide_by_sum(scores * causal),
-            "Every allowed key gets the same attention weight: the scores are not used.": uniform,
-            UNDIVIDED: undivided,
+            "Every allowed key gets the same attention weight: the scores are not used.": divide_by_sum(
+                causal + np.zeros_like(scores)
+            ),
+            UNDIVIDED: overflowing,
             f"{UNDIVIDED} The maximum is subtracted as it should be.": shifted,
         }
     }

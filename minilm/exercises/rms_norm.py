@@ -7,6 +7,7 @@ from .exercise import Exercise, draw_normal, draw_sizes
 NO_MEAN = "The mean of dy is subtracted: this forward takes no mean out, that is layer norm's other half."
 TOO_MANY = "The second term has too many factors 1 / std: xhat = x / std holds one of them already."
 ALONE = "Each channel hears only itself, but all channels of a row share std."
+OUTER = "The second term lacks its outer factor xhat: raising x[j] raises std by xhat[j] / C."
 POSITIONS = "The mean runs over the positions: every row has a std of its own, over its channels."
 
 
@@ -25,44 +26,51 @@ def make_rms_case(rng, dtype):
 
 def make_rms_mistakes(dy, cache):
     xhat, inv_std = cache
-    right = rms_norm_backward(dy, cache)[0]
-    along = (dy * xhat).mean(axis=-1, keepdims=True)
-    of_dy, direct, second = dy.mean(axis=-1, keepdims=True), dy * inv_std, xhat * along * inv_std
-    over_time = (dy - xhat * (dy * xhat).mean(axis=1, keepdims=True)) * inv_std
-    of_batch = (dy - xhat * (dy * xhat).mean()) * inv_std
+    second = xhat * average(dy * xhat) * inv_std
+    return {"dx": list_wrong_factors(dy, second, inv_std) | list_wrong_means(dy, xhat, inv_std)}
+
+
+def average(array):
+    """The mean over the channels."""
+    return array.mean(axis=-1, keepdims=True)
+
+
+def list_wrong_factors(dy, second, inv_std):
+    """{sentence: wrong dx}, where a term or a factor is missing or too much."""
+    direct = dy * inv_std
+    right = direct - second
     return {
-        "dx": {
-            "The way through the std is missing: std depends on every x of the row, too.": direct,
-            "The direct way is missing: x is divided by std, so dy / std comes first.": -second,
-            "The second term's sign is wrong: a larger std makes every channel smaller.": direct + second,
-            "A sum stands where a mean over the channels belongs.": direct - second * dy.shape[-1],
-            "1 / std is missing.": right / inv_std,
-            "1 / std is missing in the first term.": dy - second,
-            "1 / std is missing in the second term.": direct - second / inv_std,
-            "It is divided by inv_std, which is 1 / std already: multiply.": right / inv_std**2,
-            "The mean of dy * xhat is needed, not that of dy.": (dy - xhat * of_dy) * inv_std,
-            "The second term lacks its outer factor xhat: raising x[j] raises std by xhat[j] / C.": (
-                (dy - along) * inv_std
-            ),
-            f"{TOO_MANY} Leave out two.": direct - second * inv_std**2,
-            f"{TOO_MANY} Leave out one.": direct - second * inv_std,
-            NO_MEAN: right - of_dy * inv_std,
-            "A mean is subtracted at the end: this forward takes no mean out.": right
-            - right.mean(axis=-1, keepdims=True),
-            POSITIONS: over_time,
-            "The mean runs over the whole batch: every row has a std of its own.": of_batch,
-            f"{ALONE} Average dy * xhat over the row.": (direct - xhat * dy * xhat * inv_std),
-            f"{ALONE} C is there, the sum over them is not.": (
-                direct - xhat * dy * xhat * inv_std / dy.shape[-1]
-            ),
-            "The second term is half of what it should be: the derivative of x^2 is 2 x.": direct
-            - second / 2,
-            "The second term is twice what it should be: the derivative of sqrt is 1 / (2 sqrt).": (
-                direct - 2 * second
-            ),
-            "There is one factor 1 / std too much: it is taken in twice.": right * inv_std,
-            "It is divided by C twice: a mean holds that division already.": direct - second / dy.shape[-1],
-        }
+        "The way through the std is missing: std depends on every x of the row, too.": direct,
+        "The direct way is missing: x is divided by std, so dy / std comes first.": -second,
+        "The second term's sign is wrong: a larger std makes every channel smaller.": direct + second,
+        "1 / std is missing.": right / inv_std,
+        "1 / std is missing in the first term.": dy - second,
+        "1 / std is missing in the second term.": direct - second / inv_std,
+        "It is divided by inv_std, which is 1 / std already: multiply.": right / inv_std**2,
+        "There is one factor 1 / std too much: it is taken in twice.": right * inv_std,
+        f"{TOO_MANY} Leave out one.": direct - second * inv_std,
+        f"{TOO_MANY} Leave out two.": direct - second * inv_std**2,
+        "The second term is half of what it should be: the derivative of x^2 is 2 x.": right + second / 2,
+        "The second term is twice what it should be: the derivative of sqrt is 1 / (2 sqrt).": right - second,
+        "A sum stands where a mean over the channels belongs.": direct - second * dy.shape[-1],
+        "It is divided by C twice: a mean holds that division already.": direct - second / dy.shape[-1],
+        NO_MEAN: right - average(dy) * inv_std,
+        "A mean is subtracted at the end: this forward takes no mean out.": right - average(right),
+    }
+
+
+def list_wrong_means(dy, xhat, inv_std):
+    """{sentence: wrong dx}, where the mean is taken over something else."""
+    product = dy * xhat
+    return {
+        "The mean of dy * xhat is needed, not that of dy.": (dy - xhat * average(dy)) * inv_std,
+        OUTER: (dy - average(product)) * inv_std,
+        POSITIONS: (dy - xhat * product.mean(axis=1, keepdims=True)) * inv_std,
+        "The mean runs over the whole batch: every row has a std of its own.": (
+            (dy - xhat * product.mean()) * inv_std
+        ),
+        f"{ALONE} Average dy * xhat over the row.": (dy - xhat * product) * inv_std,
+        f"{ALONE} C is there, the sum over them is not.": (dy - xhat * product / dy.shape[-1]) * inv_std,
     }
 
 

@@ -41,7 +41,7 @@ WRONG = {
         ),
         r"It reads what causal forbids": lambda scores, causal: softmax(np.where(causal, -np.inf, scores)),
         r"It sums over the queries": lambda scores, causal: softmax(np.where(causal, scores, -np.inf), -2),
-        r"It sums over the queries, and it reads the future": lambda scores, causal: softmax(scores, -2),
+        r"It sums over the queries.*And it reads the future": lambda scores, causal: softmax(scores, -2),
         r"It sums over all rows": lambda scores, causal: softmax(
             np.where(causal, scores, -np.inf), (0, 1, 2, 3)
         ),
