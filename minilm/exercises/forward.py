@@ -5,6 +5,7 @@ import numpy as np
 from .. import data, losses
 from .exercise import Exercise, draw_normal, draw_roles, draw_sizes, pick_targets
 from .one_sequence import NO_EOS, PADS_COUNT
+from .question import Question
 
 LABELS = ("log P(x)", "log P(y|x)", "log P(x, y)")
 A_MEAN = "It is a mean: log-probabilities of tokens add up to that of the sequence."
@@ -108,5 +109,30 @@ EXERCISES = {
             "A sequence's probability is a product over its tokens; what is its logarithm?",
             "-(nll * (roles == data.PROMPT)).sum(axis=-1), and likewise for the others",
         ),
+    ),
+}
+
+QUESTIONS = {
+    "what_becomes_zero": Question(
+        'A textbook says that masking effectively sets "the log P(x) term to 0". What does become 0?',
+        {
+            "a": "log P(x): the model becomes sure of every prompt",
+            "b": "P(x): the model comes to think that every prompt is impossible",
+            "c": "the loss weight of log P(x) in what is optimised",
+            "d": "the NLL of each prompt token: the mask keeps the prompt out of the forward pass",
+        },
+        "c",
+        {
+            "a": "You read the sentence as one about the model: log P(x) = 0 would mean P(x) = 1. It is one "
+            "about the objective. The next cell prints -log P(x): after masked training it is 5.32 nats per "
+            "prompt token, above the base model's 3.54, and far from 0.",
+            "b": "log P(x) would then be minus infinity, not 0. And nothing pushes the prompts there: no "
+            "term of the masked loss names them. The next cell prints -log P(x): after masked training it "
+            "is 5.32 nats per prompt token. That is unlikely, not impossible.",
+            "c": "What is optimised is (loss weight) · log P(x) + log P(y|x), and the loss weight becomes "
+            "0. log P(x) itself is then free to move, and it does: run the next cell.",
+            "d": "The mask enters after the forward pass. In the cell above, all six NLLs are the same "
+            "under every mask: only the loss changes.",
+        },
     ),
 }

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import data
 from .exercise import Exercise, draw_roles, draw_sizes
+from .question import Question
 
 PADS_COUNT = "Pads are counted: a pad is neither prompt nor response."
 LATE = "The mask is one late: the first answer token carries no loss. It follows the target, roles[:, 1:]."
@@ -93,5 +94,37 @@ EXERCISES = {
             "roles[:, 1:] >= data.RESPONSE, as floats",
         ),
         is_tuple=False,
+    ),
+}
+
+QUESTIONS = {
+    "which_token": Question(
+        "A language model is fine-tuned on this example: ['User:', 'What', 'is', '2+2?', 'Assistant:', "
+        "'4']. It should learn to answer. On which token or tokens is the loss calculated?",
+        {
+            "a": "on all six",
+            "b": "on 'Assistant:' and '4'",
+            "c": "on '4'",
+            "d": "on 'Assistant:'",
+            "e": "on the five from 'User:' to 'Assistant:'",
+        },
+        "c",
+        {
+            "a": "All six are read, and you grade all that is read. That is full-sequence loss: it also "
+            "trains the model to write what users write. Chatbot B of lesson 0 was trained so, and writes a "
+            "whole question when nobody asks. Nor could all six be graded here: nothing stands before "
+            "'User:', so nothing predicts it.",
+            "b": "You count the marker as a part of the answer. But the prompt ends with it: whoever asks "
+            "also writes 'Assistant:', and the model only goes on from there. In the table below, the line "
+            "whose target is 'Assistant:' has loss weight 0.",
+            "c": "One target of five carries loss. The model predicts it from the five tokens of the "
+            "prompt: it reads them all, and is graded on none of them.",
+            "d": "You name the token that is read, not the one that is predicted. The loss is calculated at "
+            "the position that reads 'Assistant:', on the target of this position, which is '4'. A mask "
+            "that mixes up the two is one position off.",
+            "e": "You take what is read for what is graded. The model needs the prompt to predict '4', but "
+            "these five come from the user. With loss on them alone, the model would learn to ask and never "
+            "to answer.",
+        },
     ),
 }
