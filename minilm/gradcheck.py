@@ -212,17 +212,17 @@ def compare_gradients(name, analytic, numeric, tolerance):
     difference = np.abs(analytic - numeric)
     index = tuple(int(i) for i in np.unravel_index(difference.argmax(), difference.shape))
     a, n = float(analytic[index]), float(numeric[index])
-    scale = max(np.abs(analytic).max(), np.abs(numeric).max())
+    scale = np.maximum(np.abs(analytic).max(), np.abs(numeric).max())  # NaN if either has one
     error = float(difference[index] / max(scale, 1e-12))
     problem = ""
-    if not error <= tolerance:  # written so that NaN fails
+    if scale < 1e-12:
+        problem = f"{name} is vacuous: both gradients are 0 up to rounding, so nothing was tested"
+    elif not error <= tolerance:  # written so that NaN fails
         ratio = a / n if n else np.inf
         problem = (
             f"{name}{list(index)}: analytic {a:.6g}, numeric {n:.6g}, ratio {ratio:.6g}, "
             f"relative error {error:.1e} (limit {tolerance:.0e})"
         )
-    elif scale < 1e-12:
-        problem = f"{name} is vacuous: both gradients are 0 everywhere, so nothing was tested"
     return Result(name, error, index, a, n, problem)
 
 

@@ -233,6 +233,14 @@ def test_zeros_against_zeros_is_vacuous(case):
         gradcheck.require([])
 
 
+def test_rounding_noise_against_zeros_is_vacuous_too_and_nan_is_not():
+    zeros, noise = np.zeros(3), np.full(3, 4e-16)
+    for analytic, numeric in ((zeros, noise), (noise, zeros), (noise, -noise)):
+        assert "vacuous" in gradcheck.compare_gradients("dx", analytic, numeric, 1e-10).problem
+    for analytic, numeric in ((zeros, noise + np.nan), (noise + np.nan, zeros)):
+        assert "nan" in gradcheck.compare_gradients("dx", analytic, numeric, 1e-10).problem
+
+
 def test_one_direction_finds_a_bug_and_accepts_float32(case, rng):
     params, batch, config = case
     assert not gradcheck.check_direction(params, batch, config, rng).problem

@@ -543,7 +543,7 @@ COMMANDS = {
         "--sizes would change nothing with --growth or --batching",
     ),
     "data for mask": ("--data {good} mask a b", "unrecognized arguments: mask a b"),
-    "nothing to mask": ("mask a", "give a PROMPT and a RESPONSE, or rows with --data"),
+    "nothing to mask": ("mask a", "give a PROMPT and a RESPONSE, or neither for the course's question"),
     "row without data": ("mask a b --row 1", "--row would change nothing without --data"),
     "prompt with data": ("mask a b --data {good}", "give either a PROMPT and a RESPONSE or --data"),
     "unknown policy": ("mask --data {good} --policy none", "argument --policy: invalid choice: 'none'"),

@@ -10,7 +10,7 @@ EXAMPLE = 'python -m minilm mask "User: What is 2+2? Assistant:" "4"'
 
 def add_options(sub):
     """The options of this command."""
-    sub.add_argument("prompt", nargs="?")
+    sub.add_argument("prompt", nargs="?", help="(default the course's question)")
     sub.add_argument("response", nargs="?")
     sub.add_argument("--data", metavar="JSONL", help="show rows of a file, and a summary of all")
     sub.add_argument("--row", type=int, metavar="N", help="which row, from 0 (default: the first ones)")
@@ -31,10 +31,8 @@ def run(options):
         if options.prompt is not None:
             raise ValueError("give either a PROMPT and a RESPONSE or --data, not both")
         return preview_rows(options)
-    if options.response is None:
-        raise ValueError("give a PROMPT and a RESPONSE, or rows with --data")
     terminal.refuse_options(options, ("row", "policy", "max_tokens", "html"), "without --data")
-    example = data.Example(options.prompt, options.response)
+    example = terminal.choose_example(options)
     tokenizer = tokenizers.build(options.level or "word", example)
     row = data.encode(example, tokenizer, bos=not options.no_bos, eos=not options.no_eos)
     print(data.mask_table(row, tokenizer, options.prompt_weight or 0.0))

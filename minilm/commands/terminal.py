@@ -7,8 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from .. import figures, files
+from .. import data, figures, files
 
+QUESTION = ("User: What is 2+2? Assistant:", "4")  # the course's example, for commands without one
 FOLDERS = "(default figures; with --quick figures/quick; in minilm's own repository figures/own)"
 
 
@@ -59,6 +60,18 @@ def refuse_options(options, names, where):
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) is not None]
     if given:
         raise ValueError(f"{' and '.join(given)} would change nothing {where}: leave it out")
+
+
+def choose_example(options):
+    """The Example of PROMPT and RESPONSE, or the course's question if neither is given.
+
+    Raises ValueError if only one is given.
+    """
+    if options.prompt is None:
+        return data.Example(*QUESTION)
+    if options.response is None:
+        raise ValueError("give a PROMPT and a RESPONSE, or neither for the course's question")
+    return data.Example(options.prompt, options.response)
 
 
 def has_colour():

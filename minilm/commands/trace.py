@@ -11,7 +11,6 @@ from . import terminal
 
 SUMMARY = "Step through one example, forward and backward: a page for the browser."
 EXAMPLE = 'python -m minilm trace "User: What is 2+2? Assistant:" "4" --html page.html'
-QUESTION = ("User: What is 2+2? Assistant:", "4")
 
 
 def add_options(sub):
@@ -37,11 +36,9 @@ def run(options):
         terminal.refuse_options(options, ("html",), "with --text")
     else:
         terminal.refuse_options(options, ("prompt_weight",), "without --text: the page shows every loss")
-    if options.prompt is not None and options.response is None:
-        raise ValueError("give a PROMPT and a RESPONSE, or neither for the course's question")
+    example = terminal.choose_example(options)
     path = options.html or "trace.html"
     terminal.check_page(path)
-    example = data.Example(*(QUESTION if options.prompt is None else (options.prompt, options.response)))
     params, config, tokenizer, row, source = prepare_model(options, example)
     steps = tracing.trace(params, row, config, tokenizer, options.prompt_weight or (0.0, 1.0))
     if options.text:

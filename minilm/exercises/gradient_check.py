@@ -3,6 +3,7 @@
 import numpy as np
 
 from .exercise import Exercise, draw_sizes
+from .question import Question
 
 
 def central_difference(f, x, h):
@@ -95,5 +96,28 @@ EXERCISES = {
         hints=("A complex copy of x; add 1j * h to one entry.", "f(x + 1j * h * e).imag / h"),
         constants=lambda f, x, h: {"h": h},
         is_tuple=False,
+    ),
+}
+
+QUESTIONS = {
+    "bug_place": Question(
+        "Where does the bug sit?",
+        {
+            "a": "in the linear map h.1.attn.c_proj, the lowest one that is right",
+            "b": "between h.1.attn.c_proj and h.1.attn.c_attn: mix, softmax or scores",
+            "c": "in the linear map h.1.attn.c_attn, the topmost one that is wrong",
+            "d": "in block 0, where the largest ratio stands",
+        },
+        "b",
+        {
+            "a": "You took the last tensors that are right. Their backward is linear_backward, as at "
+            "lm_head: from there it sent down a gradient with which 10 more tensors are right.",
+            "b": "All is right down to c_proj. The bias of c_attn is wrong, and its gradient is only the sum "
+            "of what arrives: so what arrives is wrong. Linear, GELU and layer norm did their work above.",
+            "c": "You took the first tensors that are wrong. The gradient of their bias is only the sum of "
+            "what arrives from above: what arrives is wrong already, so look above c_attn.",
+            "d": "You followed the size of the error. All 18 tensors from h.1.attn.c_attn down are wrong: "
+            "there right and wrong gradients mix, and the ratios say nothing.",
+        },
     ),
 }

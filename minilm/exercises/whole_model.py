@@ -6,6 +6,7 @@ from .. import layers, model, tree
 from . import training_step
 from .backward_by_hand import UNSUMMED, count_rows
 from .exercise import Exercise, draw_normal, draw_sizes, pick_leaves
+from .question import Question
 
 LEAVES = [f"{layer}.{leaf}" for layer in ("ln_2", "mlp.c_fc", "mlp.c_proj") for leaf in ("weight", "bias")]
 LATE = "dy is added before the layer norm's backward: the residual goes around the norm, add it at the end."
@@ -106,4 +107,31 @@ EXERCISES = {
         returns=("None", "dweight"),
     ),
     **training_step.EXERCISES,
+}
+
+QUESTIONS = {
+    "first_lit": Question(
+        "Masked loss, only the answer counts. Follow the gradient down through the last block. "
+        "Which is the first gradient that is not 0 at a prompt position?",
+        {
+            "a": "that of the logits: it is only small there",
+            "b": "that of the mix, since the answer's row mixes all positions",
+            "c": "that of the attention weights, since the answer's row has one for each position",
+            "d": "those of the keys and values",
+            "e": "none: the prompt stays at 0, down to the embeddings",
+        },
+        "d",
+        {
+            "a": "You expect small numbers. Five of the six rows of dlogits are exactly 0.",
+            "b": "The answer's row does mix all positions, on the way up. But dmix has one row a query, and "
+            "5 of its 6 rows are still exactly 0: what they read reaches no loss.",
+            "c": "Its six attention weights all get gradient. But they stand in the row of the query at "
+            "position 5: the rows of the other queries are still exactly 0.",
+            "d": "Down to dq only position 5 has gradient. dk and dv have one row a key, and position 5 read "
+            "all of them: all 6 rows get gradient. From here down the prompt has gradient, although no "
+            "prompt target has loss.",
+            "e": "You took 'no loss' for 'no gradient'. At the embeddings all 6 rows have gradient: the "
+            "answer read them.",
+        },
+    ),
 }

@@ -53,10 +53,10 @@ def render_output(trace):
     A notebook that is not trusted takes the frame and the style away, and the picture is left.
     """
     still = render_picture(trace)
-    page = fill_frame(trace, None, still="").replace("&", "&amp;").replace('"', "&quot;")
+    page = fill_frame(trace, None, still="").replace("&", "&amp;").replace("'", "&#39;")  # few of them
     return (
         "<div><style>.minilm-still { display:none }</style>\n"
         f'<div class="minilm-still">{still}</div>\n'
-        f'<iframe srcdoc="{page}" title="The loss mask, step by step" sandbox="allow-scripts" '
-        'width="100%" height="960" style="border:0"></iframe></div>\n'
+        '<iframe title="The loss mask, step by step" sandbox="allow-scripts" width="100%" height="960" '
+        f"style=\"border:0\" srcdoc='{page}'></iframe></div>\n"
     )

@@ -80,3 +80,4 @@ def test_output_of_a_notebook_is_a_frame_with_a_picture_to_fall_back_on(question
     (image,) = [attrs for tag, attrs in page.tags if tag == "img"]
     assert image["alt"]  # shown once <style> is taken away, as notebooks do that are not trusted
     assert "minilm-still { display:none }" in output
+    assert len(json.dumps(output)) < 380_000  # two lessons store it
