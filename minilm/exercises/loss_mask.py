@@ -1,9 +1,11 @@
-"""The exercises on the loss mask: the weighted mean's backward, and its denominators."""
+"""The exercises on the loss mask: the weighted mean's backward, denominators, the gradient's two parts."""
 
 import numpy as np
 
 from .. import data, losses
-from .exercise import Exercise, draw_roles
+from . import exchange
+from .exercise import Exercise, draw_normal, draw_roles
+from .question import Question
 
 MEAN_OF_ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
 
@@ -58,6 +60,46 @@ def make_denominator_mistakes(response, target):
     }
 
 
+def split_gradient(gradient, prompt, response):
+    """The gradients of the prompt's summed loss, of the response's, and of both together."""
+    return gradient(prompt), gradient(response), gradient(prompt + response)
+
+
+def make_gradient_case(rng, dtype):
+    """A function from loss weights (B, T) to a gradient (P,), as linear as every backward pass is."""
+    prompt, target = make_masks(rng, dtype)
+    per_target = draw_normal(rng, dtype, *target.shape, 5)
+
+    def gradient(weights):
+        return np.einsum("bt,btp->p", weights, per_target).astype(dtype)
+
+    return gradient, target - prompt, prompt
+
+
+def make_gradient_mistakes(gradient, prompt, response):
+    of_means = "That is the gradient of a mean: hand over the 0/1 mask itself, which gives that of a sum."
+    pads = "Pads are lit, too: 1 - mask is not the other mask."
+    return {
+        "g_x": {
+            of_means: gradient(prompt / prompt.sum()),
+            pads: gradient(1 - response),
+        },
+        "g_y": {
+            of_means: gradient(response / response.sum()),
+            pads: gradient(1 - prompt),
+        },
+        "g_full": {
+            "That is the gradient of a mean: its parts would need the same denominator to add up.": gradient(
+                (prompt + response) / (prompt + response).sum()
+            ),
+            "Pads are lit, too: they are neither prompt nor response.": gradient(np.ones_like(prompt)),
+            "That is the mean of the parts: sums of losses have gradients that add up.": (
+                gradient(prompt + response) / 2
+            ),
+        },
+    }
+
+
 EXERCISES = {
     "weighted_mean_backward": Exercise(
         "weighted_mean_backward(dloss, cache): weights, total = cache, where loss = sum(weights * nll) "
@@ -91,6 +133,47 @@ EXERCISES = {
         constants=lambda response, target: {
             "the number of response targets": response.sum(),
             "the number of all targets": target.sum(),
+        },
+    ),
+    "split_gradient": Exercise(
+        "split_gradient(gradient, prompt, response): gradient(weights) gives the gradient (P,) of "
+        "sum(weights * nll); prompt and response are 0/1 masks (B, T) of the targets. Return (g_x, g_y, "
+        "g_full): of the prompt's loss, of the response's, of both together.",
+        ("g_x", "g_y", "g_full"),
+        split_gradient,
+        make_gradient_case,
+        make_gradient_mistakes,
+        hints=(
+            "Which loss weights give the loss of the prompt alone? And which give that of both?",
+            "gradient(prompt), gradient(response), gradient(prompt + response)",
+        ),
+    ),
+    **exchange.EXERCISES,
+}
+
+QUESTIONS = {
+    "purpose": Question(
+        "A prompt and its completion are joined into one sequence, and the model runs over all of it. The "
+        "training loss is calculated only for the predictions of completion tokens. What is the most "
+        "accurate analysis of the purpose of this loss?",
+        {
+            "a": "It saves computing: the model need not run over the prompt.",
+            "b": "It improves the completion given the prompt, log P(y|x), and spends nothing on writing "
+            "prompts.",
+            "c": "It keeps the prompt from having an influence on the parameters.",
+            "d": "It keeps log P(x), what the model has learned about prompts, as it is.",
+        },
+        "b",
+        {
+            "a": "The thought: no loss, no work. But the completion reads the prompt through attention, so "
+            "the forward runs over all 6 tokens, and the keys and values of all 6 have gradient.",
+            "b": "Yes: the masked gradient is that of -log P(y|x), and it changes by exactly 0 when the "
+            "prompt's targets are exchanged. All of the prompt is read, and none of it is graded.",
+            "c": "The thought: loss 0 at a token cuts its gradient. But 0 of the 6 embeddings have a "
+            "gradient of 0: the answer's gradient comes down to all that the answer has read.",
+            "d": "The thought: what is not trained stays. But the same parameters serve both. In "
+            "fine-tuning, -log P(x) rose from 3.544 to 5.323 nats per token under the masked loss (lesson "
+            "4).",
         },
     ),
 }

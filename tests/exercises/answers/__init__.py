@@ -9,6 +9,7 @@ from exercises.answers import (
     attention,
     backward_by_hand,
     diagnosis,
+    exchange,
     forward,
     gradient_check,
     layer_norm,
@@ -30,6 +31,7 @@ LESSONS = (
     training_step,
     loss_mask,
     diagnosis,
+    exchange,
     real_data,
 )
 WRONG = {name: table for lesson in LESSONS for name, table in lesson.WRONG.items()}
