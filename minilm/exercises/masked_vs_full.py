@@ -20,11 +20,11 @@ QUESTIONS = {
             "a": "The thought: what is in the loss is what the loss is for. The answer is in it, but "
             "'primarily' is too much: 89 % of the targets are the prompt's, and at the end of training 97 % "
             "of the loss is.",
-            "b": "The thought: conditional on anything is conditional on x. But 17 of 19 targets, on average, "
-            "are prompt tokens, predicted from earlier prompt tokens: that is log P(x), and answers nothing.",
-            "c": "Yes: log P(y|x) is still a part, so the model does learn to answer. But 97 % of the loss at "
-            "the end is the prompt's. Halfway, at step 100, it answers 0.622 of the held-out rows exactly, and "
-            "the masked model 0.823.",
+            "b": "The thought: conditional on anything is conditional on x. But 17 of 19 targets, on "
+            "average, are prompt tokens predicted from earlier ones: that is log P(x), and answers nothing.",
+            "c": "Yes: log P(y|x) is still a part, so the model does learn to answer. But 97 % of the loss "
+            "at the end is the prompt's. Halfway, at step 100, it answers 0.622 of the held-out rows "
+            "exactly, and the masked model 0.823.",
             "d": "The thought: what is diluted is gone. But log P(x, y) contains log P(y|x), and after 200 "
             "steps full loss answers 0.940 of the held-out rows exactly.",
         },
