@@ -55,7 +55,8 @@ def read_verdict(result):
     """True or False as 1 or 0. Raises ValueError for anything else."""
     verdict = np.asarray(result)
     if verdict.shape != () or verdict.dtype != bool:
-        raise ValueError(f"{result!r:.80} is neither True nor False")
+        shown = f"an array of shape {verdict.shape}" if verdict.ndim else f"{result!r:.80}"
+        raise ValueError(f"{shown} is neither True nor False")
     return (verdict.astype(int),)
 
 

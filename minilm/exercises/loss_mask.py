@@ -78,14 +78,17 @@ def make_gradient_case(rng, dtype):
 
 def make_gradient_mistakes(gradient, prompt, response):
     of_means = "That is the gradient of a mean: hand over the 0/1 mask itself, which gives that of a sum."
+    both = "That is the gradient of both parts together: the other part's loss weights must be 0."
     pads = "Pads are lit, too: 1 - mask is not the other mask."
     return {
         "g_x": {
             of_means: gradient(prompt / prompt.sum()),
+            both: gradient(prompt + response),
             pads: gradient(1 - response),
         },
         "g_y": {
             of_means: gradient(response / response.sum()),
+            both: gradient(prompt + response),
             pads: gradient(1 - prompt),
         },
         "g_full": {
@@ -96,6 +99,7 @@ def make_gradient_mistakes(gradient, prompt, response):
             "That is the mean of the parts: sums of losses have gradients that add up.": (
                 gradient(prompt + response) / 2
             ),
+            "That is the difference of the parts: the sums of losses are added.": gradient(prompt - response),
         },
     }
 

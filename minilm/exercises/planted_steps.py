@@ -50,13 +50,13 @@ def light_all_targets(roles):
 
 
 def masked(model, roles, ids, targets, mask):
-    """A healthy step is called faulty: its loss is masked, as it should be. Exchange the prompt's targets
+    """A healthy step gets True: its loss is masked, as it should be. Exchange the prompt's targets
     alone; answers and ids stay. And gradient at the prompt's embeddings is no fault."""
     return measure(model, ids, targets, mask)
 
 
 def rounded(model, roles, ids, targets, mask):
-    """A healthy step is called faulty: it adds up in an order of its own at every call, so that its
+    """A healthy step gets True: it adds up in an order of its own at every call, so that its
     results differ in their last bits. Compare with np.allclose, not with ==."""
     loss, gradient = measure(model, ids, targets, mask)
     bits = np.random.default_rng(targets.ravel()).integers(-1, 2, gradient.shape)
@@ -64,56 +64,57 @@ def rounded(model, roles, ids, targets, mask):
 
 
 def unmasked(model, roles, ids, targets, mask):
-    """A faulty step is called healthy: it ignores the mask, and every target has loss weight 1."""
+    """A faulty step gets False: it ignores the mask, and every target has loss weight 1. Are your
+    targets really other ones?"""
     return measure(model, ids, targets, light_all_targets(roles))
 
 
 def divided_by_all(model, roles, ids, targets, mask):
-    """A healthy step is called faulty: it divides by the number of all targets, prompt included, so that
+    """A healthy step gets True: it divides by the number of all targets, prompt included, so that
     its gradient is small. No prompt target has a say in it."""
     return measure(model, ids, targets, mask, total=light_all_targets(roles).sum())
 
 
 def lightly_weighted(model, roles, ids, targets, mask):
-    """A faulty step is called healthy: it gives prompt targets a loss weight of 0.01. A change may be
+    """A faulty step gets False: it gives prompt targets a loss weight of 0.01. A change may be
     small and still be far above rounding."""
     return measure(model, ids, targets, mask + 0.01 * data.prompt_mask(roles))
 
 
 def strongly_read(model, roles, ids, targets, mask):
-    """A healthy step is called faulty: it has a large gradient at the prompt's embeddings, since the
+    """A healthy step gets True: it has a large gradient at the prompt's embeddings, since the
     answer reads them. Ask whether it changes, not whether it is large."""
     return measure(model._replace(head=20 * model.head), ids, targets, mask)
 
 
 def masked_early(model, roles, ids, targets, mask):
-    """A faulty step is called healthy: its mask is one position early, so that the last prompt target has
+    """A faulty step gets False: its mask is one position early, so that the last prompt target has
     loss weight 1. Exchange all prompt targets, not only some."""
     return measure(model, ids, targets, np.roll(mask, -1, axis=1))
 
 
 def masked_in_the_report(model, roles, ids, targets, mask):
-    """A faulty step is called healthy: the loss that it reports is masked, but its gradient is not.
+    """A faulty step gets False: the loss that it reports is masked, but its gradient is not.
     Compare both."""
     loss, _ = measure(model, ids, targets, mask)
     return loss, measure(model, ids, targets, light_all_targets(roles))[1]
 
 
 def masked_late(model, roles, ids, targets, mask):
-    """Prompt targets are found where none is used: this step's mask is one position late. It loses the
+    """A step that uses no prompt target gets True: this step's mask is one position late. It loses the
     first answer target, which is a fault of another kind: no prompt target gets in."""
     return measure(model, ids, targets, np.roll(mask, 1, axis=1) * light_all_targets(roles))
 
 
 def masked_but_for_one_row(model, roles, ids, targets, mask):
-    """A faulty step is called healthy: it forgets the mask in the last row of the batch, and in no other.
+    """A faulty step gets False: it forgets the mask in the last row of the batch, and in no other.
     Exchange prompt targets in every row."""
     is_last = np.arange(len(ids))[:, None] == len(ids) - 1
     return measure(model, ids, targets, np.where(is_last, light_all_targets(roles), mask))
 
 
 def smoothed(model, roles, ids, targets, mask):
-    """Prompt targets are found where none is used: this step smooths labels at masked positions, too.
+    """A step that uses no prompt target gets True: this step smooths labels at masked positions, too.
     That is a fault of another kind: it pushes all words alike, whichever the target is."""
     loss, gradient = measure(model, ids, targets, mask)
     exp = np.exp(read_logits(model, ids))
@@ -122,7 +123,7 @@ def smoothed(model, roles, ids, targets, mask):
 
 
 def trusting(model, roles, ids, targets, mask):
-    """A faulty step is called healthy: the loss mask that it is handed is 1 on the prompt, too. Where the
+    """A faulty step gets False: the loss mask that it is handed is 1 on the prompt, too. Where the
     prompt is, the roles say; the mask is what you test."""
     return measure(model, ids, targets, mask)
 

@@ -8,9 +8,8 @@ def exchange_where(choose, same):
 
     def answer(step, batch, vocab_size):
         targets = np.where(choose(batch), (batch.targets + 1) % vocab_size, batch.targets)
-        return not same(
-            step(batch.ids, batch.targets, batch.loss_mask), step(batch.ids, targets, batch.loss_mask)
-        )
+        before, after = (step(batch.ids, t, batch.loss_mask) for t in (batch.targets, targets))
+        return np.logical_not(same(before, after))
 
     return answer
 
@@ -41,6 +40,10 @@ def same_loss(a, b):
 
 def same_bits(a, b):
     return a[0] == b[0] and (a[1] == b[1]).all()
+
+
+def same_entries(a, b):
+    return np.isclose(a[1], b[1])
 
 
 def roughly_same(a, b):
@@ -101,8 +104,8 @@ def subtract_the_prompt(gradient, prompt, response):
 
 WRONG = {
     "uses_prompt_targets": {
-        r"healthy step is called faulty: its loss is masked, as it should be": lambda *_: True,
-        r"step is called healthy: it ignores the mask": lambda *_: False,
+        r"healthy step gets True: its loss is masked, as it should be": lambda *_: True,
+        r"step gets False: it ignores the mask.*really other ones": lambda *_: False,
         r"it ignores the mask, and every target has loss weight 1": compare_with_a_masked_step,
         r"Exchange the prompt's targets alone; answers and ids stay": exchange_inputs,
         r"gradient at the prompt's embeddings is no fault": look_at_the_gradient,
@@ -114,8 +117,13 @@ WRONG = {
         r"forgets the mask in the last row.*in every row": exchange_where(is_prompt_of_first_row, close),
         r"returns None: is the return missing\? Return True or False\.": lambda *_: None,
         r"is neither True nor False. Return True or False\.": return_the_difference,
+        r"an array of shape \(\d, \d+, \d\) is neither True nor False": exchange_where(
+            is_prompt, same_entries
+        ),
     },
     "split_gradient": {
+        r"g_y is wrong.*both parts together": lambda g, x, y: (g(x), g(x + y), g(x + y)),
+        r"g_full is wrong.*sums of losses are added": lambda g, x, y: (g(x), g(y), g(x) - g(y)),
         r"g_x is wrong.*gradient of a mean: hand over the 0/1 mask itself": lambda g, x, y: (
             g(x / x.sum()),
             g(y / y.sum()),
