@@ -1,4 +1,4 @@
-"""The exercise on the exchange test, which loss_mask takes in: a function that judges training steps."""
+"""The gradient's two parts, and the exchange test, which judges training steps: loss_mask takes both in."""
 
 import functools
 
@@ -9,6 +9,50 @@ from . import planted_steps
 from .exercise import Exercise, draw_normal, draw_roles
 
 V, C = 7, 3
+
+
+def split_gradient(gradient, prompt, response):
+    """The gradients of the prompt's summed loss, of the response's, and of both together."""
+    return gradient(prompt), gradient(response), gradient(prompt + response)
+
+
+def make_gradient_case(rng, dtype):
+    """A function from loss weights (B, T) to a gradient (P,), as linear as every backward pass is."""
+    roles = draw_roles(rng)[:, 1:]
+    per_target = draw_normal(rng, dtype, *roles.shape, 5)
+
+    def gradient(weights):
+        return np.einsum("bt,btp->p", weights, per_target).astype(dtype)
+
+    return gradient, data.prompt_mask(roles).astype(dtype), data.response_mask(roles).astype(dtype)
+
+
+def make_gradient_mistakes(gradient, prompt, response):
+    of_means = "That is the gradient of a mean: hand over the 0/1 mask itself, which gives that of a sum."
+    both = "That is the gradient of both parts together: the other part's loss weights must be 0."
+    pads = "Pads are lit, too: 1 - mask is not the other mask."
+    return {
+        "g_x": {
+            of_means: gradient(prompt / prompt.sum()),
+            both: gradient(prompt + response),
+            pads: gradient(1 - response),
+        },
+        "g_y": {
+            of_means: gradient(response / response.sum()),
+            both: gradient(prompt + response),
+            pads: gradient(1 - prompt),
+        },
+        "g_full": {
+            "That is the gradient of a mean: its parts would need the same denominator to add up.": gradient(
+                (prompt + response) / (prompt + response).sum()
+            ),
+            "Pads are lit, too: they are neither prompt nor response.": gradient(np.ones_like(prompt)),
+            "That is the mean of the parts: sums of losses have gradients that add up.": (
+                gradient(prompt + response) / 2
+            ),
+            "That is the difference of the parts: the sums of losses are added.": gradient(prompt - response),
+        },
+    }
 
 
 def uses_prompt_targets(step, batch, vocab_size):
@@ -61,6 +105,19 @@ def read_verdict(result):
 
 
 EXERCISES = {
+    "split_gradient": Exercise(
+        "split_gradient(gradient, prompt, response): gradient(weights) gives the gradient (P,) of "
+        "sum(weights * nll); prompt and response are 0/1 masks (B, T) of the targets. Return (g_x, g_y, "
+        "g_full): of the prompt's loss, of the response's, of both together.",
+        ("g_x", "g_y", "g_full"),
+        split_gradient,
+        make_gradient_case,
+        make_gradient_mistakes,
+        hints=(
+            "Which loss weights give the loss of the prompt alone? And which give that of both?",
+            "gradient(prompt), gradient(response), gradient(prompt + response)",
+        ),
+    ),
     "uses_prompt_targets": Exercise(
         "uses_prompt_targets(step, batch, vocab_size): step(ids, targets, loss_mask) returns (loss, "
         "gradient). Return True if the targets of the prompt have a say in either, else False. batch.roles "
@@ -80,5 +137,5 @@ EXERCISES = {
         is_tuple=False,
         returns=("True or False",),
         kinds=planted_steps.STEPS,
-    )
+    ),
 }

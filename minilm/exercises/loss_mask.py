@@ -1,10 +1,10 @@
-"""The exercises on the loss mask: the weighted mean's backward, denominators, the gradient's two parts."""
+"""The exercises on the loss mask: the weighted mean's backward, and its denominators; the question on it."""
 
 import numpy as np
 
 from .. import data, losses
 from . import exchange
-from .exercise import Exercise, draw_normal, draw_roles
+from .exercise import Exercise, draw_roles
 from .question import Question
 
 MEAN_OF_ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
@@ -60,50 +60,6 @@ def make_denominator_mistakes(response, target):
     }
 
 
-def split_gradient(gradient, prompt, response):
-    """The gradients of the prompt's summed loss, of the response's, and of both together."""
-    return gradient(prompt), gradient(response), gradient(prompt + response)
-
-
-def make_gradient_case(rng, dtype):
-    """A function from loss weights (B, T) to a gradient (P,), as linear as every backward pass is."""
-    prompt, target = make_masks(rng, dtype)
-    per_target = draw_normal(rng, dtype, *target.shape, 5)
-
-    def gradient(weights):
-        return np.einsum("bt,btp->p", weights, per_target).astype(dtype)
-
-    return gradient, target - prompt, prompt
-
-
-def make_gradient_mistakes(gradient, prompt, response):
-    of_means = "That is the gradient of a mean: hand over the 0/1 mask itself, which gives that of a sum."
-    both = "That is the gradient of both parts together: the other part's loss weights must be 0."
-    pads = "Pads are lit, too: 1 - mask is not the other mask."
-    return {
-        "g_x": {
-            of_means: gradient(prompt / prompt.sum()),
-            both: gradient(prompt + response),
-            pads: gradient(1 - response),
-        },
-        "g_y": {
-            of_means: gradient(response / response.sum()),
-            both: gradient(prompt + response),
-            pads: gradient(1 - prompt),
-        },
-        "g_full": {
-            "That is the gradient of a mean: its parts would need the same denominator to add up.": gradient(
-                (prompt + response) / (prompt + response).sum()
-            ),
-            "Pads are lit, too: they are neither prompt nor response.": gradient(np.ones_like(prompt)),
-            "That is the mean of the parts: sums of losses have gradients that add up.": (
-                gradient(prompt + response) / 2
-            ),
-            "That is the difference of the parts: the sums of losses are added.": gradient(prompt - response),
-        },
-    }
-
-
 EXERCISES = {
     "weighted_mean_backward": Exercise(
         "weighted_mean_backward(dloss, cache): weights, total = cache, where loss = sum(weights * nll) "
@@ -138,19 +94,6 @@ EXERCISES = {
             "the number of response targets": response.sum(),
             "the number of all targets": target.sum(),
         },
-    ),
-    "split_gradient": Exercise(
-        "split_gradient(gradient, prompt, response): gradient(weights) gives the gradient (P,) of "
-        "sum(weights * nll); prompt and response are 0/1 masks (B, T) of the targets. Return (g_x, g_y, "
-        "g_full): of the prompt's loss, of the response's, of both together.",
-        ("g_x", "g_y", "g_full"),
-        split_gradient,
-        make_gradient_case,
-        make_gradient_mistakes,
-        hints=(
-            "Which loss weights give the loss of the prompt alone? And which give that of both?",
-            "gradient(prompt), gradient(response), gradient(prompt + response)",
-        ),
     ),
     **exchange.EXERCISES,
 }
