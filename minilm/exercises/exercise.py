@@ -30,6 +30,7 @@ class Exercise(NamedTuple):
     split_outputs: a result -> a tuple of arrays, one for each label.
     is_tuple: whether the function must return a tuple.
     returns: the names of what it returns, where they are not the labels.
+    kinds: where random cases are not enough, what make_case gets as a third argument, one case for each.
     """
 
     task: str
@@ -42,12 +43,15 @@ class Exercise(NamedTuple):
     split_outputs: object = as_tuple
     is_tuple: bool = True
     returns: tuple = ()
+    kinds: tuple = ()
 
     def make_cases(self, seed=0):
-        """Yield the arguments of four random cases, in both precisions; with seed 0, no shape comes twice."""
-        dtypes = (np.float64, np.float32, np.float64, np.float64)
-        for number, dtype in enumerate(dtypes, start=55 + 4 * seed):
-            yield self.make_case(np.random.default_rng(number), dtype)
+        """Yield the arguments of four random cases, or of one for each of `kinds`, in both precisions; with
+        seed 0, no shape comes twice."""
+        choices = [(kind,) for kind in self.kinds] or [()] * 4
+        for k, choice in enumerate(choices):
+            rng = np.random.default_rng(55 + seed * len(choices) + k)
+            yield self.make_case(rng, np.float32 if k == 1 else np.float64, *choice)
 
     def describe_call(self):
         """How the function is called, e.g. "gelu_backward(dy, cache)"."""
@@ -57,7 +61,7 @@ class Exercise(NamedTuple):
         """What the function should return, e.g. "the tuple (dx,)"."""
         names = self.returns or self.labels
         if not self.is_tuple:
-            return f"one array, {names[0]}"
+            return self.returns[0] if self.returns else f"one array, {names[0]}"
         return f"the tuple ({names[0]},)" if len(names) == 1 else f"the tuple ({', '.join(names)})"
 
 

@@ -1,9 +1,11 @@
-"""The exercises on the loss mask: the weighted mean's backward, and its denominators."""
+"""The exercises on the loss mask: the weighted mean's backward, and its denominators; the question on it."""
 
 import numpy as np
 
 from .. import data, losses
+from . import exchange
 from .exercise import Exercise, draw_roles
+from .question import Question
 
 MEAN_OF_ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
 
@@ -91,6 +93,34 @@ EXERCISES = {
         constants=lambda response, target: {
             "the number of response targets": response.sum(),
             "the number of all targets": target.sum(),
+        },
+    ),
+    **exchange.EXERCISES,
+}
+
+QUESTIONS = {
+    "purpose": Question(
+        "A prompt and its completion are joined into one sequence, and the model runs over all of it. The "
+        "training loss is calculated only for the predictions of completion tokens. What is the most "
+        "accurate analysis of the purpose of this loss?",
+        {
+            "a": "It saves computing: the model need not run over the prompt.",
+            "b": "It improves the completion given the prompt, log P(y|x), and spends nothing on writing "
+            "prompts.",
+            "c": "It keeps the prompt from having an influence on the parameters.",
+            "d": "It keeps log P(x), what the model has learned about prompts, as it is.",
+        },
+        "b",
+        {
+            "a": "The thought: no loss, no work. But the completion reads the prompt through attention, so "
+            "the forward runs over all 6 tokens, and the keys and values of all 6 have gradient.",
+            "b": "Yes: the masked gradient is that of -log P(y|x), and it changes by exactly 0 when the "
+            "prompt's targets are exchanged. All of the prompt is read, and none of it is graded.",
+            "c": "The thought: loss 0 at a token cuts its gradient. But 0 of the 6 embeddings have a "
+            "gradient of 0: the answer's gradient comes down to all that the answer has read.",
+            "d": "The thought: what is not trained stays. But the same parameters serve both. In "
+            "fine-tuning, -log P(x) rose from 3.544 to 5.323 nats per token under the masked loss (lesson "
+            "4).",
         },
     ),
 }

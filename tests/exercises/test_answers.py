@@ -28,7 +28,8 @@ def test_wrong_answer_gets_the_sentence_that_helps(name, diagnosis):
 def test_right_answer_in_another_style_passes(name, function):
     verdict = exercises.check(name, function)
     assert verdict.ok, verdict.message
-    assert verdict.message.startswith("4 random cases agree.")
+    n_cases = len(list(exercises.find(name).make_cases()))
+    assert verdict.message.startswith(f"{n_cases} random cases agree.")
     assert verdict.function is function
 
 

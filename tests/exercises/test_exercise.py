@@ -7,7 +7,10 @@ from minilm import exercises
 
 NO_FLOATS = ("shift", "loss_mask", "last_turn_mask")  # integers go in
 ONE_PRECISION = ("central_difference", "complex_step")  # checking gradients needs float64
-MASKED = ("loss_mask", "log_probs", "weighted_mean_backward", "denominators", "train_step")
+MASKED = (
+    *("loss_mask", "log_probs", "weighted_mean_backward", "denominators", "train_step"),
+    *("split_gradient", "uses_prompt_targets"),
+)
 
 
 def arrays_in(value):
@@ -52,6 +55,8 @@ def masks_of(name, args):
         roles = args[0][:, 1:]
     elif name == "denominators":
         return args
+    elif name == "split_gradient":
+        return args[2], args[1] + args[2]
     elif name == "weighted_mean_backward":
         weights = args[1][0]
         return weights == 1, weights > 0

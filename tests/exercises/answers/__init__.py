@@ -10,6 +10,7 @@ from exercises.answers import (
     backward_by_hand,
     causal_softmax,
     diagnosis,
+    exchange,
     forward,
     gradient_check,
     layer_norm,
@@ -34,6 +35,7 @@ LESSONS = (
     training_step,
     loss_mask,
     diagnosis,
+    exchange,
     real_data,
 )
 WRONG = {name: table for lesson in LESSONS for name, table in lesson.WRONG.items()}
