@@ -33,7 +33,7 @@ How to read a case
   it writes     First the base model, then the run: after <bos> alone, and after a prompt.
   Two examples  Each position reads a token and has a target. The number is the norm of the
                 target's row of dlogits, in a new model with random weights. All tokens are about
-                equally likely there, so it is nearly the target's share of the loss.
+                equally likely there, so it is nearly the target's share of all loss weights.
   Measured      Losses of these examples: both, each alone, with more pads, after other prompts.
                 Is the gradient the slope of the loss? And what does a mask of zeros do?
 """
@@ -77,10 +77,10 @@ def describe_training(fault, seed):
         nll = f"{scores['response_nll']:>10.3f}{scores['prompt_nll']:>10.3f}"
         lines.append(f"{entry['step']:>5}{loss:>12}{nll}{scores['exact_match']:>13.3f}")
     for prompt, n_tokens in (("", 24), (zoo.held_out[0].prompt, 6)):
-        lines.append(f"  after <bos> {prompt}".rstrip() + " it writes")
-        for name, (_, params) in (("base model", snapshots[0]), ("the run's", snapshots[-1])):
+        lines.append(f"  it writes after: <bos> {prompt}".rstrip())
+        for name, (_, params) in (("base model", snapshots[0]), ("this run", snapshots[-1])):
             text = tasks.write_answer(params, config, zoo.tokenizer, prompt, max_new_tokens=n_tokens)
-            lines.append(f"      {name}: {text}")
+            lines.append(f"    {name + ':':<12} {text}")
     return "\n".join(lines)
 
 
