@@ -8,11 +8,11 @@ import functools
 
 import numpy as np
 
-from .. import batches, data, faults, model, recording, train, tree
-from ..figures import tasks, worlds
+from .. import batches, corpora, data, faults, model, recording, train, tree
+from ..figures import tasks
 
 BASE_STEPS, N_TEXTS = 300, 2000  # the pre-training that all cases share
-STEPS, EVAL_EVERY, N_ROWS = 120, 40, 1000  # the fine-tuning of one case
+STEPS, EVAL_EVERY, N_ROWS, N_HELD_OUT = 100, 50, 1000, 128  # the fine-tuning of one case
 CONFIG = {"n_positions": 28, "n_layer": 1, "n_head": 4, "n_embd": 32}
 PAIR = (  # of different lengths, so that rows, pads and denominators show
     data.Example("User: how big is the fox ? Assistant:", "tall"),
@@ -44,9 +44,15 @@ def describe_run(fault, seed):
     return "\n".join([describe_training(fault, seed), describe_targets(fault), describe_measurements(fault)])
 
 
+@functools.cache
+def load_zoo():
+    """The examples: few enough that a browser makes them in a second."""
+    return corpora.zoo(n_train=N_ROWS, n_held_out=N_HELD_OUT, n_texts=N_TEXTS)
+
+
 def make_config():
     """The size of all models here."""
-    return model.Config(len(worlds.load_zoo().tokenizer.vocab), **CONFIG)
+    return model.Config(len(load_zoo().tokenizer.vocab), **CONFIG)
 
 
 def make_new_model():
@@ -57,8 +63,8 @@ def make_new_model():
 @functools.cache
 def train_base(steps):
     """The base model: `steps` steps on plain text, once for all cases."""
-    zoo = worlds.load_zoo()
-    texts = [tasks.encode_text(text, zoo.tokenizer) for text in zoo.texts[:N_TEXTS]]
+    zoo = load_zoo()
+    texts = [tasks.encode_text(text, zoo.tokenizer) for text in zoo.texts]
     start = model.init(make_config(), np.random.default_rng(0))
     held_out = data.encode_all(zoo.held_out[:1], zoo.tokenizer)
     settings = train.Settings(steps=steps, warmup=min(20, steps), eval_every=steps)
@@ -67,8 +73,8 @@ def train_base(steps):
 
 def describe_training(fault, seed):
     """Fine-tune with the fault, evaluate without it, and let the model write."""
-    zoo, config = worlds.load_zoo(), make_config()
-    held_out = data.encode_all(zoo.held_out[:128], zoo.tokenizer)
+    zoo, config = load_zoo(), make_config()
+    held_out = data.encode_all(zoo.held_out, zoo.tokenizer)
     snapshots = train_with(fault, seed)
     lines = [f"{'step':>5}{'train loss':>12}{'answers':>10}{'prompts':>10}{'exact match':>13}"]
     for entry, trained in snapshots:
@@ -86,7 +92,7 @@ def describe_training(fault, seed):
 
 def train_with(fault, seed):
     """Fine-tune with the fault; a list of (history entry, copy of the parameters), one per evaluation."""
-    zoo, snapshots = worlds.load_zoo(), []
+    zoo, snapshots = load_zoo(), []
 
     def keep_copy(entry, trained):
         snapshots.append((entry, tree.map_arrays(np.copy, trained)))
@@ -94,14 +100,14 @@ def train_with(fault, seed):
     settings = train.Settings(steps=STEPS, warmup=min(20, STEPS), eval_every=EVAL_EVERY, seed=seed)
     base = train_base(BASE_STEPS)
     with faults.plant(fault):
-        rows = data.encode_all(zoo.train[:N_ROWS], zoo.tokenizer)
+        rows = data.encode_all(zoo.train, zoo.tokenizer)
         train.train(base, make_config(), rows, rows[:2], settings, keep_copy)
     return snapshots
 
 
 def describe_targets(fault):
     """The two examples position by position: input, target, and the norm of the target's row of dlogits."""
-    tokenizer = worlds.load_zoo().tokenizer
+    tokenizer = load_zoo().tokenizer
     with faults.plant(fault), recording("losses.token_nll_backward") as results:
         batch = encode_batch(PAIR)
         model.loss_and_grads(make_new_model(), batch.ids, batch.targets, batch.loss_mask, make_config())
@@ -149,7 +155,7 @@ def measure_examples(fault):
 
 def encode_batch(examples):
     """A Batch of a few examples."""
-    tokenizer = worlds.load_zoo().tokenizer
+    tokenizer = load_zoo().tokenizer
     return data.collate([data.encode(example, tokenizer) for example in examples])
 
 
