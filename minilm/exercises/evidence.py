@@ -31,9 +31,9 @@ How to read a case
   prompts       The same for the tokens of the prompts.
   exact match   The share of answers whose tokens, <eos> included, are all the first choice.
   it writes     First the base model, then the run: after <bos> alone, and after a prompt.
-  Two examples  Each position reads a token and has a target. The number is the norm of the
-                target's row of dlogits, in a new model with random weights. All tokens are about
-                equally likely there, so it is nearly the target's share of all loss weights.
+  Two examples  Each position reads a token and has a target. The number is the norm (length) of
+                the target's row of dlogits, in a new model with random weights. All tokens are
+                about equally likely there: it is nearly the target's share of all loss weights.
   Measured      Losses of these examples: both, each alone, with more pads, after other prompts.
                 Is the gradient the slope of the loss? And what does a mask of zeros do?
 """
