@@ -1,5 +1,7 @@
 """`python -m minilm quiz`."""
 
+import textwrap
+
 from ..diagnose import DiagnoseError
 from . import terminal
 
@@ -41,9 +43,14 @@ def play(seed, ask, say):
             return score, n_answered
         verdict = quiz.judge(case, answer)
         score += verdict.ok
-        say(f"{verdict.message}" if verdict.ok else f"{verdict.message}\n{quiz.reveal(case)}")
+        say(wrap_lines(verdict.message if verdict.ok else f"{verdict.message}\n{quiz.reveal(case)}"))
         say(f"{score} of {n_answered + 1}")
     return score, N_CASES
+
+
+def wrap_lines(text):
+    """The text with no line longer than a terminal shows."""
+    return "\n".join(textwrap.fill(line, 96) for line in text.split("\n"))
 
 
 def read_answer(case, legend, ask, say):
