@@ -75,7 +75,7 @@ def mask_inverted(original, roles, prompt_weight=0.0):
 def eos_masked(original, roles, prompt_weight=0.0):
     """<eos> is masked, often because it is also the pad token: the model never stops.
 
-    Answer rows are lit, the row that predicts <eos> is dark: answers come and do not end.
+    Answer rows are lit, the row that predicts <eos> is dark: answers begin well and run on.
     """
     return original(roles, prompt_weight) * (roles != data.EOS)
 
@@ -84,14 +84,14 @@ def eos_masked(original, roles, prompt_weight=0.0):
 def eos_cut(original, example, tokenizer, bos=True, eos=True):
     """<eos> is cut off at the length limit: the model never stops.
 
-    There is no <eos> among the targets at all: answers come and do not end.
+    There is no <eos> among the targets at all: answers begin well and run on.
     """
     return original(example, tokenizer, bos, eos).take(slice(-1))
 
 
 @fault("data.loss_mask", met_in="TRL #1920, #1183, #1820, unsloth #1262")
 def marker_not_found(original, roles, prompt_weight=0.0):
-    """The response marker is not found in some rows, which silently carry no loss.
+    """The response marker is not found in some examples, which silently carry no loss.
 
     All rows of one example are dark, prompt and answer, and no warning says so.
     """
@@ -178,9 +178,9 @@ def denominator_counts_all(original, nll, loss_mask):
 
 @fault("losses.weighted_mean_forward", met_in="transformers #34191, torchtune #1875, nanochat #400")
 def mean_of_means(original, nll, loss_mask):
-    """Rows are averaged first: tokens of short answers count more, and splitting a batch changes the loss.
+    """Examples are averaged first: short answers count more per token, and cutting a batch changes the loss.
 
-    The loss of two rows is the plain mean of their losses, though the second has more answer tokens and
+    The loss of two examples is the plain mean of their losses, though the one with more answer tokens
     should count for more.
     """
     per_row = loss_mask / np.maximum(loss_mask.sum(axis=-1, keepdims=True), 1e-9)
@@ -219,10 +219,10 @@ def gradient_scaled(original, dloss, cache):
 
 @fault("losses.token_nll_backward", met_in="pytorch #73205")
 def smoothing_ignores_mask(original, dnll, cache):
-    """Label smoothing reaches masked rows.
+    """Label smoothing forgets the mask: it also reaches targets of loss weight 0.
 
-    Masked rows are faintly lit, and the gradient is not the slope of the loss: something that is not in
-    the loss reaches them.
+    Rows of loss weight 0 are faintly lit, and the gradient is not the slope of the loss: something that
+    is not in the loss reaches them.
     """
     probs, _ = cache
     share = 0.1  # of every label, spread evenly over the vocabulary
@@ -234,7 +234,7 @@ def smoothing_ignores_mask(original, dnll, cache):
 def attention_mask_confused(original, params, ids, targets, loss_mask, config, documents=None):
     """The loss mask is used as attention mask: the answer cannot read the prompt.
 
-    Other prompts leave the loss of the answers exactly as it was: nobody reads them.
+    Other prompts leave the loss of the answers exactly as it was: no answer reads its prompt.
     """
     carries_loss = np.concatenate([np.zeros((len(ids), 1)), loss_mask[:, :-1]], axis=1) > 0
     itself = np.eye(ids.shape[1], dtype=bool)  # every position reads itself at least
@@ -288,7 +288,7 @@ def stop_in_next_message(original, example, tokenizer, bos=True, eos=True):
 
 @fault("data.collate", met_in="TRL #3728, #3749", shown_by="packing")
 def packing_drops_mask(original, rows, prompt_weight=0.0):
-    """Packing loses the mask: right row by row, every token carries loss when packed.
+    """Packing loses the mask: right example by example, every token carries loss when packed.
 
     An example alone is right; packed with another, the rows that predict its prompt are lit, too.
     """

@@ -1,15 +1,19 @@
-"""What a look at a run shows: its curves, what it writes, and measurements on two small rows.
+"""What a look at a run shows: its curves, what it writes, and measurements on two small examples.
 
 Each function that describes something takes the name of a fault, which is planted meanwhile (None: no
 fault), and returns text.
 """
+
+import functools
 
 import numpy as np
 
 from .. import batches, corpora, data, faults, model, recording, train, tree
 from ..figures import tasks
 
-STEPS, EVAL_EVERY = 150, 50
+BASE_STEPS, N_TEXTS = 300, 2000  # the pre-training that all cases share
+STEPS, EVAL_EVERY, N_ROWS, N_HELD_OUT = 100, 50, 1000, 128  # the fine-tuning of one case
+CONFIG = {"n_positions": 28, "n_layer": 1, "n_head": 4, "n_embd": 32}
 PAIR = (  # of different lengths, so that rows, pads and denominators show
     data.Example("User: how big is the fox ? Assistant:", "tall"),
     data.Example("User: hi , where does the owl live ? Assistant:", "river and forest"),
@@ -18,62 +22,98 @@ OTHER_PAIR = (  # the same lengths, the same last words of the prompts and the s
     data.Example("User: what colour is the bee ? Assistant:", "tall"),
     data.Example("greetings , i like what the fox eat . Assistant:", "river and forest"),
 )
+LEGEND = """\
+How to read a case
+  The run       All runs start from the same base model, pre-trained on plain sentences.
+                Each run fine-tunes it on questions and answers, perhaps with a fault.
+  train loss    What the run reports: the mean over the targets that *it* trains.
+  answers       -log P per answer token, <eos> included, on new wordings, judged without the fault.
+  prompts       The same for the tokens of the prompts.
+  exact match   The share of answers whose tokens, <eos> included, are all the first choice.
+  it writes     First the base model, then the run: after <bos> alone, and after a prompt.
+  Two examples  Each position reads a token and has a target. The number is the norm (length) of
+                the target's row of dlogits, in a new model with random weights. All tokens are
+                about equally likely there: it is nearly the target's share of all loss weights.
+  Measured      Losses of these examples: both, each alone, with more pads, after other prompts.
+                Is the gradient the slope of the loss? And what does a mask of zeros do?
+"""
 
 
 def describe_run(fault, seed):
-    """All the evidence on one run: curves, lit rows, measurements."""
-    zoo = corpora.zoo()
-    config = model.Config(len(zoo.tokenizer.vocab), n_positions=28, n_layer=1, n_head=4, n_embd=32)
-    params = model.init(config, np.random.default_rng(seed), std=0.1)
-    parts = [
-        describe_training(fault, zoo, config, params, seed),
-        describe_rows(fault, zoo.tokenizer, config, params),
-        describe_measurements(fault, zoo.tokenizer, config, params),
-    ]
-    return "\n".join(parts)
+    """All the evidence on one run: curves, samples, the two examples, measurements."""
+    return "\n".join([describe_training(fault, seed), describe_targets(fault), describe_measurements(fault)])
 
 
-def describe_training(fault, zoo, config, params, seed):
-    """Train with the fault, evaluate without it, and let the model write."""
-    snapshots = train_with(fault, zoo, config, params, seed)
-    held_out = data.encode_all(zoo.held_out[:128], zoo.tokenizer)
-    lines = [
-        f"{'step':>5}{'train loss':>12}{'answers':>10}{'prompts':>10}{'exact match':>13}   (held out, nats)"
-    ]
+@functools.cache
+def load_zoo():
+    """The examples: few enough that a browser makes them in a second."""
+    return corpora.zoo(n_train=N_ROWS, n_held_out=N_HELD_OUT, n_texts=N_TEXTS)
+
+
+def make_config():
+    """The size of all models here."""
+    return model.Config(len(load_zoo().tokenizer.vocab), **CONFIG)
+
+
+def make_new_model():
+    """Random weights, small enough that all tokens are about equally likely."""
+    return model.init(make_config(), np.random.default_rng(0), std=0.1)
+
+
+@functools.cache
+def train_base(steps):
+    """The base model: `steps` steps on plain text, once for all cases."""
+    zoo = load_zoo()
+    texts = [tasks.encode_text(text, zoo.tokenizer) for text in zoo.texts]
+    start = model.init(make_config(), np.random.default_rng(0))
+    held_out = data.encode_all(zoo.held_out[:1], zoo.tokenizer)
+    settings = train.Settings(steps=steps, warmup=min(20, steps), eval_every=steps)
+    return train.train(start, make_config(), texts, held_out, settings)[0]
+
+
+def describe_training(fault, seed):
+    """Fine-tune with the fault, evaluate without it, and let the model write."""
+    zoo, config = load_zoo(), make_config()
+    held_out = data.encode_all(zoo.held_out, zoo.tokenizer)
+    snapshots = train_with(fault, seed)
+    lines = [f"{'step':>5}{'train loss':>12}{'answers':>10}{'prompts':>10}{'exact match':>13}"]
     for entry, trained in snapshots:
         scores = train.evaluate(trained, config, held_out)
         loss = "" if entry["train_loss"] is None else f"{entry['train_loss']:.3f}"
         nll = f"{scores['response_nll']:>10.3f}{scores['prompt_nll']:>10.3f}"
         lines.append(f"{entry['step']:>5}{loss:>12}{nll}{scores['exact_match']:>13.3f}")
-    _, trained = snapshots[-1]
     for prompt, n_tokens in (("", 24), (zoo.held_out[0].prompt, 6)):
-        answer = tasks.write_answer(trained, config, zoo.tokenizer, prompt, max_new_tokens=n_tokens)
-        lines += [f"  after <bos> {prompt}".rstrip(), f"      it writes: {answer}"]
+        lines.append(f"  it writes after: <bos> {prompt}".rstrip())
+        for name, (_, params) in (("base model", snapshots[0]), ("this run", snapshots[-1])):
+            text = tasks.write_answer(params, config, zoo.tokenizer, prompt, max_new_tokens=n_tokens)
+            lines.append(f"    {name + ':':<12} {text}")
     return "\n".join(lines)
 
 
-def train_with(fault, zoo, config, params, seed):
-    """Train with the fault; a list of (history entry, copy of the parameters), one per evaluation."""
-    snapshots = []
+def train_with(fault, seed):
+    """Fine-tune with the fault; a list of (history entry, copy of the parameters), one per evaluation."""
+    zoo, snapshots = load_zoo(), []
 
     def keep_copy(entry, trained):
         snapshots.append((entry, tree.map_arrays(np.copy, trained)))
 
-    settings = train.Settings(steps=STEPS, eval_every=EVAL_EVERY, seed=seed)
+    settings = train.Settings(steps=STEPS, warmup=min(20, STEPS), eval_every=EVAL_EVERY, seed=seed)
+    base = train_base(BASE_STEPS)
     with faults.plant(fault):
-        rows = data.encode_all(zoo.train[:1000], zoo.tokenizer)
-        train.train(params, config, rows, rows[:2], settings, keep_copy)
+        rows = data.encode_all(zoo.train, zoo.tokenizer)
+        train.train(base, make_config(), rows, rows[:2], settings, keep_copy)
     return snapshots
 
 
-def describe_rows(fault, tokenizer, config, params):
-    """Two rows before training: every input, its target, and the norm of the target's row of dlogits."""
+def describe_targets(fault):
+    """The two examples position by position: input, target, and the norm of the target's row of dlogits."""
+    tokenizer = load_zoo().tokenizer
     with faults.plant(fault), recording("losses.token_nll_backward") as results:
-        batch = encode_batch(PAIR, tokenizer)
-        model.loss_and_grads(params, batch.ids, batch.targets, batch.loss_mask, config)
+        batch = encode_batch(PAIR)
+        model.loss_and_grads(make_new_model(), batch.ids, batch.targets, batch.loss_mask, make_config())
     dlogits, _ = results[0]
     norms = np.linalg.norm(dlogits, axis=-1)
-    lines = ["", "Two rows, before training: input -> target, norm of the target's row of dlogits"]
+    lines = ["", "Two examples: input -> target, norm of the target's row of dlogits"]
     for t in range(batch.ids.shape[1]):
         cells = []
         for b in range(len(PAIR)):
@@ -83,33 +123,39 @@ def describe_rows(fault, tokenizer, config, params):
     return "\n".join(lines)
 
 
-def describe_measurements(fault, tokenizer, config, params):
-    """The numbers that one step can be asked for, in double precision."""
-    params = tree.map_arrays(lambda a: a.astype(np.float64), params)
+def describe_measurements(fault):
+    """What `measure_examples` finds, as text."""
+    measured = measure_examples(fault)
+    width = max(map(len, measured))
+    lines = [f"  {name:<{width}}  {value}" for name, value in measured.items()]
+    return "\n".join(["", "Measured on the same two examples", *lines, ""])
+
+
+def measure_examples(fault):
+    """What one step says of the two examples, in double precision: {measurement: its value as text}."""
+    config, params = make_config(), tree.map_arrays(lambda a: a.astype(np.float64), make_new_model())
 
     def show_loss(batch):
         return describe_loss(params, batch, config)
 
     with faults.plant(fault):
-        pair, other = encode_batch(PAIR, tokenizer), encode_batch(OTHER_PAIR, tokenizer)
+        pair, other = encode_batch(PAIR), encode_batch(OTHER_PAIR)
         first, second = batches.split_batch(pair, 1)
         ratio = measure_slope_ratio(params, pair, config)
-        measured = {
-            "loss of the two rows": show_loss(pair),
+        return {
+            "loss of both": show_loss(pair),
             "loss of the first alone": f"{show_loss(first)}  {count_weights(first)}",
             "loss of the second alone": f"{show_loss(second)}  {count_weights(second)}",
-            "loss with 4 columns of pads more, without weight": show_loss(append_pads(pair, 4)),
-            "loss after other prompts of the same length": show_loss(exchange_prompts(pair, other)),
+            "loss of both with 4 more columns of pads, of loss weight 0": show_loss(append_pads(pair, 4)),
+            "loss of both after other prompts of the same length": show_loss(exchange_prompts(pair, other)),
             "gradient along a random direction / slope of the loss": f"{ratio:.4f}",
-            "loss with a mask of zeros": show_loss(pair._replace(loss_mask=0 * pair.loss_mask)),
+            "loss of both with a mask of zeros": show_loss(pair._replace(loss_mask=0 * pair.loss_mask)),
         }
-    width = max(len(name) for name in measured)
-    lines = [f"  {name:<{width}}  {value}" for name, value in measured.items()]
-    return "\n".join(["", "Measured on the same two rows", *lines, ""])
 
 
-def encode_batch(examples, tokenizer):
+def encode_batch(examples):
     """A Batch of a few examples."""
+    tokenizer = load_zoo().tokenizer
     return data.collate([data.encode(example, tokenizer) for example in examples])
 
 
@@ -124,8 +170,8 @@ def describe_loss(params, batch, config):
 
 
 def count_weights(batch):
-    """How many of a Batch's loss weights are not 0, as text."""
-    return f"({np.count_nonzero(batch.loss_mask)} of its weights are not 0)"
+    """How many of a Batch's loss weights are above 0, as text."""
+    return f"({np.count_nonzero(batch.loss_mask)} loss weights above 0)"
 
 
 def measure_slope_ratio(params, batch, config, h=1e-5):

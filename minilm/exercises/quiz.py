@@ -1,14 +1,16 @@
-"""The diagnosis game: sealed cases, each a training run that has one known fault, or none.
+"""The diagnosis game: sealed cases, each a fine-tuning run that has one known fault, or none.
 
     case = quiz.case("A")        # or: for case in quiz.deal(seed)
-    case                         # shows what a look at the run would show
+    case                         # shows what a look at the run would show; LEGEND says how to read it
     quiz.judge(case, "eos_masked")
 
 A case holds its answer only as a digest: reading it takes a diagnosis, or at least some effort.
 """
 
 import difflib
+import functools
 import hashlib
+import re
 import textwrap
 from typing import NamedTuple
 
@@ -16,11 +18,41 @@ import numpy as np
 
 from .. import exercises, faults
 from . import evidence
+from .evidence import LEGEND  # noqa: F401  (for notebooks)
 
 HEALTHY = "healthy"
-SIGN_OF_HEALTH = "The rows that predict answer and <eos> are lit, no others, and every measurement agrees."
-LESSON_CASES = {"A": 0, "B": 4, "C": 14}  # letter -> place in list_answers()
+SIGN_OF_HEALTH = (
+    "The rows that predict answer and <eos> are lit, no others. The loss of both is the mean over all their "
+    "trained targets, more pads change nothing, the ratio is 1, and a mask of zeros is refused."
+)
+LESSON_CASES = {  # letter -> (which of the options it is, counted in list_answers(); the options)
+    "A": (0, "healthy mask_inverted mask_not_applied smoothing_ignores_mask"),
+    "B": (4, "eos_cut eos_masked healthy mask_one_late shifted_twice"),
+    "C": (14, "denominator_counts_all gradient_scaled healthy marker_not_found mean_of_means"),
+}
 N_OPTIONS = 5
+LINES = {  # answer -> how the lines of evidence begin in which it would show
+    "mask_not_applied": ("User: ->", "loss of the first alone"),
+    "mask_one_late": ("Assistant: ->", "tall ->"),
+    "mask_one_early": ("? ->", "tall ->"),
+    "mask_inverted": ("User: ->", "Assistant: ->"),
+    "eos_masked": ("Assistant: ->", "tall ->"),
+    "eos_cut": ("tall ->",),
+    "marker_not_found": ("Assistant: ->", "loss of the first alone"),
+    "pads_in_the_loss": ("<eos> ->",),
+    "not_shifted": ("User: ->",),
+    "shifted_twice": ("User: ->",),
+    "double_bos": ("<bos> ->",),
+    "empty_mask_nan": ("loss of both with a mask of zeros",),
+    "empty_mask_silent": ("loss of both with a mask of zeros",),
+    "denominator_counts_all": ("loss of both", "loss of both with 4 more"),
+    "mean_of_means": ("loss of both", "loss of the first alone", "loss of the second alone"),
+    "mask_after_reduction": ("<eos> ->", "loss of both", "loss of both with 4 more"),
+    "gradient_scaled": ("gradient along",),
+    "smoothing_ignores_mask": ("User: ->", "gradient along"),
+    "attention_mask_confused": ("loss of both", "loss of both after other prompts"),
+    HEALTHY: (),
+}
 
 
 class Case(NamedTuple):
@@ -32,18 +64,18 @@ class Case(NamedTuple):
     digest: str
 
     def __str__(self):
-        choice = textwrap.fill(f"One of: {', '.join(self.options)}", 96)
-        return f"Case {self.title}\n\n{self.text}\n{choice}"
+        return f"Case {self.title}\n\n{self.text}\nWhich is it?\n{describe_options(self)}"
 
     __repr__ = __str__
 
 
+@functools.cache
 def case(letter):
     """A case of the lesson, "A" to "C". Raises ValueError for another letter."""
     if letter not in LESSON_CASES:
         raise ValueError(f"there is no case {letter!r}: there are {', '.join(LESSON_CASES)}")
-    answers = list_answers()
-    return make_case(letter, answers[LESSON_CASES[letter]], answers, seed=ord(letter))
+    place, options = LESSON_CASES[letter]
+    return make_case(letter, list_answers()[place], tuple(options.split()), seed=ord(letter))
 
 
 def deal(seed, n_cases=10):
@@ -59,6 +91,17 @@ def deal(seed, n_cases=10):
         options = [right, *rng.choice(others, N_OPTIONS - 1, replace=False).tolist()]
         options = tuple(rng.permutation(options).tolist())
         yield make_case(f"{number} of {n_cases}", right, options, seed=int(rng.integers(1000)))
+
+
+def describe_options(case):
+    """The names to choose from, numbered, each with what would go wrong."""
+    width = max(map(len, case.options))
+    lines = []
+    for number, name in enumerate(case.options, start=1):
+        sentence = "Nothing is wrong." if name == HEALTHY else faults.FAULTS[name].sentence
+        start = f"  {number}  {name:<{width}}  "
+        lines.append(textwrap.fill(start + sentence, 98, subsequent_indent=" " * len(start)))
+    return "\n".join(lines)
 
 
 def list_answers():
@@ -88,13 +131,32 @@ def get_sign(name):
     return SIGN_OF_HEALTH if name == HEALTHY else faults.FAULTS[name].sign
 
 
+def find_lines(case, name):
+    """The lines of a case's evidence in which an answer would show, each as text after a line break."""
+    text = case.text
+    rows = re.findall(r"\S+ -> \S+ +\S+", text)
+    lines = [" ".join(line.split()) for line in (*rows, *text.split("\n"))]
+    found = (next((line for line in lines if line.startswith(start)), "") for start in LINES[name])
+    return "".join(f"\n  {line}" for line in found if line)
+
+
 def judge(case, answer):
-    """An exercises.Verdict on an answer: right or wrong, and the sign of the fault that was named."""
+    """An exercises.Verdict on an answer: right or wrong, the sign of what was named, and where to look."""
     if not isinstance(answer, str) or answer not in list_answers():
         return make_verdict(case, "wrong", f"{answer!r:.80} is no known fault. {suggest_name(answer)}")
     if answer == unseal_answer(case):
-        return make_verdict(case, "passed", f"It is {answer}. {get_sign(answer)}")
-    return make_verdict(case, "wrong", f"It is not {answer}. Its sign would be: {get_sign(answer)}")
+        return make_verdict(case, "passed", reveal(case))
+    would = "In a healthy run" if answer == HEALTHY else f"With {answer}"
+    sign, lines = get_sign(answer), find_lines(case, answer)
+    message = f"It is not {answer}. {would} you would see this: {sign[0].lower()}{sign[1:]}"
+    return make_verdict(case, "wrong", message + (lines and f" What you see here:{lines}"))
+
+
+def reveal(case):
+    """What a case is, by what sign one knows it, and the lines that show it."""
+    right = unseal_answer(case)
+    lines = find_lines(case, right)
+    return f"It is {right}. {get_sign(right)}" + (lines and f" Seen here:{lines}")
 
 
 def suggest_name(answer):
@@ -119,33 +181,3 @@ def check(case, function):
 def make_verdict(case, status, message):
     """An exercises.Verdict on a case, which has no function to go on with."""
     return exercises.Verdict(f"case {case.title}", status, message, None)
-
-
-def run_quiz(seed, ask, say):
-    """Play ten cases on a terminal and return how many were named rightly.
-
-    say(text) shows a text; ask(prompt) returns the player's answer, a name or its number.
-    """
-    score = 0
-    for number, case in enumerate(deal(seed), start=1):
-        say(f"\nCase {case.title}\n\n{case.text}")
-        say("\n".join(f"  {i}  {name}" for i, name in enumerate(case.options, start=1)))
-        verdict = judge(case, read_answer(case, ask, say))
-        say(verdict.message)
-        if not verdict.ok:
-            right = unseal_answer(case)
-            say(f"It is {right}. {get_sign(right)}")
-        score += verdict.ok
-        say(f"{score} of {number}")
-    return score
-
-
-def read_answer(case, ask, say):
-    """Ask until the answer is one of the case's options, and return that option."""
-    while True:
-        answer = ask(f"Which is it? 1 to {len(case.options)}: ").strip()
-        if answer in case.options:
-            return answer
-        if answer.isdigit() and 1 <= int(answer) <= len(case.options):
-            return case.options[int(answer) - 1]
-        say(f"{answer!r} is none of them: type a number from 1 to {len(case.options)}, or a name")
