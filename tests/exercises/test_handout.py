@@ -1,0 +1,114 @@
+"""Handed-out exercises: whole with what they need, and nothing else."""
+
+import ast
+
+import pytest
+
+from minilm import exercises
+from minilm.exercises import handout
+
+NOTEBOOKS = handout.read_lessons()
+PLACES = handout.list_places(NOTEBOOKS)
+
+
+def make_notebook(*sources):
+    """A notebook of code cells, and of text where a source begins with "#"."""
+    cells = [
+        {"cell_type": "markdown" if source.startswith("#") else "code", "metadata": {}, "source": source}
+        for source in sources
+    ]
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def collect(*sources, names):
+    return handout.collect_statements(make_notebook(*sources)["cells"], set(names)).split("\n")
+
+
+def run_code(cells):
+    """The value of the last cell, all run in this process."""
+    names, value = {"display": print}, None
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            lines = [line for line in cell["source"].split("\n") if not line.startswith("%")]
+            tree = ast.parse("\n".join(lines))
+            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, "cell", "exec"), names)
+            value = eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
+    return value
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_a_solved_exercise_passes_with_what_was_handed_out(place):
+    cells = handout.cut(NOTEBOOKS[place.lesson], place, seed=3, solved=True)["cells"]
+    verdict = run_code(cells)
+    assert verdict.name.lower().replace(" ", "_") == place.name and verdict.status == "passed"
+
+
+def test_every_exercise_and_question_of_the_checker_can_be_handed_out():
+    names = [place.name for place in PLACES]
+    assert len(set(names)) == len(names)
+    assert {*exercises.EXERCISES, *exercises.QUESTIONS} <= set(names)
+
+
+@pytest.mark.parametrize("solved", [False, True])
+def test_cells_keep_what_nbgrader_needs(solved):
+    for place in PLACES:
+        cells = handout.cut(NOTEBOOKS[place.lesson], place, solved=solved)["cells"]
+        noted = {about["grade_id"]: about for cell in cells if (about := handout.read_nbgrader(cell))}
+        assert list(noted) == [place.name, f"{place.name}_test"]
+        assert noted[f"{place.name}_test"]["points"] == place.points
+        (answer,) = (cell for cell in cells if handout.read_nbgrader(cell).get("solution"))
+        assert ("### BEGIN SOLUTION" in answer["source"]) == solved != ("YOUR CODE HERE" in answer["source"])
+        assert all(cell["outputs"] == [] for cell in cells if cell["cell_type"] == "code")
+
+
+def test_another_seed_stands_in_the_check_of_a_function_and_in_no_other():
+    assert handout.add_seed('verdict = check("shift", f)', 7) == 'verdict = check("shift", f, seed=7)'
+    for source in ('check("no_exercise", f)', "quiz.check(a, case_a)", 'recheck("shift", f)'):
+        assert handout.add_seed(source, 7) == source
+    assert handout.add_seed('check("shift", f)', 0) == 'check("shift", f)'
+
+
+def test_only_what_is_needed_of_earlier_cells_is_kept():
+    kept = collect(
+        "%matplotlib inline\nimport numpy as np\na = 1\nunused = 2",
+        "b = [a]\nb[0] = 5\nprint(b)",
+        "def g(x): return x + b[0]\ndef f(x):\n    c = x\n    return g(c)\nc = 3",
+        names={"f"},
+    )
+    assert kept == [
+        "import numpy as np",
+        *("a = 1", "b = [a]", "b[0] = 5"),
+        *("def g(x): return x + b[0]", "def f(x):", "    c = x", "    return g(c)"),
+    ]
+
+
+def test_of_a_name_bound_twice_the_last_is_kept_unless_it_needs_the_first():
+    assert collect("a = 1\na = 2", names={"a"}) == ["a = 2"]
+    assert collect("a = 1\na += 2", names={"a"}) == ["a = 1", "a += 2"]
+    assert collect("a = 1\nfor a in range(a): pass", names={"a"}) == ["a = 1", "for a in range(a): pass"]
+
+
+def test_minilm_s_own_function_stands_in_for_an_exercise_solved_before():
+    notebook = make_notebook("def shift(tokens):\n    raise NotImplementedError()", "shift = check(shift)")
+    for cell, about in zip(notebook["cells"], ({"solution": True}, {"grade": True}), strict=True):
+        cell["metadata"]["nbgrader"] = about
+    kept = handout.collect_statements(notebook["cells"], {"shift"})
+    names = {}
+    exec(kept, names)
+    assert names["shift"] is exercises.find("shift").solve
+
+
+def test_a_section_reaches_from_its_heading_or_the_check_before_it_to_its_check():
+    notebook = make_notebook("# 1. One", "setup", "import numpy", "# Two", "a", "b", "a2", "b2", "rest")
+    for i, name in ((5, "first"), (7, "second")):
+        about = {"grade": True, "grade_id": f"{name}_test", "points": 2}
+        notebook["cells"][i]["metadata"]["nbgrader"] = about
+    first, second = handout.find_places("01_one", notebook)
+    assert (first.cells, second.cells) == (range(3, 6), range(6, 8))
+    assert first[:4] == ("01_one", "1. One", "first", 2)
+
+
+def test_without_lessons_it_says_where_they_are(tmp_path):
+    with pytest.raises(ValueError, match="they are in minilm's repository, not in its package"):
+        handout.read_lessons(tmp_path)
