@@ -70,9 +70,12 @@ def find_places(lesson, notebook):
             start = i
         about = read_nbgrader(cell)
         if about.get("grade"):
+            end = i + 1
+            while end < len(cells) and read_nbgrader(cells[end]).get("grade"):
+                end += 1  # the same answer cell has several checks
             name = about["grade_id"].removesuffix("_test")
-            yield Place(lesson, title, name, about["points"], range(start, i + 1))
-            start = i + 1
+            yield Place(lesson, title, name, about["points"], range(start, end))
+            start = end if end == i + 1 else start
 
 
 def find_setup(cells):
@@ -91,7 +94,8 @@ def cut(notebook, place, seed=0, solved=False):
     needed = collect_statements(cells[setup + 1 : place.cells.start], list_names(section))
     if not solved:
         section = [{**cell, "source": remove_solution(cell["source"])} for cell in section]
-    title = TITLE.format(name=place.name, lesson=place.title, points=place.points)
+    points = sum(read_nbgrader(cell).get("points", 0) for cell in section)
+    title = TITLE.format(name=place.name, lesson=place.title, points=points)
     head = [make_cell("markdown", title, "title"), cells[setup], make_cell("code", needed, "needed")]
     kept = [clear_outputs(cell) for cell in [*head, *section]]
     return {**notebook, "cells": kept}

@@ -24,23 +24,22 @@ def collect(*sources, names):
     return handout.collect_statements(make_notebook(*sources)["cells"], set(names)).split("\n")
 
 
-def run_code(cells):
-    """The value of the last cell, all run in this process."""
-    names, value = {"display": print}, None
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            lines = [line for line in cell["source"].split("\n") if not line.startswith("%")]
-            tree = ast.parse("\n".join(lines))
-            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-            exec(compile(tree, "cell", "exec"), names)
-            value = eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
-    return value
+def run_cell(cell, names):
+    """The value of a cell's last line, run in this process."""
+    lines = [line for line in cell["source"].split("\n") if not line.startswith("%")]
+    tree = ast.parse("\n".join(lines))
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 def test_a_solved_exercise_passes_with_what_was_handed_out(place):
-    cells = handout.cut(NOTEBOOKS[place.lesson], place, seed=3, solved=True)["cells"]
-    verdict = run_code(cells)
+    names = {"display": print}
+    for cell in handout.cut(NOTEBOOKS[place.lesson], place, seed=3, solved=True)["cells"]:
+        value = run_cell(cell, names) if cell["cell_type"] == "code" else None
+        if handout.read_nbgrader(cell).get("grade_id") == f"{place.name}_test":
+            verdict = value
     assert verdict.name.lower().replace(" ", "_") == place.name and verdict.status == "passed"
 
 
@@ -55,8 +54,8 @@ def test_cells_keep_what_nbgrader_needs(solved):
     for place in PLACES:
         cells = handout.cut(NOTEBOOKS[place.lesson], place, solved=solved)["cells"]
         noted = {about["grade_id"]: about for cell in cells if (about := handout.read_nbgrader(cell))}
-        assert list(noted) == [place.name, f"{place.name}_test"]
         assert noted[f"{place.name}_test"]["points"] == place.points
+        assert [about["solution"] for about in noted.values()] == [True, *[False] * (len(noted) - 1)]
         (answer,) = (cell for cell in cells if handout.read_nbgrader(cell).get("solution"))
         assert ("### BEGIN SOLUTION" in answer["source"]) == solved != ("YOUR CODE HERE" in answer["source"])
         assert all(cell["outputs"] == [] for cell in cells if cell["cell_type"] == "code")
@@ -107,6 +106,16 @@ def test_a_section_reaches_from_its_heading_or_the_check_before_it_to_its_check(
     first, second = handout.find_places("01_one", notebook)
     assert (first.cells, second.cells) == (range(3, 6), range(6, 8))
     assert first[:4] == ("01_one", "1. One", "first", 2)
+
+
+def test_checks_of_one_answer_cell_are_handed_out_together():
+    notebook = make_notebook("# 1. One", "setup", "# Two", "def b(): pass", "check b", "check c", "rest")
+    for i, name in ((4, "b"), (5, "c")):
+        about = {"grade": True, "grade_id": f"{name}_test", "points": 2}
+        notebook["cells"][i]["metadata"]["nbgrader"] = about
+    places = list(handout.find_places("01_one", notebook))
+    assert [place.cells for place in places] == [range(2, 6)] * 2
+    assert "Points: 4." in handout.cut(notebook, places[0])["cells"][0]["source"]
 
 
 def test_without_lessons_it_says_where_they_are(tmp_path):
