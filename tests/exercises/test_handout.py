@@ -109,7 +109,7 @@ def test_a_section_reaches_from_its_heading_or_the_check_before_it_to_its_check(
 
 
 def test_checks_of_one_answer_cell_are_handed_out_together():
-    notebook = make_notebook("# 1. One", "setup", "# Two", "def b(): pass", "check b", "check c", "rest")
+    notebook = make_notebook("# 1. One", "setup", "# Two", "def b(): pass", "check(b)", "check(c)", "rest")
     for i, name in ((4, "b"), (5, "c")):
         about = {"grade": True, "grade_id": f"{name}_test", "points": 2}
         notebook["cells"][i]["metadata"]["nbgrader"] = about
