@@ -68,6 +68,14 @@ def test_form(path):
     assert code_cells(path)[0].source == build.SETUP
 
 
+@pytest.mark.parametrize("path", SOLUTIONS[:5], ids=lambda p: p.stem)
+def test_every_cell_of_the_short_course_has_its_place_in_the_slides(path):
+    assert int(path.stem[:2]) <= 4
+    kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in build.read_notebook(path).cells]
+    assert set(kinds) <= {"slide", "subslide", "fragment", "skip", "notes"}, kinds
+    assert kinds[0] == "slide" and kinds.count("slide") >= 3
+
+
 @pytest.mark.parametrize("path", LEARNERS, ids=lambda p: p.stem)
 def test_learners_see_no_solution_and_no_output_to_predict(path):
     text = path.read_text(encoding="utf-8")

@@ -28,15 +28,15 @@ def make_page():
         if place.lesson != lesson:
             parts.append(f"## [{place.title}]({place.lesson}.ipynb)\n")
             lesson = place.lesson
-        parts.append("\n".join([f"### {describe(place.name)}\n", *(f"- {item}" for item in items), ""]))
+        parts.append("\n".join([describe(place.name), *(f"- {item}" for item in items), ""]))
     return "\n".join([*parts, FOOT])
 
 
 def describe(name):
-    """The heading of an exercise: how its function is called, or what the question asks."""
+    """The heading of an exercise: how its function is called, or the name of a question and what it asks."""
     if name in exercises.QUESTIONS:
-        return f"`{name}`: {escape(exercises.QUESTIONS[name].text)}"
-    return f"`{exercises.EXERCISES[name].describe_call()}`"
+        return f"### Question `{name}`\n\n{escape(exercises.QUESTIONS[name].text)}\n"
+    return f"### `{exercises.EXERCISES[name].describe_call()}`\n"
 
 
 def list_items(name):

@@ -35,7 +35,7 @@ def test_a_sentence_stands_once_with_all_the_outputs_it_is_about(monkeypatch):
 def test_of_a_question_the_wrong_choices_stand_with_their_replies(monkeypatch):
     asked = Question("Which <eos>?", {"a": "All <x>.", "b": "`<y>`"}, "b", {"a": "No: `<z>`.", "b": "Yes."})
     monkeypatch.setitem(exercises.QUESTIONS, "mine", asked)
-    assert mistakes.describe("mine") == "`mine`: Which &lt;eos&gt;?"
+    assert mistakes.describe("mine") == "### Question `mine`\n\nWhich &lt;eos&gt;?\n"
     assert mistakes.list_items("mine") == ["*All &lt;x&gt;*: No: `<z>`."]
 
 
