@@ -100,6 +100,34 @@ def test_links_between_lessons_lead_somewhere():
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def read_course_table():
+    """The rows of lessons/README.md: (file, whether it is case A alone, minutes, points)."""
+    text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
+    pattern = r"^\| \[[^]]*\]\(([\w.]+)\)(, case A)? \|[^|]*\| (\d+) \| (\d*) \|"
+    return [
+        (file, bool(case), int(minutes), int(points or 0))
+        for file, case, minutes, points in re.findall(pattern, text, re.M)
+    ]
+
+
+def test_the_course_s_table_has_the_points_and_the_minutes_of_the_notebooks():
+    rows = {file: row for file, is_case, *row in read_course_table() if not is_case}
+    found = {}
+    for path in SOLUTIONS:
+        cells = build.read_notebook(path).cells
+        said = re.findall(r"(\d+) minutes", cells[0].source.replace("ten minutes", "10 minutes"))
+        points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells)
+        found[path.name] = [sum(map(int, said)), points]
+    assert rows == found
+
+
+def test_the_short_course_takes_two_hours():
+    *short, (last, is_case, _, _) = read_course_table()[:6]
+    assert [file[:2] for file, *_ in short] == ["00", "01", "02", "03", "04"]
+    assert last.startswith("09") and is_case
+    assert sum(row[2] for row in read_course_table()[:6]) == 120
+
+
 def test_nothing_is_made_from_nothing(tmp_path):
     with pytest.raises(ValueError, match="solutions holds no notebooks"):
         build.build_notebooks(tmp_path)

@@ -11,10 +11,11 @@ from . import handout
 HEAD = """\
 # What students get wrong
 
-The checker knows these mistakes. Here is what it says to each, in the order of the course. Where a function
-returns several arrays, their names come first. Use the page to prepare a class, or to see what a student
-meant. It gives solutions away.
+The checker knows these mistakes. Here is what it says to each, in the order of the course. Where a sentence
+is about some of several outputs, their names come first. Use the page to prepare a class, or to see what a
+student meant. It gives solutions away.
 """
+OPEN = 6  # of the mistakes of one exercise, so many are open, the others folded
 FOOT = "This page is made by `python lessons/build.py` from the checker's own lists in `minilm/exercises/`.\n"
 
 
@@ -28,7 +29,7 @@ def make_page():
         if place.lesson != lesson:
             parts.append(f"## [{place.title}]({place.lesson}.ipynb)\n")
             lesson = place.lesson
-        parts.append("\n".join([describe(place.name), *(f"- {item}" for item in items), ""]))
+        parts.append(f"{describe(place.name)}\n{fold(items)}")
     return "\n".join([*parts, FOOT])
 
 
@@ -37,6 +38,15 @@ def describe(name):
     if name in exercises.QUESTIONS:
         return f"### Question `{name}`\n\n{escape(exercises.QUESTIONS[name].text)}\n"
     return f"### `{exercises.EXERCISES[name].describe_call()}`\n"
+
+
+def fold(items):
+    """A list in Markdown whose later items are folded."""
+    lines = [f"- {item}" for item in items]
+    if len(lines) > OPEN + 1:
+        summary = f"<details><summary>{len(lines) - OPEN} more</summary>"
+        lines = [*lines[:OPEN], "", summary, "", *lines[OPEN:], "", "</details>"]
+    return "\n".join([*lines, ""])
 
 
 def list_items(name):
@@ -68,8 +78,8 @@ def collect_sentences(exercise):
 
 
 def name_labels(labels, of):
-    """The outputs that a sentence is about, such as "`dq`, `dk`: "; "" if an exercise has only one."""
-    if len(of) == 1:
+    """The outputs that a sentence is about, such as "`dq`, `dk`: "; "" if it is about all."""
+    if len(labels) == len(of):
         return ""
     named = ", ".join(f"`{label}`" for label in labels[:3])
     return f"{named} and {len(labels) - 3} others: " if len(labels) > 3 else f"{named}: "

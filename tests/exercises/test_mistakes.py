@@ -29,6 +29,7 @@ def test_a_sentence_stands_once_with_all_the_outputs_it_is_about(monkeypatch):
     said = {"dx": {"Both.": 0, "One.": 0}, "dweight": {"Both.": 0}}
     monkeypatch.setitem(exercises.EXERCISES, "mine", exercise._replace(make_mistakes=lambda *_: said))
     assert mistakes.list_items("mine") == ["`dx`, `dweight`: Both.", "`dx`: One."]
+    assert mistakes.name_labels(["a", "b"], "ab") == ""
     assert mistakes.name_labels(["a", "b", "c", "d", "e"], "abcdef") == "`a`, `b`, `c` and 2 others: "
 
 
@@ -41,4 +42,14 @@ def test_of_a_question_the_wrong_choices_stand_with_their_replies(monkeypatch):
 
 def test_no_line_holds_what_markdown_would_take_for_a_tag():
     for line in mistakes.make_page().split("\n"):
-        assert not re.search("<[a-z]", re.sub("`[^`]*`", "", line)), line
+        if not re.fullmatch("<details><summary>[0-9]+ more</summary>", line):
+            assert not re.search("<[a-z]", re.sub("`[^`]*`", "", line)), line
+
+
+def test_a_long_list_is_folded_and_a_short_one_is_not():
+    long = mistakes.fold(list("abcdefgh"))
+    assert (
+        long.startswith("- a\n")
+        and "- f\n\n<details><summary>2 more</summary>\n\n- g\n- h\n\n</details>\n" in long
+    )
+    assert "<details>" not in mistakes.fold(list("abcdefg"))
