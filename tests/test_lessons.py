@@ -103,7 +103,7 @@ def test_links_between_lessons_lead_somewhere():
 def read_course_table():
     """The rows of lessons/README.md: (file, whether it is case A alone, minutes, points)."""
     text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
-    pattern = r"^\| \[[^]]*\]\(([\w.]+)\)(, case A)? \|[^|]*\| (\d+) \| (\d*) \|"
+    pattern = r"^\| \[[^]]*\]\(([\w.]+)\)(, case A)? \|[^|]*\| (\d+) \| ?(\d*) ?\|"
     return [
         (file, bool(case), int(minutes), int(points or 0))
         for file, case, minutes, points in re.findall(pattern, text, re.M)
