@@ -62,3 +62,14 @@ def test_the_repository_speaks_of_the_project_alone(pattern):
         text = path.read_text(encoding="utf-8")
         for word in ("/" + "work/", "/" + "tmp/", "/" + "home/", "bash" + "_jobs"):
             assert word not in text, f"{path.name} names {word}"
+
+
+@pytest.mark.parametrize("pattern", ["README.md", "lessons/**/*.md", "lessons/**/*.ipynb", "minilm/**/*.py"])
+def test_no_sentence_says_again_what_readers_stumbled_over(pattern):
+    for path in HOME.glob(pattern):
+        text = path.read_text(encoding="utf-8")
+        for words in (
+            *(r"\bshall\b", r"\bcares? for\b", "is called so", "fortress", "beside the point"),
+            *("but for luck", "no loss shall be", "short path"),
+        ):
+            assert not re.search(words, text, re.I), f"{path.name}: {words}"
