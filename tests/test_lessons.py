@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import build
@@ -147,6 +149,19 @@ def test_a_changed_solution_makes_the_learners_notebook_stale(tmp_path):
     assert build.find_stale(tmp_path / "lessons") == [source.name]
     build.build_notebooks(tmp_path / "lessons", execute=False)
     assert build.find_stale(tmp_path / "lessons") == []
+
+
+@pytest.mark.slow
+def test_the_command_for_slides_makes_them(tmp_path):
+    text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"^\.venv/bin/jupyter (nbconvert --to slides .*?)```", text, re.M | re.DOTALL)[1]
+    *options, pattern = command.replace("\\\n", " ").replace("_slides", str(tmp_path)).split()
+    paths = sorted(HOME.glob(pattern))
+    subprocess.run([sys.executable, "-m", *options, *paths], cwd=HOME, check=True, capture_output=True)
+    assert len(paths) == 5
+    for path in paths:
+        page = (tmp_path / f"{path.stem}.slides.html").read_text(encoding="utf-8")
+        assert page.count("<section>") >= 6 and "importlib.util" not in page  # slides, without the set-up
 
 
 @pytest.mark.slow
