@@ -1,8 +1,9 @@
 """One exercise of a lesson as a notebook of its own, with what it needs of the cells before it.
 
-The section of the exercise is handed out as it stands: from its heading, or from the check of the
-exercise before it, to its own check. Of all earlier cells stay the imports, and the statements that bind
-what the section or its solution reads; minilm's own functions stand in for exercises solved before.
+The section of the exercise is handed out as it stands: from its heading to its check. Where an exercise
+shares its heading with one before, its section begins with the next text, that of a question with the
+question. Of all earlier cells stay the imports, and the statements that bind what the section or its
+solution reads; minilm's own functions stand in for exercises solved before.
 """
 
 import ast
@@ -23,6 +24,8 @@ TITLE = """\
 
 An exercise of minilm's lesson {lesson}. Points: {points}. Run the cells from the top. Write your answer
 where it says `YOUR CODE HERE`. The check in the last cell says what is wrong, and why."""
+HEADING = re.compile("^#+ ", re.M)
+ANSWER = re.compile(r"\A\s*<details>.*?</details>\s*", re.DOTALL)
 IMPORTS = (ast.Import, ast.ImportFrom)
 BINDING = (*IMPORTS, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef)
 
@@ -64,18 +67,22 @@ def find_places(lesson, notebook):
     """Yield the Place of each exercise of a lesson."""
     cells = notebook["cells"]
     title = read_source(cells[0]).split("\n")[0].lstrip("# ")
-    start = find_setup(cells) + 1
-    for i, cell in enumerate(cells[start:], start=start):
-        if cell["cell_type"] == "markdown" and re.search("^#+ ", read_source(cell), re.M):
+    floor, start, has_heading = find_setup(cells) + 1, None, False
+    for i, cell in enumerate(cells[floor:], start=floor):
+        source, is_text = read_source(cell), cell["cell_type"] == "markdown"
+        if is_text and HEADING.search(source):
+            start, has_heading = i, True
+        elif not has_heading and (source.startswith("ask(") or (is_text and start is None)):
             start = i
         about = read_nbgrader(cell)
         if about.get("grade"):
             end = i + 1
             while end < len(cells) and read_nbgrader(cells[end]).get("grade"):
                 end += 1  # the same answer cell has several checks
-            name = about["grade_id"].removesuffix("_test")
-            yield Place(lesson, title, name, about["points"], range(start, end))
-            start = end if end == i + 1 else start
+            name, first = about["grade_id"].removesuffix("_test"), floor if start is None else start
+            yield Place(lesson, title, name, about["points"], range(first, end))
+            if end == i + 1:
+                floor, start, has_heading = end, None, False
 
 
 def find_setup(cells):
@@ -91,6 +98,8 @@ def cut(notebook, place, seed=0, solved=False):
     cells = notebook["cells"]
     setup = find_setup(cells)
     section = [{**cells[i], "source": add_seed(read_source(cells[i]), seed)} for i in place.cells]
+    if section[0]["cell_type"] == "markdown":
+        section[0]["source"] = trim_text(section[0]["source"])
     needed = collect_statements(cells[setup + 1 : place.cells.start], list_names(section))
     if not solved:
         section = [{**cell, "source": remove_solution(cell["source"])} for cell in section]
@@ -104,6 +113,12 @@ def cut(notebook, place, seed=0, solved=False):
 def remove_solution(source):
     """The source of a cell with a stub in place of every solution."""
     return SOLUTION.sub(lambda found: "\n".join(found[1] + line for line in STUB), source)
+
+
+def trim_text(source):
+    """A section's first text, without what belongs to the section before it, such as an answer in words."""
+    heading = HEADING.search(source)
+    return source[heading.start() :] if heading else ANSWER.sub("", source)
 
 
 def add_seed(source, seed):

@@ -98,22 +98,56 @@ def test_minilm_s_own_function_stands_in_for_an_exercise_solved_before():
     assert names["shift"] is exercises.find("shift").solve
 
 
-def test_a_section_reaches_from_its_heading_or_the_check_before_it_to_its_check():
-    notebook = make_notebook("# 1. One", "setup", "import numpy", "# Two", "a", "b", "a2", "b2", "rest")
-    for i, name in ((5, "first"), (7, "second")):
+def grade_cells(notebook, grades):
+    """The Places of a notebook in which the cells of `grades` {index: name} are checks of 2 points."""
+    for i, name in grades.items():
         about = {"grade": True, "grade_id": f"{name}_test", "points": 2}
         notebook["cells"][i]["metadata"]["nbgrader"] = about
-    first, second = handout.find_places("01_one", notebook)
-    assert (first.cells, second.cells) == (range(3, 6), range(6, 8))
+    return list(handout.find_places("01_one", notebook))
+
+
+def test_a_section_reaches_from_its_heading_to_its_check():
+    notebook = make_notebook("# 1. One", "setup", "import numpy", "## Two", "a", "b", "## Three", "c", "d")
+    first, second = grade_cells(notebook, {5: "first", 8: "second"})
+    assert (first.cells, second.cells) == (range(3, 6), range(6, 9))
     assert first[:4] == ("01_one", "1. One", "first", 2)
+
+
+def test_without_a_heading_a_section_begins_with_its_text_and_a_question_with_itself():
+    sources = [
+        "setup",
+        "## A",
+        "a",
+        "check(a)",
+        "use(a)",
+        "#text",
+        "b",
+        "check(b)",
+        "use(b)",
+        "#Keep",
+        "ask('c')",
+    ]
+    notebook = make_notebook("# 1. One", *sources, "c", "check(c)", "d", "check(d)")
+    places = grade_cells(notebook, {4: "a", 8: "b", 13: "c", 15: "d"})
+    assert [place.cells for place in places] == [range(2, 5), range(6, 9), range(11, 14), range(14, 16)]
+
+
+def test_an_answer_to_what_stands_before_a_section_is_no_part_of_it():
+    answer = "<details><summary>In words</summary>\n5 of 6.\n</details>\n\n"
+    assert handout.trim_text(f"{answer}## Write\nNow.\n{answer}") == f"## Write\nNow.\n{answer}"
+    assert handout.trim_text(f"{answer}Now.") == "Now."
+    assert handout.trim_text(f"Now.\n{answer}") == f"Now.\n{answer}"
+
+
+def test_a_comment_in_code_is_no_heading():
+    notebook = make_notebook("# 1. One", "setup", "## A", "a", "check(a)", "b = 1\n# why", "check(b)")
+    _, place = grade_cells(notebook, {4: "a", 6: "b"})
+    assert handout.cut(notebook, place)["cells"][3]["source"] == "b = 1\n# why"
 
 
 def test_checks_of_one_answer_cell_are_handed_out_together():
     notebook = make_notebook("# 1. One", "setup", "# Two", "def b(): pass", "check(b)", "check(c)", "rest")
-    for i, name in ((4, "b"), (5, "c")):
-        about = {"grade": True, "grade_id": f"{name}_test", "points": 2}
-        notebook["cells"][i]["metadata"]["nbgrader"] = about
-    places = list(handout.find_places("01_one", notebook))
+    places = grade_cells(notebook, {4: "b", 5: "c"})
     assert [place.cells for place in places] == [range(2, 6)] * 2
     assert "Points: 4." in handout.cut(notebook, places[0])["cells"][0]["source"]
 
