@@ -20,10 +20,6 @@ def make_notebook(*sources):
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def collect(*sources, names):
-    return handout.collect_statements(make_notebook(*sources)["cells"], set(names)).split("\n")
-
-
 def run_cell(cell, names):
     """The value of a cell's last line, run in this process."""
     lines = [line for line in cell["source"].split("\n") if not line.startswith("%")]
@@ -68,36 +64,6 @@ def test_another_seed_stands_in_the_check_of_a_function_and_in_no_other():
     assert handout.add_seed('check("shift", f)', 0) == 'check("shift", f)'
 
 
-def test_only_what_is_needed_of_earlier_cells_is_kept():
-    kept = collect(
-        "%matplotlib inline\nimport numpy as np\na = 1\nunused = 2",
-        "b = [a]\nb[0] = 5\nprint(b)",
-        "def g(x): return x + b[0]\ndef f(x):\n    c = x\n    return g(c)\nc = 3",
-        names={"f"},
-    )
-    assert kept == [
-        "import numpy as np",
-        *("a = 1", "b = [a]", "b[0] = 5"),
-        *("def g(x): return x + b[0]", "def f(x):", "    c = x", "    return g(c)"),
-    ]
-
-
-def test_of_a_name_bound_twice_the_last_is_kept_unless_it_needs_the_first():
-    assert collect("a = 1\na = 2", names={"a"}) == ["a = 2"]
-    assert collect("a = 1\na += 2", names={"a"}) == ["a = 1", "a += 2"]
-    assert collect("a = 1\nfor a in range(a): pass", names={"a"}) == ["a = 1", "for a in range(a): pass"]
-
-
-def test_minilm_s_own_function_stands_in_for_an_exercise_solved_before():
-    notebook = make_notebook("def shift(tokens):\n    raise NotImplementedError()", "shift = check(shift)")
-    for cell, about in zip(notebook["cells"], ({"solution": True}, {"grade": True}), strict=True):
-        cell["metadata"]["nbgrader"] = about
-    kept = handout.collect_statements(notebook["cells"], {"shift"})
-    names = {}
-    exec(kept, names)
-    assert names["shift"] is exercises.find("shift").solve
-
-
 def grade_cells(notebook, grades):
     """The Places of a notebook in which the cells of `grades` {index: name} are checks of 2 points."""
     for i, name in grades.items():
@@ -109,12 +75,13 @@ def grade_cells(notebook, grades):
 def test_a_section_reaches_from_its_heading_to_its_check():
     notebook = make_notebook("# 1. One", "setup", "import numpy", "## Two", "a", "b", "## Three", "c", "d")
     first, second = grade_cells(notebook, {5: "first", 8: "second"})
-    assert (first.cells, second.cells) == (range(3, 6), range(6, 9))
+    assert (first.cells, second.cells) == ([3, 4, 5], [6, 7, 8])
     assert first[:4] == ("01_one", "1. One", "first", 2)
 
 
-def test_without_a_heading_a_section_begins_with_its_text_and_a_question_with_itself():
+def test_without_a_heading_of_its_own_a_section_begins_with_its_text_or_shares_the_heading():
     sources = [
+        "# 1. One",
         "setup",
         "## A",
         "a",
@@ -123,13 +90,25 @@ def test_without_a_heading_a_section_begins_with_its_text_and_a_question_with_it
         "#text",
         "b",
         "check(b)",
-        "use(b)",
-        "#Keep",
-        "ask('c')",
+        "c",
+        "check(c)",
     ]
-    notebook = make_notebook("# 1. One", *sources, "c", "check(c)", "d", "check(d)")
-    places = grade_cells(notebook, {4: "a", 8: "b", 13: "c", 15: "d"})
-    assert [place.cells for place in places] == [range(2, 5), range(6, 9), range(11, 14), range(14, 16)]
+    places = grade_cells(make_notebook(*sources), {4: "a", 8: "b", 10: "c"})
+    assert [place.cells for place in places] == [[2, 3, 4], [6, 7, 8], [2, 9, 10]]
+    (place,) = grade_cells(make_notebook("# 1. One\n## A", "setup", "a", "check(a)"), {3: "a"})
+    assert place.cells == [0, 2, 3]
+
+
+def test_a_question_without_a_heading_is_asked_again(monkeypatch):
+    monkeypatch.setitem(exercises.QUESTIONS, "c", None)
+    sources = ["# 1. One", "setup", "## A", "ask_all()", "a", "check(a)", "train()", "c", "check(c)"]
+    notebook = make_notebook(*sources)
+    notebook["cells"][7]["metadata"]["nbgrader"] = {"solution": True}
+    _, place = grade_cells(notebook, {5: "a", 8: "c"})
+    cut = [cell["source"] for cell in handout.cut(notebook, place)["cells"]]
+    assert place.cells == [7, 8] and cut[3:] == ['ask("c")', "c", "check(c)"]
+    shown = [handout.make_cell("code", 'ask("c")', "id")]
+    assert handout.add_question(shown, "c") == handout.add_question(shown, "a") == shown
 
 
 def test_an_answer_to_what_stands_before_a_section_is_no_part_of_it():
@@ -142,13 +121,13 @@ def test_an_answer_to_what_stands_before_a_section_is_no_part_of_it():
 def test_a_comment_in_code_is_no_heading():
     notebook = make_notebook("# 1. One", "setup", "## A", "a", "check(a)", "b = 1\n# why", "check(b)")
     _, place = grade_cells(notebook, {4: "a", 6: "b"})
-    assert handout.cut(notebook, place)["cells"][3]["source"] == "b = 1\n# why"
+    assert handout.cut(notebook, place)["cells"][4]["source"] == "b = 1\n# why"
 
 
 def test_checks_of_one_answer_cell_are_handed_out_together():
-    notebook = make_notebook("# 1. One", "setup", "# Two", "def b(): pass", "check(b)", "check(c)", "rest")
+    notebook = make_notebook("# 1. One", "setup", "## Two", "def b(): pass", "check(b)", "check(c)", "rest")
     places = grade_cells(notebook, {4: "b", 5: "c"})
-    assert [place.cells for place in places] == [range(2, 6)] * 2
+    assert [place.cells for place in places] == [[2, 3, 4, 5]] * 2
     assert "Points: 4." in handout.cut(notebook, places[0])["cells"][0]["source"]
 
 
