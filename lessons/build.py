@@ -9,7 +9,6 @@ learner should predict it first. Needs nbformat and nbclient, which come with ju
 import argparse
 import copy
 import json
-import re
 import warnings
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import nbformat
 
 from minilm import faults, files
 from minilm.commands import terminal
+from minilm.exercises import handout, mistakes
 from minilm.figures import processes
 
 SETUP = """\
@@ -47,21 +47,14 @@ take [lesson 9](09_diagnosis.ipynb), then play `python -m minilm quiz`.
 
 This page is made by `python lessons/build.py` from `minilm/faults.py`.
 """
-STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
-SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.DOTALL | re.MULTILINE)
 
 
 def remove_solutions(notebook):
     """A copy in which a stub replaces every solution; nothing else differs."""
     learner = copy.deepcopy(notebook)
     for cell in learner.cells:
-        cell.source = SOLUTION.sub(format_stub, cell.source)
+        cell.source = handout.remove_solution(cell.source)
     return learner
-
-
-def format_stub(solution):
-    """The stub's lines, indented like the matched solution."""
-    return "\n".join(solution[1] + line for line in STUB)
 
 
 def remove_outputs(notebook, only_tag=None):
@@ -153,21 +146,26 @@ def make_fault_page():
     return FAULT_PAGE.format(table=faults.table(with_signs=True))
 
 
-def write_fault_page(folder="lessons"):
-    """Write folder/faults.md."""
-    Path(folder, "faults.md").write_text(make_fault_page(), encoding="utf-8")
+def write_pages(folder="lessons"):
+    """Write folder/faults.md and folder/mistakes.md; returns their paths."""
+    pages = {"faults.md": make_fault_page(), "mistakes.md": mistakes.make_page()}
+    for name, text in pages.items():
+        Path(folder, name).write_text(text, encoding="utf-8")
+    return [Path(folder, name) for name in pages]
 
 
 def main():
-    """Make all learners' notebooks; `--no-run` makes them without outputs."""
-    parser = argparse.ArgumentParser(description="Make the learners' notebooks and run them.")
+    """Make all learners' notebooks and the pages; `--no-run` runs none, `--pages` makes the pages alone."""
+    parser = argparse.ArgumentParser(description="Make the learners' notebooks and run them, and the pages.")
     parser.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
     parser.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
+    parser.add_argument("--pages", action="store_true", help="make only faults.md and mistakes.md")
     options = parser.parse_args()
-    with terminal.Progress("lessons") as progress:
-        paths = build_notebooks(options.dir, not options.no_run, progress.report)
-    write_fault_page(options.dir)
-    print(f"made {len(paths)} notebooks in {options.dir}/ from {options.dir}/solutions/")
+    if not options.pages:
+        with terminal.Progress("lessons") as progress:
+            paths = build_notebooks(options.dir, not options.no_run, progress.report)
+        print(f"made {len(paths)} notebooks in {options.dir}/ from {options.dir}/solutions/")
+    print("made", *write_pages(options.dir))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def main(argv=None):
         print_error("out of memory: use shorter rows (--max-tokens) or fewer --workers")
     except OSError as error:
         said_by_windows = sys.platform == "win32" and (error.errno, error.filename) == (errno.EINVAL, None)
-        if isinstance(error, BrokenPipeError) or said_by_windows:  # who reads has seen enough: `... | head`
+        if isinstance(error, BrokenPipeError) or said_by_windows:  # the reader has seen enough: `... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         print_error(f"{error.filename or 'the output'}: {error.strerror or error}")
@@ -59,7 +59,7 @@ def prepare_streams():
 def interrupt_on_signals(command):
     """Let SIGTERM, and SIGHUP of a closed terminal, do what Ctrl-C does: workers end, too. Returns both.
 
-    `train` sees to itself. A signal that others handle, or ignore as nohup does, is left to them.
+    `train` handles its own. A signal that somebody else handles, or ignores as nohup does, stays theirs.
     """
 
     def interrupt(number, frame):
@@ -75,7 +75,7 @@ def interrupt_on_signals(command):
 
 
 def print_error(error):
-    """Print an error on one line of stderr: what a terminal would obey as its escape, a long middle cut."""
+    """Print an error on one line of stderr: control characters as escapes, a long middle cut out."""
     text = views.escape(str(error))
     print("minilm:", text if len(text) <= 1000 else f"{text[:600]} ... {text[-400:]}", file=sys.stderr)
 

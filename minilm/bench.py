@@ -73,7 +73,7 @@ def list_products(size, lean=True):
     """Shapes of a step's matrix products: linear maps (rows, n_in, n_out), and attention (B H, R, T, D).
 
     A linear map makes three products: forward, dx, dweight. R queries at T keys make six: two forward,
-    four backward. Lean are the products that fast.py makes: none for rows that no loss reaches, and
+    four backward. `lean` means the products that fast.py makes: none for rows that no loss reaches, and
     none for blocks of queries and keys that `causal` forbids. Otherwise they are those of the text.
     """
     config, B = size.config, size.batch_size

@@ -141,7 +141,7 @@ def collate(rows, prompt_weight=0.0):
     tokens, roles = pad_part(rows, "tokens", PAD_ID), pad_part(rows, "roles", PAD)
     turns, weights = pad_part(rows, "turns", 0), pad_part(rows, "weights", 1.0)
     documents = pad_part(rows, "documents", -1)
-    # Position t reads token t and predicts token t + 1; the weight follows the predicted token.
+    # Position t reads token t and predicts token t + 1; the loss weight follows the target.
     ids, targets, roles, turns = tokens[:, :-1], tokens[:, 1:], roles[:, 1:], turns[:, 1:]
     weights = weights[:, 1:]
     is_packed = any(row.documents is not None for row in rows)

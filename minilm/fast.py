@@ -235,7 +235,7 @@ KERNELS = {
 def kernels(names=tuple(KERNELS)):
     """`with kernels():` the model runs on the fast functions, or on those of some KERNELS alone.
 
-    Where anybody has put a function of their own into layers, losses or model before, nothing is put in:
+    If somebody has put a function of their own into layers, losses or model before, this changes nothing:
     their function is called as the text calls it, with the arrays that it expects. Swap before, not inside:
     a fast function does not call the small steps that it replaces.
     """

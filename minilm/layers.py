@@ -46,7 +46,7 @@ def embedding_forward(ids, weight):
 
 
 def embedding_backward(dy, cache):
-    """dweight[v] = sum of dy[b, t] over every place where ids[b, t] == v."""
+    """dweight[v] = sum of dy[b, t] over every position where ids[b, t] == v."""
     ids, (vocab_size, channels) = cache
     # One flat bin per entry of dweight, so that repeated ids add up instead of overwriting.
     bins = ids.reshape(-1, 1) * channels + np.arange(channels)

@@ -1,7 +1,7 @@
 """From logits to one number, in two pairs: first the NLL of each token, then the reduction.
 
 Because the two are kept apart, the loss mask is an array that can be seen: the gradient that
-enters the network is dnll = loss_mask / loss_mask.sum(), one weight for every target token.
+enters the network is dnll = loss_mask / loss_mask.sum(), one loss weight for every target.
 """
 
 import numpy as np

@@ -37,7 +37,7 @@ def share_batches(n_workers, params):
 def start_workers(workers, n, params):
     """Add a (process, pipe) for each worker to a list; returns a function like model.loss_and_grads."""
     try:
-        import multiprocessing  # not to be had in a browser
+        import multiprocessing  # missing in a browser
 
         from .figures import processes
 
@@ -92,7 +92,7 @@ def loss_and_grads(workers, memory, params, ids, targets, loss_mask, config, doc
 def compute_side_by_side(workers, memory, params, shares, config):
     """Yield loss and gradient vector of every share, as batches.compute_in_turn does."""
     memory[0] = tree.flatten(params)
-    for (_, pipe), share in zip(workers, shares, strict=False):  # the other workers rest
+    for (_, pipe), share in zip(workers, shares, strict=False):  # the other workers have nothing to do
         with contextlib.suppress(OSError):  # it has ended: recv says so
             pipe.send((share.ids, share.targets, share.loss_mask, config, share.documents))
     replies = [receive(*worker) for worker, _ in zip(workers, shares, strict=False)]  # all, then look at them

@@ -19,7 +19,7 @@ class Settings:
     """How to train. Raises ValueError for numbers that cannot train anything.
 
     prompt_weight: 0 masks the prompt (SFT), 1 trains on the full sequence. lr: the peak rate,
-    reached after `warmup` steps, then brought down towards 0. eval_every: steps from one evaluation to
+    reached after `warmup` steps, then lowered towards 0. eval_every: steps from one evaluation to
     the next. policy: a name in masks.POLICIES. processes: how many share a batch (parallel.py).
     """
 

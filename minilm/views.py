@@ -55,9 +55,9 @@ def mark_runs(tokens, loss_weights, decode, turns=None):
 
 
 def escape(text, keep=""):
-    """Text on one line: what a terminal would obey, such as a newline, stands as its escape.
+    """Text on one line: control characters, such as a newline, are written as escapes.
 
-    So do marks that turn the direction of writing. `keep` holds characters that stay.
+    So are marks that change the direction of writing. `keep` holds characters that stay.
     """
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import build
@@ -68,6 +70,14 @@ def test_form(path):
     assert code_cells(path)[0].source == build.SETUP
 
 
+@pytest.mark.parametrize("path", SOLUTIONS[:5], ids=lambda p: p.stem)
+def test_every_cell_of_the_short_course_has_its_place_in_the_slides(path):
+    assert int(path.stem[:2]) <= 4
+    kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in build.read_notebook(path).cells]
+    assert set(kinds) <= {"slide", "subslide", "fragment", "skip", "notes"}, kinds
+    assert kinds[0] == "slide" and kinds.count("slide") >= 3
+
+
 @pytest.mark.parametrize("path", LEARNERS, ids=lambda p: p.stem)
 def test_learners_see_no_solution_and_no_output_to_predict(path):
     text = path.read_text(encoding="utf-8")
@@ -92,6 +102,34 @@ def test_links_between_lessons_lead_somewhere():
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def read_course_table():
+    """The rows of lessons/README.md: (file, whether it is case A alone, minutes, points)."""
+    text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
+    pattern = r"^\| \[[^]]*\]\(([\w.]+)\)(, case A)? \|[^|]*\| (\d+) \| ?(\d*) ?\|"
+    return [
+        (file, bool(case), int(minutes), int(points or 0))
+        for file, case, minutes, points in re.findall(pattern, text, re.M)
+    ]
+
+
+def test_the_course_s_table_has_the_points_and_the_minutes_of_the_notebooks():
+    rows = {file: row for file, is_case, *row in read_course_table() if not is_case}
+    found = {}
+    for path in SOLUTIONS:
+        cells = build.read_notebook(path).cells
+        said = re.findall(r"(\d+) minutes", cells[0].source.replace("ten minutes", "10 minutes"))
+        points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells)
+        found[path.name] = [sum(map(int, said)), points]
+    assert rows == found
+
+
+def test_the_short_course_takes_two_hours():
+    *short, (last, is_case, _, _) = read_course_table()[:6]
+    assert [file[:2] for file, *_ in short] == ["00", "01", "02", "03", "04"]
+    assert last.startswith("09") and is_case
+    assert sum(row[2] for row in read_course_table()[:6]) == 120
+
+
 def test_nothing_is_made_from_nothing(tmp_path):
     with pytest.raises(ValueError, match="solutions holds no notebooks"):
         build.build_notebooks(tmp_path)
@@ -111,6 +149,19 @@ def test_a_changed_solution_makes_the_learners_notebook_stale(tmp_path):
     assert build.find_stale(tmp_path / "lessons") == [source.name]
     build.build_notebooks(tmp_path / "lessons", execute=False)
     assert build.find_stale(tmp_path / "lessons") == []
+
+
+@pytest.mark.slow
+def test_the_command_for_slides_makes_them(tmp_path):
+    text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"^\.venv/bin/jupyter (nbconvert --to slides .*?)```", text, re.M | re.DOTALL)[1]
+    *options, pattern = command.replace("\\\n", " ").replace("_slides", str(tmp_path)).split()
+    paths = sorted(HOME.glob(pattern))
+    subprocess.run([sys.executable, "-m", *options, *paths], cwd=HOME, check=True, capture_output=True)
+    assert len(paths) == 5
+    for path in paths:
+        page = (tmp_path / f"{path.stem}.slides.html").read_text(encoding="utf-8")
+        assert page.count("<section>") >= 6 and "importlib.util" not in page  # slides, without the set-up
 
 
 @pytest.mark.slow

@@ -607,6 +607,16 @@ COMMANDS = {
     "a long value": ("--data {long}", "long.jsonl, line 1: the field 'prompt' is .{80}: it must be a string"),
     "a long name": ("--data <LONG>", r"a{500,} \.\.\. a*: File name too long$"),
     "quiz seed": ("quiz --seed -1", "argument --seed: invalid seed value"),
+    "no such exercise": (
+        "lessons --only shft --out {dir}/new",
+        "there is no exercise 'shft': `minilm lessons`",
+    ),
+    "an exercise's long name": ("lessons --only <LONG> --out {dir}/new", "there is no exercise 'a{79}: "),
+    "no folder for exercises": ("lessons --only shift", "name the folder for the notebooks: --out DIR"),
+    "a file for a folder of exercises": ("lessons --only shift --out {good}", "File exists|Not a directory"),
+    "lessons, a seed alone": ("lessons --seed 1", "--seed would change nothing without --only"),
+    "lessons, all solutions": ("lessons --solutions", "--solutions would change nothing without --only"),
+    "lessons seed": ("lessons --only shift --seed -1", "argument --seed: invalid seed value"),
     "layer": ("gradcheck --layer conv", "argument --layer: invalid choice: 'conv'"),
 }
 

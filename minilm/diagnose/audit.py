@@ -58,7 +58,7 @@ def audit(rows, vocab_size=None, n_examples=3):
 
 def count_row(result, tokens, weights):
     """Enter one row into an Audit's counts; returns its length without pads."""
-    at = np.flatnonzero(weights[1:]) + 1  # the first token is predicted by nobody
+    at = np.flatnonzero(weights[1:]) + 1  # the first token is never predicted
     n = measure_length(tokens, at)
     result.counts.update({"rows": 1, "tokens": n, "supervised": len(at), "empty": not len(at)})
     result.starts[tuple(tokens[:2].tolist())] += 1

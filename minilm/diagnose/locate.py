@@ -90,7 +90,7 @@ def find_shift(ids, targets):
 
 
 def join_tokens(ids, targets):
-    """The whole rows (B, T + 1): the inputs and the last target, which is read by nobody."""
+    """The whole rows (B, T + 1): the inputs and the last target, which is never read."""
     return np.concatenate([ids, targets[:, -1:]], axis=1)
 
 

@@ -21,7 +21,7 @@ def measure_gradient_weights(case):
     """What the gradient weighs every target by (B, T), and whose rows of dlogits are lit at all.
 
     A row is w (p - onehot(y)). Exchange y for y' and its entry at y rises by w, whatever p is. A
-    row that is lit and does not care for its target has w = 0: something else lights it.
+    lit row that does not change with its target has w = 0: something else lights it.
     """
     _, other = case.call(case.ids, exchange_targets(case), case.mask)
     norms = np.linalg.norm(case.dlogits, axis=-1)

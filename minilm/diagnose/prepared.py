@@ -66,7 +66,7 @@ def read_arrays(ids, labels=None, mask=None):
         yield from zip(ids, weights, strict=True)
     elif (labels[:, :-1] == ids[:, 1:])[ahead].all():
         last = np.where(labelled[:, -1:], labels[:, -1:], ids[:, -1:])
-        nothing = np.zeros((len(ids), 1))  # the first token is predicted by nobody
+        nothing = np.zeros((len(ids), 1))  # the first token is never predicted
         yield from zip(np.hstack([ids, last]), np.hstack([nothing, weights]), strict=True)
     else:
         row, column = np.argwhere(labelled & (labels != ids))[0]

@@ -1,7 +1,7 @@
 """What the faults of faults.py do to a trained model, as one table.
 
-Every fault is planted while the model trains and gone before it is judged: faults of the batch
-or the mask would bend the evaluation, too.
+Every fault is planted while the model trains, and removed before it is judged: faults of the batch
+or the mask would change the evaluation, too.
 """
 
 from dataclasses import replace

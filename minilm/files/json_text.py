@@ -1,4 +1,4 @@
-"""JSON text that others wrote: whatever Python would pass over in silence is refused."""
+"""JSON text that others wrote: what Python would accept in silence is refused."""
 
 import json
 from collections import Counter
