@@ -53,7 +53,7 @@ def mask_one_late(original, roles, prompt_weight=0.0):
     return shift_columns(original(roles, prompt_weight), 1) * (roles != data.PAD)
 
 
-@fault("data.loss_mask", met_in="no report known")
+@fault("data.loss_mask", met_in="verl #3562, #5362")
 def mask_one_early(original, roles, prompt_weight=0.0):
     """The mask comes one position too early: the last prompt token is lit, <eos> is lost.
 
