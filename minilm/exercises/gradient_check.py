@@ -31,7 +31,8 @@ def make_function(rng, h, constant):
     a = rng.normal(size=(rows, columns))
 
     def f(x):
-        return (np.exp(0.3 * x) * a).sum() + (x * x * x).sum() + constant
+        # the last term ties all entries together, so that one that is not set back spoils the others
+        return (np.exp(0.3 * x) * a).sum() + (x * x * x).sum() + (x * a).sum() ** 2 + constant
 
     return f, rng.normal(size=(rows, columns)) + 1.5, h
 
@@ -45,6 +46,9 @@ def make_difference_mistakes(f, x, h):
     all_moved = np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h))
     one_entry = np.reshape([move_one_entry(i) for i in np.ndindex(x.shape)], x.shape)
     exact = complex_step(f, x, 1e-20)
+    central = central_difference(f, x, h)
+    rows = np.stack([move_block(f, x, h, i) for i in range(len(x))])[:, None] + 0 * x
+    columns = np.stack([move_block(f, x, h, (slice(None), j)) for j in range(x.shape[1])]) + 0 * x
     return {
         "gradient": {
             "This is the one-sided difference: its error shrinks like h, not like h^2.": right,
@@ -53,20 +57,106 @@ def make_difference_mistakes(f, x, h):
             "It is divided by h, but the two points are 2h apart.": 2 * central_difference(f, x, h),
             "f gets one entry alone: give it the whole array, one entry moved.": one_entry,
             "It is another step than h, or another method: move by the h that comes in.": exact,
+            "A whole row is moved at once: x[i] is a row; np.ndindex(x.shape) walks over all entries.": rows,
+            "Only the rows are walked through: np.ndindex(x.shape) walks over all entries.": rows[:, 0],
+            "A whole column is moved at once: np.ndindex(x.shape) walks over all entries.": columns,
+            "Entries are not set back after their turn: work on a new copy.": walk_on(f, x, h),
+            "The step down ends at x, not at x - h: this is half of a one-sided difference.": right / 2,
+            "The step up ends at x, not at x + h: this is half of a one-sided difference.": left / 2,
+            "h is missing below: divide by 2 * h.": central * h,
+            "/ 2 * h multiplies by h: write / (2 * h).": central * h * h,
+            "It is divided by h^2: divide by 2 * h.": 2 * central / h,
+            "The step is h / 2 to each side, but it is divided by 2h: divide by h.": central_difference(
+                f, x, h / 2
+            )
+            / 2,
+            "This is the second difference: f(x + h e) - f(x - h e) has no middle.": (right - left) / h,
+            "The two values are added: subtract them.": measure(
+                x, h, lambda e: (f(x + e) + f(x - e)) / (2 * h)
+            ),
+            "The entry is set to h and -h: add h to it, and subtract.": set_entry(f, x, h),
+            "The step is h times the entry: move by h.": central_difference_of(f, x, h * x) / (2 * h),
+            "f is not called: the difference of its values is asked for.": np.ones(x.shape),
+            "This is the sum of all slopes: one for each entry.": central.sum(),
+            "Both points are the same array: copy x twice.": 0 * x,
+            **list_loop_slips(central),
         }
+    }
+
+
+def move_block(f, x, h, where):
+    """The central difference of all entries at `where` moved at once."""
+    step = np.zeros(x.shape)
+    step[where] = h
+    return (f(x + step) - f(x - step)) / (2 * h)
+
+
+def walk_on(f, x, h):
+    """What comes of x[i] += h, x[i] -= 2 h without setting x[i] back."""
+    x, slopes = x.copy(), np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        x[i] += h
+        up = f(x)
+        x[i] -= 2 * h
+        slopes[i] = (up - f(x)) / (2 * h)
+    return slopes
+
+
+def set_entry(f, x, h):
+    """What comes of x[i] = h and x[i] = -h."""
+    return measure(x, 1, lambda e: (f(np.where(e > 0, h, x)) - f(np.where(e > 0, -h, x))) / (2 * h))
+
+
+def central_difference_of(f, x, steps):
+    """f(x + steps e) - f(x - steps e) for every entry's unit vector e."""
+    return measure(x, 1, lambda e: f(x + steps * e) - f(x - steps * e))
+
+
+def list_loop_slips(gradient):
+    """A right gradient of which a loop keeps only one entry."""
+    first, last = np.zeros(gradient.shape), np.zeros(gradient.shape)
+    first.flat[0], last.flat[-1] = gradient.flat[0], gradient.flat[-1]
+    return {
+        "Only the first entry is measured: return after the loop, not in it.": first,
+        "Only the last entry is left: make the array of zeros before the loop, not in it.": last,
     }
 
 
 def make_complex_mistakes(f, x, h):
     everywhere = np.ones(x.shape)
     all_moved = f(x + 1j * h).imag / h * everywhere
+    right = complex_step(f, x, h)
+    alone = np.reshape([f(x[i] + 1j * h).imag / h for i in np.ndindex(x.shape)], x.shape)
+    rows = np.array([f(x + 1j * h * (np.arange(len(x)) == i)[:, None]).imag / h for i in range(len(x))])
+    far = complex_step(f, x, 1.0)
     return {
         "gradient": {
             "This is the real part, f itself: the derivative is in the imaginary part.": f(x) * everywhere,
             "It is divided by 2h, but there is only one point, h away.": complex_step(f, x, h) / 2,
             "This is the real part, divided by h: take the imaginary part.": f(x) / h * everywhere,
             "All entries are moved at once: move one, keep the others.": all_moved,
-            "It is 0 everywhere: h = 1e-20 is lost in x + h. Step along i: x + 1j * h.": 0 * everywhere,
+            "It is multiplied by h: divide.": right * h * h,
+            "It is 0 everywhere: a real step of h = 1e-20 is lost in x + h, as is any difference of f. Step "
+            "along i, x + 1j * h, on a complex copy of x, and take the imaginary part.": 0 * everywhere,
+            "A whole row is moved at once: np.ndindex(x.shape) walks over all entries.": rows[:, None]
+            + 0 * x,
+            "Only the rows are walked through: np.ndindex(x.shape) walks over all entries.": rows,
+            "All entries are moved at once, and one number comes out: one for each entry.": f(x + 1j * h).imag
+            / h,
+            "Each entry holds the sum of all before it: copy x anew in the loop.": np.cumsum(right).reshape(
+                x.shape
+            ),
+            "Two points are compared: one is enough, its imaginary part is h times the slope.": 2 * right,
+            "The step is 1j, not 1j * h: only a tiny step gives the slope.": far,
+            "The step is 1j, not 1j * h, but it is divided by h.": far / h,
+            "The entry is replaced by 1j * h: add it.": measure(
+                x, 1, lambda e: f(np.where(e > 0, 1j * h, x)).imag / h
+            ),
+            "The step is h times the entry: move by 1j * h.": right * x,
+            "This is the absolute value: the sign belongs to the slope.": np.abs(right),
+            "This is the angle of f: take its imaginary part.": right / f(x),
+            "f gets one entry alone: give it the whole array, one entry moved.": alone,
+            **list_loop_slips(right),
         }
     }
 
@@ -81,7 +171,13 @@ EXERCISES = {
         make_difference_mistakes,
         hints=(
             "Loop over np.ndindex(x.shape); perturb a copy.",
-            "(f(x with x[i] + h) - f(x with x[i] - h)) / (2 * h)",
+            "gradient = np.zeros(x.shape)\n"
+            "for i in np.ndindex(x.shape):\n"
+            "    up, down = x.copy(), x.copy()\n"
+            "    up[i] += h\n"
+            "    down[i] -= h\n"
+            "    gradient[i] = (f(up) - f(down)) / (2 * h)\n"
+            "return gradient",
         ),
         constants=lambda f, x, h: {"2h": 2 * h},
         is_tuple=False,
@@ -92,7 +188,15 @@ EXERCISES = {
         complex_step,
         lambda rng, dtype: make_function(rng, h=1e-20, constant=1e6),
         make_complex_mistakes,
-        hints=("A complex copy of x; add 1j * h to one entry.", "f(x + 1j * h * e).imag / h"),
+        hints=(
+            "A complex copy of x; add 1j * h to one entry.",
+            "gradient = np.zeros(x.shape)\n"
+            "for i in np.ndindex(x.shape):\n"
+            "    z = x.astype(complex)\n"
+            "    z[i] += 1j * h\n"
+            "    gradient[i] = f(z).imag / h\n"
+            "return gradient",
+        ),
         constants=lambda f, x, h: {"h": h},
         is_tuple=False,
     ),

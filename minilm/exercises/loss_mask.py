@@ -6,6 +6,8 @@ from .. import data, losses
 from .exercise import Exercise, draw_roles
 
 MEAN_OF_ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
+UNMASKED = "The mask is missing: every position is lit, prompts and pads, too."
+LIT_ONLY = "Only the entries that are not 0 are there: keep the shape (B, T)."
 
 
 def make_mean_case(rng, dtype):
@@ -20,7 +22,9 @@ def make_mean_mistakes(dloss, cache):
     of_rows = dloss * weights / weights.sum(-1, keepdims=True) / len(weights)
     unweighted = np.full(weights.shape, dloss / total)
     by_size = dloss * weights / weights.size
+    lit = weights > 0
     by_count = dloss * weights / np.count_nonzero(weights)
+    right, row_sums = dloss * weights / total, weights.sum(-1, keepdims=True)
     return {
         "dnll": {
             "dloss is not used.": weights / total,
@@ -28,6 +32,35 @@ def make_mean_mistakes(dloss, cache):
             "The weights are missing: every row would be lit, masked or not.": unweighted,
             "It is divided by the number of all positions, pads included: total counts the weights.": by_size,
             "It is divided by how many weights are not 0: total is their sum.": by_count,
+            "weights are used as a switch: they may be 0.25, too, multiply by them.": dloss * lit / total,
+            "weights are used as a switch, and counted: multiply by them, divide by their sum.": (
+                dloss * lit / lit.sum()
+            ),
+            "Only weights of 1 are used: they may be 0.25, too, multiply by them.": dloss
+            * (weights == 1)
+            / total,
+            "Each row is divided by its own sum: total is the sum over the whole batch.": dloss
+            * weights
+            / row_sums,
+            "Each column is divided by its own sum: total is the sum over the whole batch.": (
+                dloss * weights / weights.sum(0, keepdims=True)
+            ),
+            "weights is squared: once is enough.": right * weights,
+            "The weights are below, not above: multiply by them.": dloss / (weights * total),
+            "The weights are turned round: 1 - weights lights the pads.": dloss * (1 - weights) / total,
+            "weights and total are both missing.": dloss * np.ones(weights.shape),
+            "This is the derivative by the weights, of which none is asked for.": dloss
+            * (weights / total - weights.sum() / total**2),
+            "It is one number: each NLL has its own derivative, weights / total.": dloss / total,
+            "It is summed up: each NLL has its own derivative.": right.sum(),
+            "Only the entries that are not 0 are there: keep the shape of weights.": right[lit],
+            "It is divided by T, the number of positions in a row: divide by total.": dloss
+            * weights
+            / weights.shape[1],
+            "It is divided by B, the number of rows: divide by total.": dloss * weights / len(weights),
+            "1 is added to total: then the weights of the mean do not add up to 1.": dloss
+            * weights
+            / (total + 1),
         }
     }
 
@@ -44,16 +77,50 @@ def make_masks(rng, dtype):
 
 def make_denominator_mistakes(response, target):
     by_size = response / response.size
-    of_rows = response / response.sum(-1, keepdims=True) / len(response)
+    row_sums = response.sum(-1, keepdims=True)
+    of_rows = response / row_sums / len(response)
+    ones, prompt, n, n_all = np.ones(response.shape), target - response, response.sum(), target.sum()
+    lit = response > 0
     return {
-        "dnll of the sum": {"This is full-sequence loss: prompt targets must be 0.": target},
+        "dnll of the sum": {
+            "This is full-sequence loss: prompt targets must be 0.": target,
+            UNMASKED: ones,
+            "The prompt's targets are lit, and the response's are not.": prompt,
+            "It is one number: each NLL has its own derivative.": 1.0,
+            "This counts the targets: each NLL has its own derivative.": n,
+            LIT_ONLY: response[lit],
+        },
         "dnll of the mean over answers": {
             MEAN_OF_ROWS: of_rows,
             "It is divided by the number of all positions, pads included: divide by response.sum().": by_size,
+            "Each row is divided by its own count: response.sum() counts the whole batch.": response
+            / row_sums,
+            "Each column is divided by its own count: response.sum() counts the whole batch.": (
+                response / response.sum(0, keepdims=True)
+            ),
+            UNMASKED: ones / n,
+            "Prompt targets are lit: they have loss weight 0 here.": target / n,
+            "It is multiplied by the number of response targets: divide.": response * n,
+            "It is divided by B, the number of rows: divide by response.sum().": response / len(response),
+            "It is divided by T, the number of positions: divide by response.sum().": response
+            / response.shape[1],
+            LIT_ONLY: response[lit] / n,
         },
         "dnll of the mean over everything": {
             "It is divided by the number of all positions: pads are no targets, use target.sum().": by_size,
             "Prompt targets are lit: they count in the denominator only.": target / target.sum(),
+            "Each row is divided by its own count: target.sum() counts the whole batch.": (
+                response / target.sum(-1, keepdims=True)
+            ),
+            "It is a mean of row means: target.sum() counts the whole batch.": (
+                response / target.sum(-1, keepdims=True) / len(target)
+            ),
+            UNMASKED: ones / n_all,
+            "It is divided by the number of prompt targets: all targets are prompt and response.": response
+            / prompt.sum(),
+            "Response targets count twice in the denominator: target holds them already.": response
+            / (n + n_all),
+            "It is multiplied by the number of all targets: divide.": response * n_all,
         },
     }
 
@@ -68,8 +135,9 @@ EXERCISES = {
         make_mean_mistakes,
         hints=(
             "How much does the loss change when one token's NLL grows by 1?",
-            "dloss * weights / total",
+            "weights, total = cache\nreturn dloss * weights / total, None",
         ),
+        row_labels=lambda dloss, cache: np.char.mod("%g", cache[0]),
         constants=lambda dloss, cache: {
             "total": cache[1],
             "B, since total counts every row's weights": len(cache[0]),
@@ -88,6 +156,7 @@ EXERCISES = {
             "The derivative of a sum is 1 at each of its terms. And of a sum divided by a number?",
             "response, response / response.sum(), response / target.sum()",
         ),
+        row_labels=lambda response, target: np.where(response > 0, "R", np.where(target > 0, "P", ".")),
         constants=lambda response, target: {
             "the number of response targets": response.sum(),
             "the number of all targets": target.sum(),

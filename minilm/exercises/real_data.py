@@ -1,63 +1,9 @@
-"""The exercises on real data: a mask of conversations, and a batch in parts."""
+"""The exercises on real data: a batch in parts; the mask of conversations is taken in."""
 
 import numpy as np
 
-from .. import chat, data, masks
+from . import last_turn
 from .exercise import Exercise, draw_normal, draw_sizes
-from .one_sequence import NO_EOS
-
-CHATS = (  # who speaks in the rows of a case
-    ("system", "user", "assistant", "user", "assistant"),
-    ("user", "assistant"),
-    ("user", "assistant", "user"),
-    ("user", "assistant", "tool", "assistant"),
-    ("assistant", "user"),
-)
-
-
-def last_turn_mask(roles, turns):
-    """1.0 on the last answer of every row, its <eos> included; roles and turns (B, T) of the targets."""
-    return masks.response(roles) * masks.last_turn(roles, turns)
-
-
-def make_turns(rng, dtype):
-    """Roles and turns (B, T) of the targets of padded conversations, marker by marker."""
-    rows = []
-    for k in rng.permutation([*range(len(CHATS)), *rng.integers(0, len(CHATS), rng.integers(0, 6))]):
-        row = [(data.BOS, 0)]
-        for turn, speaker in enumerate(CHATS[k]):
-            content = chat.ROLE_OF[speaker]
-            row += [(data.HEADER, turn)] + [(content, turn)] * int(rng.integers(2, 8))
-            if speaker == "assistant":
-                row += [(data.EOS, turn)]
-        rows.append(row)
-    longest = max(map(len, rows)) + 1
-    padded = np.array([row + [(data.PAD, 0)] * (longest - len(row)) for row in rows])
-    return padded[:, 1:, 0], padded[:, 1:, 1]
-
-
-def make_turn_mistakes(roles, turns):
-    answers, last = masks.response(roles), masks.last_turn(roles, turns)
-    mask = answers * last
-    by_last = answers * (turns == turns.max(axis=1, keepdims=True))
-    first = np.where(answers > 0, turns, 99).min(axis=1, keepdims=True)
-    longest = answers * (turns == turns.max())
-    with_marker = np.maximum(mask, masks.headers(roles, turns) * last)
-    moved = np.pad(mask[:, :-1], ((0, 0), (1, 0)))
-    return {
-        "weights": {
-            "All answers carry loss, not only the last of each row.": answers,
-            "That is the last turn of the longest conversation: look along axis 1, row by row.": longest,
-            "If a row ends with the user, nothing is lit: look for the last turn among answers.": by_last,
-            "That is the first answer of each row.": answers * (turns == first),
-            NO_EOS: mask * masks.without_eos(roles),
-            "The marker <assistant> is lit, too: it has the answer's turn, but ends the prompt.": with_marker,
-            "The turn alone is not enough: markers and pads have one. Ask for the role, too.": last,
-            "Inverted: all but the last answer is lit.": 1 - mask,
-            "The mask is one late: roles and turns are those of the targets already.": moved,
-            "A column is cut: roles and turns are those of the targets already.": mask[:, 1:],
-        }
-    }
 
 
 def combine_gradients(gradients, counts):
@@ -73,6 +19,11 @@ def make_parts(rng, dtype):
     return draw_normal(rng, dtype, K, P) * (counts[:, None] > 0).astype(dtype), counts.astype(dtype)
 
 
+def total_of(gradients, counts):
+    """The gradient of the sum over all tokens."""
+    return counts @ gradients
+
+
 def make_part_mistakes(gradients, counts):
     n_tokens, total = counts.sum(), counts @ gradients
     running = gradients[0]
@@ -82,6 +33,15 @@ def make_part_mistakes(gradients, counts):
     divided_twice = added / n_tokens
     last_share = counts[-1] * gradients[-1] / n_tokens
     of_used = gradients[counts > 0].mean(axis=0)
+    right, K, used = total / n_tokens, len(counts), counts > 0
+    inverse = np.where(used, 1 / np.where(used, counts, 1), 0)
+    until_empty = slice(None, int(np.argmin(used)))
+    shrunk = 0 * gradients[0]
+    for k in range(K):
+        shrunk = (shrunk + counts[k] * gradients[k]) / max(counts[: k + 1].sum(), 1)
+    with np.errstate(all="ignore"):
+        softmax = np.exp(counts - counts.max())
+        cut = total_of(gradients[until_empty], counts[until_empty]) / counts[until_empty].sum()
     return {
         "gradient": {
             "The mean of the means: a token of a small part counts more than one of a large part.": of_means,
@@ -94,25 +54,56 @@ def make_part_mistakes(gradients, counts):
             "That is the last part's share alone: is it = where += is meant?": last_share,
             "A running mean (a + b) / 2: the last part counts half, the first hardly at all.": running,
             "The parts are not added up yet: sum over axis 0.": gradients * counts[:, None] / n_tokens,
+            "Divided by the number of parts that have tokens: divide by that of all tokens.": total
+            / used.sum(),
+            "Divided by P, the number of parameters: divide by the number of all tokens.": total
+            / gradients.shape[1],
+            "Divided by the largest count: divide by the sum of all counts.": total / counts.max(),
+            "Divided by the sum of all counts minus 1.": total / (n_tokens - 1),
+            "Each part counts by the inverse of its count: a mean times its count is a sum.": (
+                inverse @ gradients / inverse.sum()
+            ),
+            "Gradients are divided by their counts: they are means already, multiply.": (
+                (gradients / np.maximum(counts, 1)[:, None]).sum(axis=0)
+            ),
+            "Each part counts by the root of its count: by the count itself.": (
+                np.sqrt(counts) @ gradients / np.sqrt(counts).sum()
+            ),
+            "Each part counts by the square of its count: by the count itself.": (
+                counts**2 @ gradients / (counts**2).sum()
+            ),
+            "The shares are a softmax of the counts: a share is count / sum of counts.": softmax
+            @ gradients
+            / softmax.sum(),
+            "1 is added to every count: a part without tokens has no share.": (
+                (counts + 1) @ gradients / (counts + 1).sum()
+            ),
+            "That is the first part alone: does a loop end too early?": gradients[0],
+            "That is the largest part alone: all parts have their share.": gradients[counts.argmax()],
+            "The first part is left out: does a loop begin at 1?": counts[1:] @ gradients[1:] / n_tokens,
+            "The last part is left out: does a loop end too early?": counts[:-1] @ gradients[:-1] / n_tokens,
+            "The first part is left out, and its count, too.": counts[1:] @ gradients[1:] / counts[1:].sum(),
+            "The last part is left out, and its count, too.": counts[:-1]
+            @ gradients[:-1]
+            / counts[:-1].sum(),
+            "All parts after an empty one are left out: skip it with continue, not break.": cut,
+            "The division is inside the loop: divide once, at the end.": shrunk,
+            "That is the median: the mean over all tokens is asked for.": np.median(gradients, axis=0),
+            "The mean of the means is multiplied by the number of tokens: multiply each by its own count.": (
+                of_means * n_tokens
+            ),
+            "Summed over axis 1, over the parameters: sum over the parts, axis 0.": (
+                gradients * counts[:, None]
+            ).sum(axis=1)
+            / n_tokens,
+            "It is one number: one for each parameter should stay.": right.mean(),
+            "It is one number: one for each parameter should stay, sum over axis 0 only.": right.sum(),
         }
     }
 
 
 EXERCISES = {
-    "last_turn_mask": Exercise(
-        "last_turn_mask(roles, turns): from role and turn of every target, both (B, T), return the loss "
-        "weights (B, T) as floats: 1 on the assistant's last answer of each row and its <eos>, 0 elsewhere.",
-        ("weights",),
-        last_turn_mask,
-        make_turns,
-        make_turn_mistakes,
-        hints=(
-            "Which turns belong to answers? The largest of them, row by row, is the last answer's.",
-            "answer = data.response_mask(roles)\nlast = np.where(answer > 0, turns, -1).max(axis=1, "
-            "keepdims=True)\nreturn answer * (turns == last)",
-        ),
-        is_tuple=False,
-    ),
+    **last_turn.EXERCISES,
     "combine_gradients": Exercise(
         "combine_gradients(gradients, counts): gradients (K, P), each of the mean loss of one of K parts of "
         "a batch, and counts (K,) of their supervised tokens. Return the gradient (P,) of the mean over "

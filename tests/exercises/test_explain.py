@@ -27,7 +27,10 @@ def linear_with(k, change):
     [
         (linear_with(0, lambda a, dy: 3 * a), r"It is exactly 3 times too large in every case"),
         (linear_with(0, lambda a, dy: a / -3), r"of the wrong sign and exactly 3 times too small in every"),
-        (linear_with(0, lambda a, dy: a * a.size), r"another factor in another case: what is divided by"),
+        (
+            linear_with(0, lambda a, dy: a * a.size),
+            r"exactly 90 times too large: divide by the number of its entries \(90\)",
+        ),
         (linear_with(1, lambda a, dy: a * dy[..., 0].size), r"divide by the number of rows B T \(30\)\."),
         (linear_with(0, lambda a, dy: 0 * a), r"It is 0 everywhere"),
         (
@@ -41,10 +44,18 @@ def linear_with(k, change):
             r"got nan, expected [-\d.]+\. There are numbers that are not",
         ),
         (linear_with(0, lambda a, dy: np.swapaxes(a, 1, 2)), r"It is transposed"),
-        (linear_with(0, lambda a, dy: a + 1), r"No entry is right: go through the formula"),
+        (linear_with(0, lambda a, dy: a + 1), r"It is \+1 off everywhere: one number is added"),
+        (linear_with(0, lambda a, dy: a * a + a**3), r"No entry is right: go through the formula"),
         (linear_with(0, lambda a, dy: np.full(a.shape, 1e-25)), r"No entry is right: go through"),
-        (linear_with(0, lambda a, dy: a.sum()), r"dx has shape \(\), not \(6, 5, 3\)\. Axes are missing"),
-        (linear_with(2, lambda a, dy: a[:-1]), r"Compare the shapes that go in"),
+        (
+            linear_with(0, lambda a, dy: a.sum()),
+            r"not \(6, 5, 3\)\. It is summed over axes 0, 1 and 2, which should stay",
+        ),
+        (
+            linear_with(2, lambda a, dy: a[:-1]),
+            r"One is missing along axis 0: the last; all others are right",
+        ),
+        (linear_with(1, lambda a, dy: np.ones((9, 9))), r"Compare the shapes that go in"),
         (linear_with(1, lambda a, dy: np.ones((4, 5, 6))), r"There are axes too many"),
     ],
 )

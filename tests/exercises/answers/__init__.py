@@ -15,6 +15,12 @@ from exercises.answers import (
     loss_mask,
     one_sequence,
     real_data,
+    slips_of_attention,
+    slips_of_layers,
+    slips_of_losses,
+    slips_of_masks,
+    slips_of_measuring,
+    slips_of_models,
     training_step,
     whole_model,
 )
@@ -32,5 +38,17 @@ LESSONS = (
     diagnosis,
     real_data,
 )
-WRONG = {name: table for lesson in LESSONS for name, table in lesson.WRONG.items()}
+SLIPS = (  # of what students, and careless engineers, write
+    slips_of_masks,
+    slips_of_losses,
+    slips_of_layers,
+    slips_of_attention,
+    slips_of_measuring,
+    slips_of_models,
+)
+WRONG = {name: dict(table) for lesson in LESSONS for name, table in lesson.WRONG.items()}
+for module in SLIPS:
+    for name, table in module.WRONG.items():
+        assert not WRONG[name].keys() & table.keys()
+        WRONG[name] |= table
 RIGHT = {name: functions for lesson in LESSONS for name, functions in lesson.RIGHT.items()}

@@ -1,0 +1,198 @@
+"""What can be said of wrong numbers in an output of the right shape."""
+
+import numpy as np
+
+from .compare import find_differences, find_ratio, is_close
+from .explain_shape import TRANSPOSED
+
+NOT_FINITE = "There are numbers that are not finite: a division by 0, a log of 0, or exp of something large?"
+NEARLY = "It is nearly right: an approximation, a small term too much or too little, or rounding?"
+FUNCTIONS = {  # of the right value
+    "the absolute values": np.abs,
+    "the squares": np.square,
+    "the square roots": np.sqrt,
+    "the exponentials": np.exp,
+    "the inverses, 1 / x,": np.reciprocal,
+}
+
+
+def describe_worst(got, right):
+    """Where an array is most wrong: index, got, expected, ratio."""
+    difference = np.where(np.isfinite(got), np.abs(got - right), np.inf)
+    index = np.unravel_index(difference.argmax(), difference.shape)
+    a, b = got[index], right[index]
+    place = f"at {[int(i) for i in index]} " if index else ""
+    if right.dtype.kind != "f" or not a or not b or not np.isfinite(a):
+        return f"{place}got {a:.6g}, expected {b:.6g}"
+    digits = 6 if abs(a / b - 1) > 1e-3 else 10  # a small difference must show
+    return f"{place}got {a:.{digits}g}, expected {b:.{digits}g} (ratio {a / b:.{digits - 2}g})"
+
+
+def explain_values(exercise, wrong):
+    """A sentence for finite wrong numbers that are no known mistake."""
+    pairs = [(got, right) for _, got, right in wrong]
+    if not any(got.any() for got, _ in pairs):
+        return "It is 0 everywhere."
+    ratios = [find_ratio(got, right) for got, right in pairs]
+    if None not in ratios:
+        sentence = explain_factor(exercise, wrong, ratios)
+        if sentence:
+            return sentence
+    if all(is_square(got) and is_close(got.mT, right) for got, right in pairs):
+        return TRANSPOSED
+    if all(got.dtype.kind in "iub" and (right != np.round(right)).any() for got, right in pairs):
+        return f"It is an array of {wrong[0][1].dtype}, which holds no fractions: make it one of floats."
+    return find_pattern(pairs) or locate_errors(pairs)
+
+
+def find_pattern(pairs):
+    """A sentence for something that holds in all pairs (got, right) of arrays, or ""."""
+    if all(got.size == 1 for got, _ in pairs):  # any two numbers have a ratio and a difference
+        return find_function(pairs)
+    if all(is_close(got, right, tolerance=1e-2) for got, right in pairs):
+        return NEARLY
+    if all(is_close(np.sort(got, axis=None), np.sort(right, axis=None)) for got, right in pairs):
+        return (
+            "The numbers are right, but they stand in another order: is something reshaped whose axes "
+            "should be swapped, or moved along an axis?"
+        )
+    if all(is_close(got, np.cumsum(right).reshape(right.shape)) for got, right in pairs):
+        return "Each entry holds the sum of all before it: is something not set back in the loop?"
+    return find_function(pairs) or find_constant(pairs) or find_row_factor(pairs)
+
+
+def find_function(pairs):
+    """A sentence for the right values put through one more function, or ""."""
+    with np.errstate(all="ignore"):
+        for name, function in FUNCTIONS.items():
+            values = [function(right.astype(float)) for _, right in pairs]
+            finite = all(np.isfinite(value).all() for value in values)
+            if finite and all(is_close(got, value) for (got, _), value in zip(pairs, values, strict=True)):
+                return f"These are {name} of the right values."
+    return ""
+
+
+def find_constant(pairs):
+    """A sentence for one number added everywhere, or to all of a row, or ""."""
+    differences = [got - right for got, right in pairs]
+    if all(is_close(d, np.full(d.shape, d.flat[0]), 1e-6) for d in differences):
+        return f"It is {differences[0].flat[0]:+.4g} off everywhere: one number is added that should not be."
+    if all(d.ndim > 1 and d.shape[-1] > 1 and is_close(d, d[..., :1] + 0 * d, 1e-6) for d in differences):
+        return (
+            "All entries of a row (along the last axis) are off by one number: what belongs to the whole row "
+            "(its maximum, sum or mean) is missing, too much, or another row's."
+        )
+    return ""
+
+
+def find_row_factor(pairs):
+    """A sentence for rows or columns that are right up to a factor of their own, or ""."""
+    if all(right.ndim > 1 and have_factors(got, right) for got, right in pairs):
+        return (
+            "Every row (along the last axis) is right up to a factor of its own: what is multiplied or "
+            "divided by a number of that row?"
+        )
+    if all(
+        right.ndim > 1 and have_factors(np.moveaxis(got, -1, 0), np.moveaxis(right, -1, 0))
+        for got, right in pairs
+    ):
+        return "Every channel (along the last axis) is right up to a factor of its own: which one?"
+    return ""
+
+
+def have_factors(got, right):
+    """Whether got = c * right with one c, not 0, for each index but those of the last axis."""
+    rows, others = got.reshape(-1, got.shape[-1]), right.reshape(-1, right.shape[-1])
+    if right.shape[-1] < 2 or not rows.any(axis=1)[others.any(axis=1)].all():
+        return False
+    sizes = np.maximum((others * others).sum(axis=1, keepdims=True), 1e-300)
+    return is_close(rows, (rows * others).sum(axis=1, keepdims=True) / sizes * others)
+
+
+def locate_errors(pairs):
+    """What can be said when nothing is known: which entries are wrong."""
+    got, right = pairs[0]
+    off = find_differences(got, right)
+    if off.all():
+        return f"{'No entry is right: go' if off.ndim else 'Go'} through the formula term by term."
+    first = [int(i) for i in np.argwhere(off)[0]]
+    count = f"{off.sum()} of {off.size} entries differ, the first at {first}; the others are right."
+    return f"{count}{find_place(pairs)}"
+
+
+def find_place(pairs):
+    """A sentence, with a blank before it, about where all wrong entries are, or ""."""
+    offs = [find_differences(got, right) for got, right in pairs]
+    for axis in range(offs[0].ndim):
+        others = tuple(k for k in range(offs[0].ndim) if k != axis)
+        lines = [off.any(axis=others) for off in offs]
+        if all(len(line) > 2 for line in lines):
+            for where, index in (("last", -1), ("first", 0)):
+                if all(line[index] and line.sum() == 1 for line in lines):
+                    return f" All of them are the {where} along axis {axis}."
+                if all(not line[index] and line.sum() == len(line) - 1 for line in lines):
+                    return (
+                        f" Only the {where} along axis {axis} is right: does a loop end early, or overwrite?"
+                    )
+    if all((got[off] == 0).all() for (got, _), off in zip(pairs, offs, strict=True)):
+        return " The wrong ones are all 0."
+    if all((right[off] == 0).all() for (_, right), off in zip(pairs, offs, strict=True)):
+        return " They should all be 0."
+    return ""
+
+
+def is_square(array):
+    return array.ndim >= 2 and array.shape[-1] == array.shape[-2]
+
+
+def explain_factor(exercise, wrong, ratios):
+    """A sentence for an answer that is right up to a constant factor, or ""."""
+    if np.allclose(ratios, -1):
+        return "The sign is wrong."
+    if np.allclose(ratios, 1, rtol=1e-2):
+        return NEARLY
+    named = name_factor(exercise, wrong, ratios)
+    if named:
+        return f"It is {describe_ratio(ratios[0])}: {named}"
+    if np.allclose(ratios, ratios[0], rtol=1e-4):
+        return f"It is {describe_ratio(ratios[0])} in every case: a constant factor is missing or too much."
+    if wrong[0][1].size == 1:  # any two numbers have a ratio
+        return ""
+    return f"It is {describe_ratio(ratios[0])} here, another factor in another case: what is divided by what?"
+
+
+def name_factor(exercise, wrong, ratios):
+    """Which constant of an exercise, or length of an axis, a ratio is, and what to do, or ""."""
+    constants = [list_constants(exercise, args, right) for args, _, right in wrong]
+    for power in (1, -1, 2, -2, 0.5, -0.5):
+        for name, value in constants[0].items():
+            values = np.array([c[name] for c in constants], float)
+            if np.allclose(ratios, values**power, rtol=1e-4) and not np.allclose(values, 1):
+                return write_advice(power, name, value)
+    return ""
+
+
+def write_advice(power, name, value):
+    """What to do about a result that is value^power times the right one."""
+    what, comma, why = name.partition(",")
+    verb, other = ("divide", "multiply") if power > 0 else ("multiply", "divide")
+    if abs(power) == 1:
+        return f"{verb} by {what} ({value:.4g}){comma}{why}."
+    if abs(power) == 2:
+        return f"that is {what} ({value:.4g}) squared. Is there a place where you {other}, and should {verb}?"
+    return f"that is the square root of {what} ({value:.4g})."
+
+
+def list_constants(exercise, args, right):
+    """The factors that an exercise names, then the lengths of the output's axes and their product."""
+    lengths = {f"the length of axis {axis}": n for axis, n in enumerate(right.shape)}
+    return exercise.constants(*args) | lengths | {"the number of its entries": right.size}
+
+
+def describe_ratio(ratio):
+    """ "exactly 12 times too large"; a ratio that is no whole number gets no "exactly"."""
+    times = max(abs(ratio), 1 / abs(ratio))
+    sign = "of the wrong sign and " if ratio < 0 else ""
+    exactly = "exactly " if abs(times - round(times)) < 1e-4 * times else ""
+    direction = "large" if abs(ratio) > 1 else "small"
+    return f"{sign}{exactly}{times:.4g} times too {direction}"

@@ -1,0 +1,51 @@
+"""A wrong mask as one row: what the tokens are, the learner's loss weights and the right ones.
+
+target P P P R R E .
+yours  0 0 0 0 1 1 0
+right  0 0 0 1 1 1 0
+             ^
+"""
+
+import numpy as np
+
+from .. import data
+from .compare import find_differences
+
+LETTERS = ".BPRESUTH"  # of data.ROLES
+WIDTH = 64  # of what is shown of a row
+
+
+def name_roles(roles):
+    """A letter for every role, (B, T) -> (B, T)."""
+    return np.array(list(LETTERS))[roles]
+
+
+def show_row(labels, got, right):
+    """The first row with a difference, as lines that begin with two blanks; the caret is below the first."""
+    off = find_differences(got, right)
+    b = int(np.flatnonzero(off.any(axis=1))[0])
+    t = int(np.argmax(off[b]))
+    rows = {
+        "target": list(map(str, labels[b])),
+        "yours": [f"{x:.3g}" for x in got[b]],
+        "right": [f"{x:.3g}" for x in right[b]],
+    }
+    width = 1 + max(len(cell) for row in rows.values() for cell in row)
+    columns = WIDTH // width
+    start = max(0, min(t - columns // 2, got.shape[1] - columns))  # so that the difference is in sight
+    lines = []
+    for name, row in rows.items():
+        cells = [f"{cell:>{width}}" for cell in row[start : start + columns]]
+        lines.append(f"  {name:<6}{''.join(cells)}")
+    caret = " " * (len("  target") + (t - start + 1) * width - 1) + "^"
+    return "\n".join([*lines, caret, *explain_letters(rows["target"][start : start + columns])])
+
+
+def explain_letters(labels):
+    """What the letters of a row stand for, as a list of one line; of none where the labels are numbers."""
+    names = [
+        f"{letter} {data.ROLES[LETTERS.index(letter)]}"
+        for letter in dict.fromkeys(labels)
+        if letter in LETTERS
+    ]
+    return [f"  ({', '.join(names)})"] if names else []

@@ -1,0 +1,129 @@
+"""The exercise on the NLL of tokens, which forward takes in."""
+
+import numpy as np
+
+from .. import losses
+from . import examples
+from .compare import find_differences
+from .exercise import Exercise, draw_normal, draw_sizes, pick_targets
+
+
+def token_nll(logits, targets):
+    """-log softmax(logits)[target] for every target."""
+    return losses.token_nll_forward(logits, targets)[0]
+
+
+def make_logits(rng, dtype):
+    B, T, V = draw_sizes(rng, "B", "T", "V", low=3)
+    scale = 1 if B % 2 else 1000  # large logits overflow exp
+    return draw_normal(rng, dtype, B, T, V) * dtype(scale), rng.integers(0, V, (B, T))
+
+
+def make_nll_mistakes(logits, targets):
+    return {
+        "nll": list_picks(logits, targets) | list_softmaxes(logits, targets) | list_losses(logits, targets)
+    }
+
+
+def list_picks(logits, targets):
+    """Right log-probabilities, of which the wrong ones are taken, or added up."""
+    nll, every = token_nll(logits, targets), -take_log_softmax(logits)
+    shifted_twice = token_nll(logits[:, :-1], targets[:, 1:])
+    entropy = (np.exp(-every) * every).sum(-1)
+    return {
+        "The minus is missing: a likely token has an NLL near 0, an unlikely one a large one.": -nll,
+        "It is already averaged: keep one value for each token, so that a mask can weigh them.": nll.mean(),
+        "It is summed already: keep one value for each token, so that a mask can weigh them.": nll.sum(),
+        "It is summed over time already: keep one value for each token.": nll.sum(-1),
+        "This is the NLL of the most likely token: the target's own logit is not used.": every.min(-1),
+        "This is the entropy, a mean over all of V: pick the target's term alone.": entropy,
+        "This is a mean over V: pick the target's term alone.": every.mean(-1),
+        "This is a sum over V: pick the target's term alone.": every.sum(-1),
+        "The target's entry is not picked yet: one value for each position, not V.": every,
+        "[:, :, targets] picks all targets at all positions: use np.take_along_axis.": every[:, :, targets],
+        "The targets are shifted once more: position t holds its own target already.": shifted_twice,
+    }
+
+
+def list_softmaxes(logits, targets):
+    """The target's term, of a softmax that is wrong."""
+    nll, logit, top = token_nll(logits, targets), pick_targets(logits, targets), logits.max(-1)
+    over_time = -pick_targets(take_log_softmax(logits, axis=1), targets)
+    exps = np.exp(logits - logits.max())
+    row_exps = np.exp(logits - top[..., None])
+    with np.errstate(all="ignore"):
+        one_maximum = np.log(exps.sum(-1)) + logits.max() - logit
+        rounded = -np.log(pick_targets(row_exps, targets) / row_exps.sum(-1))
+    return {
+        "The softmax runs over the wrong axis: take the last one, the vocabulary.": over_time,
+        "This is minus the target's logit: log(sum(exp(logits))) is missing.": -logit,
+        "log(sum(exp(shifted))) is missing: this is only the distance to the largest logit.": top - logit,
+        "The maximum is subtracted in the sum only: subtract it from the target's logit, too.": nll - top,
+        "The maximum is subtracted from the target's logit only: subtract it in the sum, too.": nll + top,
+        "The sum runs over the whole batch: each position has a softmax of its own.": (
+            np.log(exps.sum()) + logits.max() - logit
+        ),
+        "One maximum is subtracted from all rows, and low rows are lost: each has its own.": one_maximum,
+        "A mean stands where the softmax has a sum: it is log(V) too small.": nll - np.log(logits.shape[-1]),
+        "The probability was rounded to 0, and log(0) is infinite: stay with logarithms, "
+        "log(sum(exp(shifted))) - shifted[target].": rounded,
+    }
+
+
+def list_losses(logits, targets):
+    """Other losses of the right softmax."""
+    nll, probs = token_nll(logits, targets), np.exp(take_log_softmax(logits))
+    p, onehot = np.exp(-nll), np.eye(logits.shape[-1])[targets]
+    with np.errstate(all="ignore"):
+        others = -np.log(1 - probs)
+    return {
+        "These are probabilities: take -log.": p,
+        "1 - p is no NLL: take -log(p).": 1 - p,
+        "This is the perplexity exp(NLL): return the NLL.": np.exp(nll),
+        "The softmax is taken twice: its input is the logits.": token_nll(probs, targets),
+        "This is a squared error: the NLL is -log(p).": ((probs - onehot) ** 2).sum(-1),
+        "This says whether the best guess is wrong: return -log(p).": 1.0 * (logits.argmax(-1) != targets),
+        "Only the target's -log(p) counts: log(1 - p) belongs to yes-or-no questions.": nll + others.sum(-1),
+        "Only the target's -log(p) counts: the other tokens' log(1 - p) are too much.": (
+            nll + np.where(onehot > 0, 0, others).sum(-1)
+        ),
+    }
+
+
+def take_log_softmax(logits, axis=-1):
+    shifted = logits - logits.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def find_limit(label, wrong):
+    """A sentence for NLLs that never rise above one number, or ""."""
+    for _, got, right in wrong:
+        off, top = find_differences(got, right), got.max()
+        if off.sum() > 1 and np.isfinite(top) and (got[off] == top).all() and (right[off] > top).all():
+            return (
+                f"No NLL is above {top:.3g}, where the right one is up to {right.max():.4g}: a constant "
+                f"in the logarithm, or a clip, of {np.exp(-float(top)):.2g} hides how wrong the model is."
+            )
+    return ""
+
+
+EXERCISES = {
+    "token_nll": Exercise(
+        "token_nll(logits, targets): from logits (B, T, V) and targets (B, T) return (B, T): "
+        "-log softmax(logits)[target].",
+        ("nll",),
+        token_nll,
+        make_logits,
+        make_nll_mistakes,
+        hints=(
+            "exp(1000) overflows. What may you subtract from a row of logits without changing the softmax?",
+            "shifted = logits - logits.max(axis=-1, keepdims=True)\n"
+            "picked = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]\n"
+            "return np.log(np.exp(shifted).sum(axis=-1)) - picked",
+        ),
+        diagnose=find_limit,
+        show_off=examples.show_nll,
+        constants=lambda *_: {"ln 2, since a bit is ln 2 nats": np.log(2), "ln 10": np.log(10)},
+        is_tuple=False,
+    ),
+}
