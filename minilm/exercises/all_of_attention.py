@@ -90,6 +90,9 @@ def list_arrangements(dy, cache):
         "Only dq is there: concatenate dq, dk, dv.": dq,
         "Only dk is there: concatenate dq, dk, dv.": dk,
         "Only dv is there: concatenate dq, dk, dv.": dv,
+        "dv is missing: concatenate dq, dk, dv.": np.concatenate([dq, dk], axis=-1),
+        "dq stands in the place of dk, too.": np.concatenate([dq, dq, dv], axis=-1),
+        "dk stands in the place of dq, too.": np.concatenate([dk, dk, dv], axis=-1),
         "dq, dk, dv are added up: concatenate them along the last axis.": dq + dk + dv,
         "dq, dk, dv are stacked on a new axis: concatenate along the last one.": np.stack(parts),
         "dq, dk, dv are stacked on a new last axis: concatenate along the last one there is.": np.stack(
@@ -125,6 +128,7 @@ EXERCISES = {
             "parts = [layers.merge_heads(part) for part in (dq, dk, dv)]\n"
             "return np.concatenate(parts, axis=-1), None, None",
         ),
+        constants=lambda dy, cache: {"sqrt(D)": 1 / cache[0][2], "D": cache[0][2] ** -2, "H": cache[3]},
         returns=("dqkv", "None", "None"),
     ),
 }

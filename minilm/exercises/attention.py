@@ -32,6 +32,10 @@ def make_mix_mistakes(dmix, cache):
             ),
             "It is multiplied by weights: that is done in the softmax's part.": dweights * weights,
             "The softmax's backward is in it already: mix = weights v is all that is asked for.": softmaxed,
+            "v stands where dmix belongs.": v @ v.mT,
+            "-inf stands where a key is not allowed: that is for scores.": np.where(
+                weights > 0, dweights, -np.inf
+            ),
             "This is made of the forward's mix: it is made of dmix.": (weights @ v) @ v.mT,
             "dmix and v are multiplied entry by entry: every query meets every key, dmix v^T.": (
                 dmix * v
@@ -41,6 +45,7 @@ def make_mix_mistakes(dmix, cache):
             "weights is not transposed: a value gets gradient from later rows that read it.": untransposed,
             "weights are missing: dv is a weighted sum of dmix.": dmix,
             "All rows of dmix are added up without weights.": all_rows,
+            "weights is squared: once is enough.": (weights**2).mT @ dmix,
             "Later rows of dmix are added up without weights.": np.tri(T, dtype=dmix.dtype).T @ dmix,
             "Only the diagonal of weights is used: later rows read a value, too.": diagonal,
             "This is the forward, weights v: dv is made of dmix.": weights @ v,
@@ -85,6 +90,16 @@ def make_softmax_mistakes(dweights, cache):
             "1 stands where the sum of dweights * weights belongs.": weights * (dweights - 1),
             "The mean of dweights stands where the sum of dweights * weights belongs.": weights
             * (dweights - dweights.mean(-1, keepdims=True)),
+            "The outer factor is only whether a key is allowed: it is weights.": (weights > 0)
+            * (dweights - total),
+            "The square root of weights stands in front: it is weights.": np.sqrt(weights)
+            * (dweights - total),
+            "The largest of dweights stands where the sum of dweights * weights belongs.": (
+                weights * (dweights - dweights.max(-1, keepdims=True))
+            ),
+            "The softmax's backward is applied twice.": weights
+            * (right - (right * weights).sum(-1, keepdims=True)),
+            "dweights is not used, and the softmax's sum is missing.": weights * (1 - weights),
             "The largest entry stands where the sum belongs.": weights
             * (dweights - product.max(-1, keepdims=True)),
             "The sum runs over the whole array: each row has its own.": weights * (dweights - product.sum()),

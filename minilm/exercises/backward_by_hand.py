@@ -51,6 +51,21 @@ def make_nll_mistakes(dnll, cache):
             "The logarithm of probs stands where probs belongs.": (np.log(probs) - onehot) * dnll,
             "The mean of dnll is used for all rows: each row has its own.": (probs - onehot) * dnll.mean(),
             "The sum of dnll is used for all rows: each row has its own.": (probs - onehot) * dnll.sum(),
+            "dnll of the position before is used: each row has its own.": (probs - onehot)
+            * np.roll(dnll, 1, axis=1),
+            "The target's probability stands in all columns: each logit has its own.": (
+                (probs[where][..., None] - onehot) * dnll
+            ),
+            "1 is subtracted at the most likely token: subtract it at the target.": (
+                (probs - (probs == probs.max(-1, keepdims=True))) * dnll
+            ),
+            "1 / V is subtracted everywhere: subtract 1 at the target.": (probs - 1 / probs.shape[-1]) * dnll,
+            "The target's entry is 0: it is probs - 1 there.": right * (1 - onehot),
+            "probs goes through a softmax once more: it is the softmax already.": (
+                np.exp(probs) / np.exp(probs).sum(-1, keepdims=True) - onehot
+            )
+            * dnll,
+            "It is summed over V: one number for each logit should stay.": right.sum(-1),
             "1 is subtracted for all targets of an example in every row: each row has one.": of_column * dnll,
             "The one-hot belongs to the position before: targets are those of their own row.": (
                 (probs - np.roll(onehot, 1, axis=1)) * dnll
@@ -90,6 +105,8 @@ def make_linear_mistakes(dy, cache):
             "It is transposed: [in, out], as weight is.": dweight.T,
             "x and dy are summed before they are multiplied: each row's x goes with its own dy.": of_sums,
             "x is reshaped, not transposed: rows^T, after flattening to rows.": scrambled,
+            "dy stands where x belongs: dweight is x^T dy.": rows.T @ rows,
+            "x stands where dy belongs: dweight is x^T dy.": np.einsum("btc,btk->ck", x, x),
             "dy is not used: dweight is x^T dy.": np.repeat(x.sum((0, 1))[:, None], dy.shape[-1], axis=1),
             "x is not used: dweight is x^T dy.": np.repeat(rows.sum(0)[None], x.shape[-1], axis=0),
             **vary_sum(parts),

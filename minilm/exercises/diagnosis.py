@@ -68,6 +68,14 @@ def make_mistakes(dlogits, exchanged, targets):
                 :, :, targets
             ],
             "It is summed over time: each target has its loss weight.": right.sum(axis=-1),
+            "It is divided by the largest: the loss weight that the step really uses is asked for.": right
+            / right.max(),
+            "These are indices of tokens: the loss weight is the difference at the target.": 1.0
+            * rise.argmax(-1),
+            "1 - w is no loss weight.": 1 - right,
+            "The largest entries of two rows belong to different tokens: subtract at the target.": (
+                exchanged.max(-1) - dlogits.max(-1)
+            ),
         }
     }
 

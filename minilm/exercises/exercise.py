@@ -93,7 +93,8 @@ def pick_leaves(params, names, what):
 def count_rows(dy, cache):
     """The factors by which a sum over rows differs from a mean."""
     B, T, C = dy.shape
-    return {"the number of rows B T": B * T, "B": B, "T": T, "C": C}
+    rows = {"the number of rows B T": B * T, "B": B, "T": T, "C": C}
+    return rows | {"the number of entries of dy": dy.size}
 
 
 def draw_sizes(rng, *names, low=2):

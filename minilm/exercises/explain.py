@@ -13,7 +13,7 @@ import numpy as np
 from .compare import are_equal, choose_tolerance, is_close
 from .explain_shape import explain_shape
 from .explain_values import NOT_FINITE, describe_worst, explain_values
-from .show_row import show_row
+from .show_row import compare_roles, show_row
 
 COMPARE_SHAPES = "Compare the shapes that go in with the shape that should come out."
 
@@ -64,6 +64,7 @@ def describe_values(exercise, label, wrong, trials):
     if not why and finite:
         shown = finite
         why = find_mistake(exercise, label, finite) or find_exchange(exercise, label, trials)
+        why = why or (exercise.row_labels and compare_roles(exercise, finite))
         why = why or explain_values(exercise, finite)
     if exercise.row_labels:
         args, got, right = shown[0]

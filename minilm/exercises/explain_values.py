@@ -1,9 +1,12 @@
 """What can be said of wrong numbers in an output of the right shape."""
 
+import itertools
+
 import numpy as np
 
 from .compare import find_differences, find_ratio, is_close
 from .explain_shape import TRANSPOSED
+from .inputs import find_input
 
 NOT_FINITE = "There are numbers that are not finite: a division by 0, a log of 0, or exp of something large?"
 NEARLY = "It is nearly right: an approximation, a small term too much or too little, or rounding?"
@@ -42,7 +45,7 @@ def explain_values(exercise, wrong):
         return TRANSPOSED
     if all(got.dtype.kind in "iub" and (right != np.round(right)).any() for got, right in pairs):
         return f"It is an array of {wrong[0][1].dtype}, which holds no fractions: make it one of floats."
-    return find_pattern(pairs) or locate_errors(pairs)
+    return find_input(exercise, wrong) or find_pattern(pairs) or locate_errors(pairs)
 
 
 def find_pattern(pairs):
@@ -123,18 +126,16 @@ def locate_errors(pairs):
 def find_place(pairs):
     """A sentence, with a blank before it, about where all wrong entries are, or ""."""
     offs = [find_differences(got, right) for got, right in pairs]
-    for axis in range(offs[0].ndim):
+    are_zero = all((got[off] == 0).all() for (got, _), off in zip(pairs, offs, strict=True))
+    for axis, (where, index) in itertools.product(range(offs[0].ndim), (("last", -1), ("first", 0))):
         others = tuple(k for k in range(offs[0].ndim) if k != axis)
         lines = [off.any(axis=others) for off in offs]
-        if all(len(line) > 2 for line in lines):
-            for where, index in (("last", -1), ("first", 0)):
-                if all(line[index] and line.sum() == 1 for line in lines):
-                    return f" All of them are the {where} along axis {axis}."
-                if all(not line[index] and line.sum() == len(line) - 1 for line in lines):
-                    return (
-                        f" Only the {where} along axis {axis} is right: does a loop end early, or overwrite?"
-                    )
-    if all((got[off] == 0).all() for (got, _), off in zip(pairs, offs, strict=True)):
+        if all(len(line) > 2 and line[index] and line.sum() == 1 for line in lines):
+            return f" All of them are the {where} along axis {axis}."
+        only = all(len(line) > 2 and not line[index] and line.sum() == len(line) - 1 for line in lines)
+        if only and are_zero and all(np.take(right, index, axis).any() for _, right in pairs):
+            return f" Only the {where} along axis {axis} is there, the others are 0: does a loop end early?"
+    if are_zero:
         return " The wrong ones are all 0."
     if all((right[off] == 0).all() for (_, right), off in zip(pairs, offs, strict=True)):
         return " They should all be 0."
@@ -164,7 +165,7 @@ def explain_factor(exercise, wrong, ratios):
 def name_factor(exercise, wrong, ratios):
     """Which constant of an exercise, or length of an axis, a ratio is, and what to do, or ""."""
     constants = [list_constants(exercise, args, right) for args, _, right in wrong]
-    for power in (1, -1, 2, -2, 0.5, -0.5):
+    for power in (1, -1, 2, -2, 0.5, -0.5, 3, -3):
         for name, value in constants[0].items():
             values = np.array([c[name] for c in constants], float)
             if np.allclose(ratios, values**power, rtol=1e-4) and not np.allclose(values, 1):
@@ -180,7 +181,7 @@ def write_advice(power, name, value):
         return f"{verb} by {what} ({value:.4g}){comma}{why}."
     if abs(power) == 2:
         return f"that is {what} ({value:.4g}) squared. Is there a place where you {other}, and should {verb}?"
-    return f"that is the square root of {what} ({value:.4g})."
+    return f"that is {'the square root' if abs(power) < 1 else 'the cube'} of {what} ({value:.4g})."
 
 
 def list_constants(exercise, args, right):

@@ -46,6 +46,11 @@ def list_chain_slips(dy, x, t, first, dt, du):
         "t is tanh(u) already: tanh is taken again.": dy * ((1 + twice) / 2 + x * (1 - twice**2) * du / 2),
         "t is tanh(u) already: tanh is taken again in its derivative.": dy
         * (first + x * (1 - twice**2) * du / 2),
+        "The first term is (1 + t) / 2, with a plus.": dy * ((1 - t) / 2 + x * dt * du / 2),
+        "x stands in the second term squared.": dy * (first + x * x * dt * du / 2),
+        "The second term lacks its factors x and 1/2.": dy * (first + dt * du),
+        "It is divided by the slope: dy times the slope is asked for.": dy / (first + x * dt * du / 2),
+        "dy is summed up first: each entry has its own.": dy.sum() * (first + x * dt * du / 2),
         "The derivative of tanh(u) is missing: it is 1 - t^2.": dy * (first + x * du / 2),
         "The derivative of tanh(u) is 1 - tanh(u)^2, here 1 - t^2: t stands without its square.": dy
         * (first + x * (1 - t) * du / 2),
@@ -69,6 +74,7 @@ def list_slopes(dy, x, first, dt):
         "The derivative of x^3 is 3 x^2: u' has x without its square.": slope * (1 + 3 * cubic * x),
         "The derivative of x^3 is 3 x^2: u' has x^3.": slope * (1 + 3 * cubic * square * x),
         "u itself stands where its derivative u' belongs.": slope * (x + cubic * square * x),
+        "u' lacks sqrt(2 / pi) and the 3 of 3 x^2.": 1 + cubic * square,
         "u' lacks its 1, the derivative of x.": slope * 3 * cubic * square,
         "u' lacks the derivative of 0.044715 x^3.": slope + 0 * square,
         "0.044715 is missing in u'.": slope * (1 + 3 * square),

@@ -60,6 +60,8 @@ def list_other_turns(roles, turns):
             answers * (turns == turns.max(axis=1, keepdims=True))
         ),
         "That is the first answer of each row.": answers * (turns == first),
+        "All answers but the last are lit.": answers * (turns != last),
+        "That is the answer before the last one.": answers * (turns == last - 2),
         "The last two answers are lit: only the last one is asked for.": answers * (turns >= last - 2),
         "That is turn 1 of each row: the last answer's turn differs from row to row.": answers * (turns == 1),
         "Turns with odd numbers are lit: the last answer alone is asked for.": answers * (turns % 2 == 1),
@@ -79,6 +81,7 @@ def list_other_roles(roles, turns):
     to_the_end = np.arange(roles.shape[1]) >= turns.argmax(axis=1, keepdims=True)
     return {
         NO_EOS: mask * masks.without_eos(roles),
+        "Every <eos> is lit, and nothing else.": 1.0 * is_eos,
         "Only <eos> is lit: the answer before it counts, too.": mask * is_eos,
         "The <eos> of earlier answers is lit, too: it has their turn.": np.maximum(mask, is_eos),
         "The marker <assistant> is lit, too: it has the answer's turn, but ends the prompt.": (
@@ -89,6 +92,8 @@ def list_other_roles(roles, turns):
             np.maximum(mask, roles == data.TOOL)
         ),
         "That is the user's last message: the assistant's is asked for.": 1.0 * last_of_user,
+        "All that stands before the last answer is lit, too.": 1.0
+        * (turns <= np.where(mask > 0, turns, -1).max(axis=1, keepdims=True)),
         "All that follows the last answer is lit, too: ask for the role, too.": 1.0 * after,
         "All that follows the row's last turn is lit: ask for answers.": 1.0 * to_the_end,
         "Everything but pads is lit: >= data.RESPONSE takes in system, user, tool and header.": 1.0

@@ -46,6 +46,13 @@ def make_mean_mistakes(dloss, cache):
                 dloss * weights / weights.sum(0, keepdims=True)
             ),
             "weights is squared: once is enough.": right * weights,
+            "The square root of weights is taken: use them as they are.": dloss * np.sqrt(weights) / total,
+            "Each row is divided by how many of its weights are not 0: total is the sum of all.": (
+                dloss * weights / lit.sum(-1, keepdims=True)
+            ),
+            "It is divided by how many weights are 1: total is the sum of all weights.": (
+                dloss * weights / (weights == 1).sum()
+            ),
             "The weights are below, not above: multiply by them.": dloss / (weights * total),
             "The weights are turned round: 1 - weights lights the pads.": dloss * (1 - weights) / total,
             "weights and total are both missing.": dloss * np.ones(weights.shape),
@@ -118,6 +125,7 @@ def make_denominator_mistakes(response, target):
             UNMASKED: ones / n_all,
             "It is divided by the number of prompt targets: all targets are prompt and response.": response
             / prompt.sum(),
+            "The prompt's targets are lit, and the response's are not.": prompt / n_all,
             "Response targets count twice in the denominator: target holds them already.": response
             / (n + n_all),
             "It is multiplied by the number of all targets: divide.": response * n_all,
@@ -141,6 +149,7 @@ EXERCISES = {
         constants=lambda dloss, cache: {
             "total": cache[1],
             "B, since total counts every row's weights": len(cache[0]),
+            "dloss": dloss,
         },
         returns=("dnll", "None"),
     ),

@@ -88,6 +88,12 @@ def make_part_mistakes(gradients, counts):
             / counts[:-1].sum(),
             "All parts after an empty one are left out: skip it with continue, not break.": cut,
             "The division is inside the loop: divide once, at the end.": shrunk,
+            "Gradients and counts are paired in another order: gradients[k] goes with counts[k].": (
+                counts[::-1] @ gradients / n_tokens
+            ),
+            "The counts are sorted: gradients[k] goes with counts[k].": np.sort(counts)
+            @ gradients
+            / n_tokens,
             "That is the median: the mean over all tokens is asked for.": np.median(gradients, axis=0),
             "The mean of the means is multiplied by the number of tokens: multiply each by its own count.": (
                 of_means * n_tokens
@@ -116,6 +122,7 @@ EXERCISES = {
             "A mean times its count is a sum. Sums add up. Divide once, at the end.",
             "counts @ gradients / counts.sum()",
         ),
+        constants=lambda gradients, counts: {"K": len(counts), "the number of all tokens": counts.sum()},
         is_tuple=False,
     ),
 }

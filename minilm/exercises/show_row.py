@@ -49,3 +49,25 @@ def explain_letters(labels):
         if letter in LETTERS
     ]
     return [f"  ({', '.join(names)})"] if names else []
+
+
+def compare_roles(exercise, wrong):
+    """Which roles have another loss weight than they should, if a mask goes by roles alone, or ""."""
+    found = {}
+    for args, got, right in wrong:
+        labels = exercise.row_labels(*args)
+        for label in np.unique(labels):
+            here = labels == label
+            found.setdefault(str(label), set()).update(
+                zip(got[here].tolist(), right[here].tolist(), strict=True)
+            )
+    if not found.keys() <= set(LETTERS) or any(len(pairs) > 1 for pairs in found.values()):
+        return ""
+    parts = {}
+    for letter, ((yours, due),) in found.items():
+        if yours != due:
+            parts.setdefault((yours, due), []).append(data.ROLES[LETTERS.index(letter)])
+    return " ".join(
+        f"Targets of role {', '.join(roles)} have the loss weight {yours:g}: it should be {due:g}."
+        for (yours, due), roles in parts.items()
+    )

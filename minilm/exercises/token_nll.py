@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import losses
 from . import examples
-from .compare import find_differences
+from .compare import find_differences, find_ratio
 from .exercise import Exercise, draw_normal, draw_sizes, pick_targets
 
 
@@ -29,7 +29,7 @@ def list_picks(logits, targets):
     """Right log-probabilities, of which the wrong ones are taken, or added up."""
     nll, every = token_nll(logits, targets), -take_log_softmax(logits)
     shifted_twice = token_nll(logits[:, :-1], targets[:, 1:])
-    entropy = (np.exp(-every) * every).sum(-1)
+    entropy, V = (np.exp(-every) * every).sum(-1), logits.shape[-1]
     return {
         "The minus is missing: a likely token has an NLL near 0, an unlikely one a large one.": -nll,
         "It is already averaged: keep one value for each token, so that a mask can weigh them.": nll.mean(),
@@ -41,6 +41,13 @@ def list_picks(logits, targets):
         "This is a sum over V: pick the target's term alone.": every.sum(-1),
         "The target's entry is not picked yet: one value for each position, not V.": every,
         "[:, :, targets] picks all targets at all positions: use np.take_along_axis.": every[:, :, targets],
+        "1 is subtracted from the targets: token ids begin at 0.": token_nll(
+            logits, targets - 1 + V * (targets == 0)
+        ),
+        "The NLL of token 0 is taken everywhere: pick each position's own target.": every[..., 0],
+        "Targets of the position before are used: position t has its own.": (
+            token_nll(logits, np.roll(targets, 1, axis=1))
+        ),
         "The targets are shifted once more: position t holds its own target already.": shifted_twice,
     }
 
@@ -57,6 +64,10 @@ def list_softmaxes(logits, targets):
     return {
         "The softmax runs over the wrong axis: take the last one, the vocabulary.": over_time,
         "This is minus the target's logit: log(sum(exp(logits))) is missing.": -logit,
+        "The plain logits are divided by their sum: exp makes probabilities of them.": -np.log(
+            logit / logits.sum(-1)
+        ),
+        "exp is missing in the sum: log(sum(exp(logits))).": np.log(logits.sum(-1)) - logit,
         "log(sum(exp(shifted))) is missing: this is only the distance to the largest logit.": top - logit,
         "The maximum is subtracted in the sum only: subtract it from the target's logit, too.": nll - top,
         "The maximum is subtracted from the target's logit only: subtract it in the sum, too.": nll + top,
@@ -107,6 +118,19 @@ def find_limit(label, wrong):
     return ""
 
 
+def find_smoothing(label, wrong):
+    """A sentence for the loss of label smoothing, a part of it the mean over V, or ""."""
+    shares = []
+    for (logits, _), got, right in wrong:
+        mean = -take_log_softmax(logits).mean(-1)
+        shares.append(find_ratio(got - right, mean - right))
+    if None in shares or not np.allclose(shares, shares[0], rtol=1e-3):
+        return ""
+    return (
+        f"{shares[0]:.3g} of the mean over V is mixed in, as label smoothing does: the target's term is all."
+    )
+
+
 EXERCISES = {
     "token_nll": Exercise(
         "token_nll(logits, targets): from logits (B, T, V) and targets (B, T) return (B, T): "
@@ -121,9 +145,14 @@ EXERCISES = {
             "picked = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]\n"
             "return np.log(np.exp(shifted).sum(axis=-1)) - picked",
         ),
-        diagnose=find_limit,
+        diagnose=lambda label, wrong: find_limit(label, wrong) or find_smoothing(label, wrong),
         show_off=examples.show_nll,
-        constants=lambda *_: {"ln 2, since a bit is ln 2 nats": np.log(2), "ln 10": np.log(10)},
+        constants=lambda logits, targets: {
+            "ln 2, since a bit is ln 2 nats": np.log(2),
+            "ln 10": np.log(10),
+            "V": logits.shape[-1],
+            "the number of targets": targets.size,
+        },
         is_tuple=False,
     ),
 }

@@ -94,13 +94,21 @@ def find_step_length(label, wrong):
         old = dict(tree.named(params))[label.removeprefix("new ")]
         ratios.append(find_ratio(got - old, right - old))
     if None in ratios:
-        return ""
+        return find_decay(label, wrong)
     times = describe_ratio(ratios[0]).replace("large", "long").replace("small", "short")
     known = [list_lengths(batch, lr) for (_, batch, _, lr), _, _ in wrong]
     for why in known[0]:
         if np.allclose(ratios, [lengths[why] for lengths in known], rtol=1e-3):
             return f"The step is {times}: {why}"
     return f"The step is {times}: compare (params - new_params) / lr with the gradient."
+
+
+def find_decay(label, wrong):
+    """A sentence for a step to which a multiple of the parameter itself is added, or ""."""
+    for (params, *_), got, right in wrong:
+        if find_ratio(got - right, dict(tree.named(params))[label.removeprefix("new ")]) is None:
+            return ""
+    return "The parameter itself shrinks or grows besides its step: plain descent has no weight decay."
 
 
 def list_lengths(batch, lr):
@@ -149,7 +157,10 @@ EXERCISES = {
             "    new[name] = array - lr * steps[name]\n"
             "return loss, tree.from_named(new)",
         ),
-        constants=lambda params, batch, *rest: {"the number of response targets": batch.loss_mask.sum()},
+        constants=lambda params, batch, *rest: {
+            "the number of response targets": batch.loss_mask.sum(),
+            "ln 2, since a bit is ln 2 nats": np.log(2),
+        },
         split_outputs=split_step_outputs,
         diagnose=find_step_length,
         returns=("loss", "new_params"),
