@@ -107,15 +107,26 @@ def take_log_softmax(logits, axis=-1):
 
 
 def find_limit(label, wrong):
-    """A sentence for NLLs that never rise above one number, or ""."""
+    """A sentence for NLLs of unlikely tokens that are all replaced by one number, or ""."""
     for _, got, right in wrong:
-        off, top = find_differences(got, right), got.max()
-        if off.sum() > 1 and np.isfinite(top) and (got[off] == top).all() and (right[off] > top).all():
-            return (
-                f"No NLL is above {top:.3g}, where the right one is up to {right.max():.4g}: a constant "
-                f"in the logarithm, or a clip, of {np.exp(-float(top)):.2g} hides how wrong the model is."
-            )
+        off = find_differences(got, right)
+        some = np.unique(got[off])
+        if off.sum() > 1 and len(some) == 1 and right[off].min() > right[~off].max(initial=0):
+            return explain_limit(float(some[0]), right.max())
     return ""
+
+
+def explain_limit(limit, largest):
+    """What a limit says: of what number it is the logarithm, if of any."""
+    if not 0 < limit < 700:
+        return (
+            f"The NLL of all unlikely tokens is {limit:.3g}, where it should rise up to {largest:.4g}: "
+            "nothing is infinite, and nothing must be replaced, if you stay with logarithms."
+        )
+    return (
+        f"No NLL is above {limit:.3g}, where it should rise up to {largest:.4g}: a constant in the "
+        f"logarithm, or a clip, of {np.exp(-limit):.2g} hides how wrong the model is."
+    )
 
 
 def find_smoothing(label, wrong):

@@ -5,7 +5,7 @@ import numpy as np
 from .. import data, losses, model, tree
 from .compare import find_ratio
 from .exercise import Exercise, draw_normal, draw_roles, pick_leaves
-from .explain_values import describe_ratio
+from .explain_factor import describe_ratio
 
 LEAVES = [name for name, _ in tree.named(model.init(model.Config(1, 1, 1, 1, 1), np.random.default_rng(0)))]
 PADS = "This is the step of a loss over every position, pads included: hand batch.loss_mask on."
