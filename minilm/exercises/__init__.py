@@ -7,6 +7,7 @@ A wrong answer is compared with those mistakes, and with the right one scaled, t
 
 import inspect
 import sys
+import textwrap
 
 import numpy as np
 
@@ -82,11 +83,14 @@ def ask(name):
 
 
 def hint(name, stage=1):
-    """The first or second hint for an exercise, as a Note. Raises ValueError for another stage."""
+    """The first or second hint for an exercise, as a Note; the second is code, indented by two blanks.
+
+    Raises ValueError for another stage.
+    """
     hints = find(name).hints
     if stage not in (1, 2):
         raise ValueError(f"there is no hint {stage}: ask for 1 or 2")
-    return Note(hints[stage - 1])
+    return Note(hints[0] if stage == 1 else textwrap.indent(hints[1], "  "))
 
 
 def find(name):

@@ -68,7 +68,8 @@ def describe_values(exercise, label, wrong, trials):
         why = why or explain_values(exercise, finite)
     if exercise.row_labels:
         args, got, right = shown[0]
-        return f"{label} is wrong. {why or NOT_FINITE}\n{show_row(exercise.row_labels(*args), got, right)}"
+        which = f"{label} is wrong. " if exercise.is_tuple else ""
+        return f"{which}{why or NOT_FINITE}\n{show_row(exercise.row_labels(*args), got, right)}"
     return f"{label} is wrong: {describe_worst(*shown[0][1:])}. {why or NOT_FINITE}"
 
 

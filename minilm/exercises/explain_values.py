@@ -89,27 +89,26 @@ def find_constant(pairs):
 
 
 def find_row_factor(pairs):
-    """A sentence for rows or columns that are right up to a factor of their own, or ""."""
-    if all(right.ndim > 1 and have_factors(got, right) for got, right in pairs):
+    """A sentence for rows or channels that are right up to a factor of their own, or ""."""
+    if any(right.ndim < 2 or right.shape[-1] < 2 for _, right in pairs):
+        return ""
+    rows = [(got.reshape(-1, got.shape[-1]), right.reshape(-1, right.shape[-1])) for got, right in pairs]
+    if all(have_factors(got, right) for got, right in rows):
         return (
             "Every row (along the last axis) is right up to a factor of its own: what is multiplied or "
             "divided by a number of that row?"
         )
-    if all(
-        right.ndim > 1 and have_factors(np.moveaxis(got, -1, 0), np.moveaxis(right, -1, 0))
-        for got, right in pairs
-    ):
+    if all(have_factors(got.T, right.T) for got, right in rows):
         return "Every channel (along the last axis) is right up to a factor of its own: which one?"
     return ""
 
 
-def have_factors(got, right):
-    """Whether got = c * right with one c, not 0, for each index but those of the last axis."""
-    rows, others = got.reshape(-1, got.shape[-1]), right.reshape(-1, right.shape[-1])
-    if right.shape[-1] < 2 or not rows.any(axis=1)[others.any(axis=1)].all():
+def have_factors(rows, right):
+    """Whether every row of a matrix is the right one times a number of its own, not 0."""
+    if not rows.any(axis=1)[right.any(axis=1)].all():
         return False
-    sizes = np.maximum((others * others).sum(axis=1, keepdims=True), 1e-300)
-    return is_close(rows, (rows * others).sum(axis=1, keepdims=True) / sizes * others)
+    sizes = np.maximum((right * right).sum(axis=1, keepdims=True), 1e-300)
+    return is_close(rows, (rows * right).sum(axis=1, keepdims=True) / sizes * right)
 
 
 def locate_errors(pairs):

@@ -26,7 +26,7 @@ def show_row(labels, got, right):
     b = int(np.flatnonzero(off.any(axis=1))[0])
     t = int(np.argmax(off[b]))
     rows = {
-        "target": list(map(str, labels[b])),
+        "target" if set(labels[b]) <= set(LETTERS) else "weight": list(map(str, labels[b])),
         "yours": [f"{x:.3g}" for x in got[b]],
         "right": [f"{x:.3g}" for x in right[b]],
     }
@@ -38,7 +38,7 @@ def show_row(labels, got, right):
         cells = [f"{cell:>{width}}" for cell in row[start : start + columns]]
         lines.append(f"  {name:<6}{''.join(cells)}")
     caret = " " * (len("  target") + (t - start + 1) * width - 1) + "^"
-    return "\n".join([*lines, caret, *explain_letters(rows["target"][start : start + columns])])
+    return "\n".join([*lines, caret, *explain_letters(labels[b, start : start + columns])])
 
 
 def explain_letters(labels):

@@ -5,7 +5,7 @@ import itertools
 import os
 from typing import NamedTuple
 
-TABLE = "margin:.4em 0;padding:0;background:none;color:inherit;line-height:1.35;overflow-x:auto"
+TABLE = "margin:.4em 0;padding:0;background:none;color:inherit;font-family:monospace;overflow-x:auto"
 
 
 class Verdict(NamedTuple):

@@ -143,3 +143,8 @@ def test_inputs_have_the_names_that_the_task_gives(name):
     for args in exercise.make_cases():
         for word in inputs.name_inputs(exercise, args):
             assert word.isidentifier() and word in exercise.task
+
+
+def test_a_factor_for_each_channel_of_each_example_is_no_factor_of_a_channel():
+    said = explain(lambda a: a * (1 + np.abs(a[:, :1])))
+    assert "Every channel" not in said and "Every row" not in said

@@ -13,7 +13,7 @@ NAMES = {"np": np, "data": data, "layers": layers, "losses": losses, "model": mo
 
 def write_function(name):
     """The source of a function whose body is the second hint."""
-    body = str(exercises.hint(name, 2))
+    body = textwrap.dedent(str(exercises.hint(name, 2)))
     body = body if "return " in body else f"return {body}"
     return f"def {exercises.find(name).describe_call()}:\n{textwrap.indent(body, '    ')}\n"
 

@@ -77,4 +77,4 @@ def test_a_fraction_of_a_loss_weight_is_labelled_by_the_weight():
     verdict = exercises.check(
         "weighted_mean_backward", lambda d, cache: (d * (cache[0] > 0) / cache[1], None)
     )
-    assert re.search(r"\n  target +0\.25 ", verdict.message), verdict.message
+    assert re.search(r"\n  weight +0\.25 ", verdict.message), verdict.message
