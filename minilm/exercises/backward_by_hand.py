@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import layers, losses
 from . import gelu, layer_norm
+from .compare import find_ratio
 from .exercise import Exercise, count_rows, draw_normal, draw_sizes
 from .variations import vary_factor, vary_sum
 
@@ -26,55 +27,69 @@ def make_nll_mistakes(dnll, cache):
     probs, where = cache
     dnll, onehot = dnll[..., None], np.zeros_like(probs)
     onehot[where] = 1
-    one_too_much = probs * dnll - onehot
-    of_probability = (probs - onehot) * probs[where][..., None] * dnll
-    right, of_column = (probs - onehot) * dnll, probs - onehot.any(axis=1, keepdims=True)
+    return {"dlogits": list_other_factors(dnll, probs, onehot) | list_other_rows(dnll, probs, onehot)}
+
+
+def list_other_factors(dnll, probs, onehot):
+    """(probs - onehot) dnll with another factor than dnll, or one more."""
+    row, p_target = probs - onehot, (probs * onehot).sum(-1, keepdims=True)
     return {
-        "dlogits": {
-            "dnll is not used: it carries the loss mask, multiply every row by it.": probs - onehot,
-            "The one-hot part is missing: only the target's own logit pulls the NLL down.": probs * dnll,
-            "1 is subtracted after the row was multiplied by dnll: subtract dnll there.": one_too_much,
-            "The probabilities are missing: every logit is in the softmax's sum.": -onehot * dnll,
-            "This is the softmax's derivative at the target; -log cancels one factor.": of_probability,
-            "The softmax's derivative p (1 - p) is not all: -log and the target's own entry are missing.": (
-                probs * (1 - probs) * dnll
-            ),
-            "probs is a factor too much: -log cancels it.": right * probs,
-            "dnll is used as a switch, on or off: it is a factor, and may be 0.25.": (probs - onehot)
-            * (dnll != 0),
-            "1 is added at the target: it is subtracted.": (probs + onehot) * dnll,
-            "1 is subtracted twice at the target.": (probs - 2 * onehot) * dnll,
-            "Only the target's entry is there: all other logits are in the softmax's sum.": right * onehot,
-            "This is the derivative by the probability, -1 / p: go on through the softmax.": -onehot
-            / probs
-            * dnll,
-            "The logarithm of probs stands where probs belongs.": (np.log(probs) - onehot) * dnll,
-            "The mean of dnll is used for all rows: each row has its own.": (probs - onehot) * dnll.mean(),
-            "The sum of dnll is used for all rows: each row has its own.": (probs - onehot) * dnll.sum(),
-            "dnll of the position before is used: each row has its own.": (probs - onehot)
-            * np.roll(dnll, 1, axis=1),
-            "The target's probability stands in all columns: each logit has its own.": (
-                (probs[where][..., None] - onehot) * dnll
-            ),
-            "1 is subtracted at the most likely token: subtract it at the target.": (
-                (probs - (probs == probs.max(-1, keepdims=True))) * dnll
-            ),
-            "1 / V is subtracted everywhere: subtract 1 at the target.": (probs - 1 / probs.shape[-1]) * dnll,
-            "The target's entry is 0: it is probs - 1 there.": right * (1 - onehot),
-            "probs goes through a softmax once more: it is the softmax already.": (
-                np.exp(probs) / np.exp(probs).sum(-1, keepdims=True) - onehot
-            )
-            * dnll,
-            "It is summed over V: one number for each logit should stay.": right.sum(-1),
-            "1 is subtracted for all targets of an example in every row: each row has one.": of_column * dnll,
-            "The one-hot belongs to the position before: targets are those of their own row.": (
-                (probs - np.roll(onehot, 1, axis=1)) * dnll
-            ),
-            "Only the targets' entries are there: the result has probs' shape.": (probs[where] - 1)
-            * dnll[..., 0],
-            **vary_factor("dnll", dnll, lambda factor: (probs - onehot) * factor),
-        }
+        "dnll is not used: it carries the loss mask, multiply every row by it.": row,
+        "dnll is used as a switch, on or off: it is a factor, and may be 0.25.": row * (dnll != 0),
+        "The mean of dnll is used for all rows: each row has its own.": row * dnll.mean(),
+        "The sum of dnll is used for all rows: each row has its own.": row * dnll.sum(),
+        "dnll of the position before is used: each row has its own.": row * np.roll(dnll, 1, axis=1),
+        "1 is subtracted after the row was multiplied by dnll: subtract dnll there.": probs * dnll - onehot,
+        "This is the softmax's derivative at the target; -log cancels one factor.": row * p_target * dnll,
+        "This is the derivative of the target's probability: -log turns its sign and cancels it.": -row
+        * p_target
+        * dnll,
+        "probs is a factor too much: -log cancels it.": row * probs * dnll,
+        "Only the target's entry is there: all other logits are in the softmax's sum.": row * onehot * dnll,
+        "The target's entry is 0: it is probs - 1 there.": row * (1 - onehot) * dnll,
+        "Only the targets' entries are there: the result has probs' shape.": ((p_target - 1) * dnll)[..., 0],
+        "It is summed over V: one number for each logit should stay.": (row * dnll).sum(-1),
+        **vary_factor("dnll", dnll, lambda factor: row * factor),
     }
+
+
+def list_other_rows(dnll, probs, onehot):
+    """dnll times another row than probs - onehot."""
+    of_example, p_target = onehot.any(axis=1, keepdims=True), (probs * onehot).sum(-1, keepdims=True)
+    again = np.exp(probs) / np.exp(probs).sum(-1, keepdims=True)
+    rows = {
+        "The one-hot part is missing: only the target's own logit pulls the NLL down.": probs,
+        "The probabilities are missing: every logit is in the softmax's sum.": -onehot,
+        "1 is added at the target: it is subtracted.": probs + onehot,
+        "1 is subtracted twice at the target.": probs - 2 * onehot,
+        "1 is subtracted at the most likely token: subtract it at the target.": probs
+        - (probs == probs.max(-1, keepdims=True)),
+        "1 is subtracted for all targets of an example in every row: each row has one.": probs - of_example,
+        "1 / V is subtracted everywhere: subtract 1 at the target.": probs - 1 / probs.shape[-1],
+        "The one-hot belongs to the position before: each row has its own.": probs
+        - np.roll(onehot, 1, axis=1),
+        "The target's probability stands in all columns: each logit has its own.": p_target - onehot,
+        "This is the derivative by the probability, -1 / p: go on through the softmax.": -onehot / probs,
+        "-1 / p is added at the target: that is by the probability, subtract 1.": probs - onehot / probs,
+        "The softmax's derivative p (1 - p) is not all: -log is missing.": probs * (1 - probs),
+        "The logarithm of probs stands where probs belongs.": np.log(probs) - onehot,
+        "probs goes through a softmax once more: it is the softmax already.": again - onehot,
+    }
+    return {sentence: row * dnll for sentence, row in rows.items()}
+
+
+def find_smoothing(label, wrong):
+    """A sentence for the gradient of label smoothing, or ""."""
+    shares = []
+    for (dnll, (probs, where)), got, right in wrong:
+        onehot = np.zeros_like(probs)
+        onehot[where] = 1
+        shares.append(find_ratio(got - right, (onehot - 1 / probs.shape[-1]) * dnll[..., None]))
+    if None in shares or not np.allclose(shares, shares[0], rtol=1e-3):
+        return ""
+    return (
+        f"{shares[0]:.3g} of the 1 is spread over V, as in label smoothing: subtract all of it at the target."
+    )
 
 
 def make_linear_case(rng, dtype):
@@ -87,37 +102,46 @@ def make_linear_case(rng, dtype):
 def make_linear_mistakes(dy, cache):
     x, weight, _ = cache
     parts = np.einsum("btc,btk->btck", x, dy)
-    dweight, rows = parts.sum((0, 1)), dy.reshape(-1, dy.shape[-1])
-    of_sums = np.outer(x.sum((0, 1)), rows.sum(0))
-    scrambled = x.reshape(x.shape[-1], -1) @ rows
     return {
-        "dx": {
-            "This is the forward's product: dx is made of dy, not of x.": x @ weight,
-            "weight is reshaped, not transposed: weight.T.": dy @ weight.reshape(weight.shape[::-1]),
-            "weight is inverted: the gradient needs the transposed matrix.": dy @ np.linalg.pinv(weight),
-            "dy is not used: multiply it by weight^T.": np.ones_like(dy) @ weight.T,
-            "x is a factor too much: dx is dy weight^T.": dy @ weight.T * x,
-            "dy and weight are summed apart: each channel of dy goes with its own column.": (
-                dy.sum(-1, keepdims=True) * weight.sum(1)
-            ),
-        },
-        "dweight": {
-            "It is transposed: [in, out], as weight is.": dweight.T,
-            "x and dy are summed before they are multiplied: each row's x goes with its own dy.": of_sums,
-            "x is reshaped, not transposed: rows^T, after flattening to rows.": scrambled,
-            "dy stands where x belongs: dweight is x^T dy.": rows.T @ rows,
-            "x stands where dy belongs: dweight is x^T dy.": np.einsum("btc,btk->ck", x, x),
-            "dy is not used: dweight is x^T dy.": np.repeat(x.sum((0, 1))[:, None], dy.shape[-1], axis=1),
-            "x is not used: dweight is x^T dy.": np.repeat(rows.sum(0)[None], x.shape[-1], axis=0),
-            **vary_sum(parts),
-        },
+        "dx": list_inputs(dy, x, weight),
+        "dweight": list_weights(dy, x) | vary_sum(parts),
         "dbias": {
             "dy is not used: each row adds its dy to the bias's gradient.": np.ones(dy.shape[-1]),
             "These are row counts: each row adds its dy to the bias's gradient.": np.full(
-                dy.shape[-1], len(rows)
+                dy.shape[-1], parts.shape[0] * parts.shape[1]
             ),
+            "The largest of dy is kept: each row adds its dy.": dy.max((0, 1)),
             **vary_sum(dy),
         },
+    }
+
+
+def list_inputs(dy, x, weight):
+    """Wrong dx."""
+    apart = dy.sum(-1, keepdims=True) * weight.sum(1)
+    return {
+        "This is the forward's product: dx is made of dy, not of x.": x @ weight,
+        "weight is reshaped, not transposed: weight.T.": dy @ weight.reshape(weight.shape[::-1]),
+        "weight is inverted: the gradient needs the transposed matrix.": dy @ np.linalg.pinv(weight),
+        "dy is not used: multiply it by weight^T.": np.ones_like(dy) @ weight.T,
+        "x is a factor too much: dx is dy weight^T.": dy @ weight.T * x,
+        "dy and weight are summed apart: each channel of dy goes with its own column.": apart,
+    }
+
+
+def list_weights(dy, x):
+    """Wrong dweight, but for sums over another axis."""
+    rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
+    of_sums = np.outer(rows.sum(0), drows.sum(0))
+    return {
+        "It is transposed: [in, out], as weight is.": drows.T @ rows,
+        "x and dy are summed before they are multiplied: each row's x goes with its own dy.": of_sums,
+        "x is reshaped, not transposed: rows^T, after flattening to rows.": x.reshape(x.shape[-1], -1)
+        @ drows,
+        "dy stands where x belongs: dweight is x^T dy.": drows.T @ drows,
+        "x stands where dy belongs: dweight is x^T dy.": rows.T @ rows,
+        "dy is not used: dweight is x^T dy.": rows.T @ np.ones_like(drows),
+        "x is not used: dweight is x^T dy.": np.ones_like(rows).T @ drows,
     }
 
 
@@ -135,6 +159,7 @@ EXERCISES = {
             "dlogits[where] -= dnll\nreturn dlogits, None",
         ),
         constants=count_targets,
+        diagnose=find_smoothing,
         returns=("dlogits", "None"),
     ),
     "linear_backward": Exercise(

@@ -64,7 +64,7 @@ def compare_roles(exercise, wrong):
     if not found.keys() <= set(LETTERS) or any(len(pairs) > 1 for pairs in found.values()):
         return ""
     parts = {}
-    for letter, ((yours, due),) in found.items():
+    for letter, ((yours, due),) in sorted(found.items(), key=lambda item: LETTERS.index(item[0])):
         if yours != due:
             parts.setdefault((yours, due), []).append(data.ROLES[LETTERS.index(letter)])
     return " ".join(

@@ -81,54 +81,8 @@ def make_embedding_case(rng, dtype):
 
 
 def make_embedding_mistakes(dy, cache):
-    ids, (V, C) = cache
-    right = layers.embedding_backward(dy, cache)[1]
-    times = np.bincount(ids.ravel(), minlength=V)[:, None]
-    overwritten = np.zeros((V, C), dy.dtype)
-    overwritten[ids] = dy
-    of_seen = right[: ids.max() + 1]
-    counted = np.tile(times, C)
-    rows, seen = dy.reshape(-1, C), np.arange(V)[:, None]
-    added = {name: add_rows(ids[part], (V, C), dy[part]) for name, part in PARTS.items()}
-    first = np.where(times > 0, rows[[np.argmax(ids.ravel() == v) for v in range(V)]], 0)
-    largest = np.zeros((V, C), dy.dtype)
-    np.maximum.at(largest, ids, dy)
-    return {
-        "dweight": {
-            "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
-            "It is averaged over the positions where a token stands: sum them.": right / np.maximum(times, 1),
-            "Rows are missing at the end: V comes from the cache, not from the largest id.": of_seen,
-            "This is dy itself: bring its rows to the rows of weight.": dy,
-            "dy is not used, only counted: a token's gradient is not how often it stands there.": counted,
-            "Only the first position of each token is there: each position adds its part.": first,
-            "The largest entry is kept: each position adds its part.": largest,
-            "It is multiplied by how often a token stands there: adding up does that already.": right * times,
-            "Tokens that do not occur have a gradient of 1: it is 0, begin with np.zeros.": np.where(
-                times > 0, right, 1
-            ),
-            "dy is summed over its channels: each channel has its own gradient.": np.tile(
-                right.sum(-1, keepdims=True), C
-            ),
-            "dy is summed over its channels: one number for each channel should stay.": right.sum(-1),
-            "It is not yet summed over the batch: all examples share one weight.": np.stack(
-                [add_rows(i, (V, C), d) for i, d in zip(ids, dy, strict=True)]
-            ),
-            "It is summed by position, not by token: the row of weight is ids[b, t].": dy.sum(0),
-            "All of dy goes to the token with the largest id: the row of weight is ids[b, t].": np.where(
-                seen == ids.max(), rows.sum(0), 0
-            ),
-            "The rows are one too far: token id v has row v.": np.roll(right, 1, axis=0),
-            **{f"Only {name} is there: each position adds its part.": part for name, part in added.items()},
-        }
-    }
-
-
-PARTS = {  # of the positions, of which a loop may keep only one
-    "the first example": (slice(0, 1),),
-    "the last example": (slice(-1, None),),
-    "the first position of every example": (slice(None), slice(0, 1)),
-    "the last position of every example": (slice(None), slice(-1, None)),
-}
+    ids, shape = cache
+    return {"dweight": list_loops(dy, ids, shape) | list_other_sums(dy, ids, shape)}
 
 
 def add_rows(ids, shape, dy):
@@ -136,6 +90,58 @@ def add_rows(ids, shape, dy):
     dweight = np.zeros(shape, dy.dtype)
     np.add.at(dweight, ids, dy)
     return dweight
+
+
+def list_loops(dy, ids, shape):
+    """Parts of the sum: what comes of overwriting, or of leaving a loop."""
+    parts = {
+        "the first example": np.s_[:1],
+        "the last example": np.s_[-1:],
+        "the first position of every example": np.s_[:, :1],
+        "the last position of every example": np.s_[:, -1:],
+    }
+    overwritten, largest, first = np.zeros((3, *shape), dy.dtype)
+    overwritten[ids] = dy
+    np.maximum.at(largest, ids, dy)
+    first[ids[::-1, ::-1]] = dy[::-1, ::-1]
+    alone = {
+        f"Only {name} is there: each position adds its part.": add_rows(ids[part], shape, dy[part])
+        for name, part in parts.items()
+    }
+    return alone | {
+        "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
+        "Only the first position of each token is there: each position adds its part.": first,
+        "The largest entry is kept: each position adds its part.": largest,
+        "It is not yet summed over the batch: all examples share one weight.": np.stack(
+            [add_rows(i, shape, d) for i, d in zip(ids, dy, strict=True)]
+        ),
+    }
+
+
+def list_other_sums(dy, ids, shape):
+    """Sums of other rows, or into other rows."""
+    V, C = shape
+    right, times = add_rows(ids, shape, dy), np.bincount(ids.ravel(), minlength=V)[:, None]
+    of_channels, is_last = right.sum(-1, keepdims=True), np.arange(V)[:, None] == ids.max()
+    return {
+        "It is averaged over the positions where a token stands: sum them.": right / np.maximum(times, 1),
+        "It is multiplied by how often a token stands there: adding up does that already.": right * times,
+        "dy is not used, only counted: a token's gradient is not how often it stands there.": np.tile(
+            times, C
+        ),
+        "Tokens that do not occur have a gradient of 1: begin with np.zeros.": np.where(times > 0, right, 1),
+        "Rows are missing at the end: V comes from the cache, not from the largest id.": right[
+            : ids.max() + 1
+        ],
+        "The rows are one too far: token id v has row v.": np.roll(right, 1, axis=0),
+        "All of dy goes to the largest id: the row of weight is ids[b, t].": np.where(
+            is_last, dy.sum((0, 1)), 0
+        ),
+        "This is dy itself: bring its rows to the rows of weight.": dy,
+        "It is summed by position, not by token: the row of weight is ids[b, t].": dy.sum(0),
+        "dy is summed over its channels: each has its own gradient.": np.tile(of_channels, C),
+        "dy is summed over its channels: one number for each channel should stay.": of_channels[:, 0],
+    }
 
 
 EXERCISES = {

@@ -27,6 +27,12 @@ TOKEN_NLL = {
     r"A mean stands where the softmax has a sum": lambda z, y: -pick(log_softmax(z), y) - np.log(z.shape[-1]),
     r"shape.*The target's entry is not picked yet": lambda z, y: -log_softmax(z),
     r"shape.*\[:, :, targets\] picks all targets": lambda z, y: -log_softmax(z)[:, :, y],
+    r"0\.1 of the mean over V is mixed in, as label smoothing does": lambda z, y: (
+        -0.9 * pick(log_softmax(z), y) - 0.1 * log_softmax(z).mean(-1)
+    ),
+    r"The NLL of all unlikely tokens is 1e\+03.*nothing must be replaced": lambda z, y: np.minimum(
+        -pick(log_softmax(z), y), 1000
+    ),
     r"This is the perplexity": lambda z, y: np.exp(-pick(log_softmax(z), y)),
     r"shape.*The targets are shifted once more": lambda z, y: -pick(log_softmax(z)[:, :-1], y[:, 1:]),
 }
@@ -65,6 +71,10 @@ NLL_BACKWARD = {
     ),
     r"Only the target's entry is there": lambda d, p, where: (
         (p - 1) * onehot(p, where) * d[..., None],
+        None,
+    ),
+    r"0\.1 of the 1 is spread over V, as in label smoothing": lambda d, p, where: (
+        (p - 0.9 * onehot(p, where) - 0.1 / p.shape[-1]) * d[..., None],
         None,
     ),
     r"multiply by V \(\d\)": lambda d, p, where: ((p - onehot(p, where)) * d[..., None] / p.shape[-1], None),

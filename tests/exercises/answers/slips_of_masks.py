@@ -52,6 +52,15 @@ LOSS_MASK = {
     ),
     r"one late: .* Besides, >= takes in system": lambda r: 1.0 * (r[:, :-1] >= data.RESPONSE),
     r"One column too many.* Besides, >= takes in system": lambda r: 1.0 * (r >= data.RESPONSE),
+    r"Targets of role header have the loss weight 1: it should be 0\.": of_targets(
+        lambda r: 1.0 * np.isin(r, (3, 4, data.HEADER))
+    ),
+    r"Targets of role response, eos have the loss weight 2: it should be 1\.": of_targets(
+        lambda r: 2.0 * is_answer(r)
+    ),
+    r"Targets of role eos have the loss weight 0\.5: it should be 1\.": of_targets(
+        lambda r: np.where(r == 4, 0.5, r == 3)
+    ),
     r"Each row is divided by its sum": of_targets(
         lambda r: is_answer(r) / is_answer(r).sum(1, keepdims=True)
     ),
