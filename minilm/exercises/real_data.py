@@ -34,30 +34,25 @@ def weigh(gradients, shares):
 
 def list_shares(gradients, counts):
     """Other shares than the counts."""
-    used = counts > 0
-    inverse = np.where(used, 1 / np.where(used, counts, 1), 0)
+    used = 1.0 * (counts > 0)
     with np.errstate(all="ignore"):
-        softmax = np.exp(counts - counts.max())
-    return {
-        "The mean of the means: a token of a small part counts more than one of a large part.": gradients.mean(
-            0
-        ),
-        "That is the mean over the parts with tokens: they count alike, of any size.": weigh(
-            gradients, 1.0 * used
-        ),
-        "Each part counts by the inverse of its count: a mean times its count is a sum.": weigh(
-            gradients, inverse
-        ),
-        "Each part counts by the root of its count: by the count itself.": weigh(gradients, np.sqrt(counts)),
-        "Each part counts by the square of its count: by the count itself.": weigh(gradients, counts**2),
-        "The shares are a softmax of the counts: a share is count / sum of counts.": weigh(
-            gradients, softmax
-        ),
-        "1 is added to every count: a part without tokens has no share.": weigh(gradients, counts + 1),
-        "The counts are in reverse order: gradients[k] goes with counts[k].": weigh(gradients, counts[::-1]),
-        "The counts are sorted: gradients[k] goes with counts[k].": weigh(gradients, np.sort(counts)),
-        "That is the largest part alone: all parts have their share.": gradients[counts.argmax()],
-        "That is the median: the mean over all tokens is asked for.": np.median(gradients, axis=0),
+        softmax, inverse = np.exp(counts - counts.max()), np.where(counts > 0, 1 / counts, 0)
+    shares = {
+        "The mean of the means: a token of a small part counts more than one of a large part.": 1
+        + 0 * counts,
+        "That is the mean over the parts with tokens: they count alike, whatever their size.": used,
+        "Each part counts by the inverse of its count: a mean times its count is a sum.": inverse,
+        "Each part counts by the root of its count: by the count itself.": np.sqrt(counts),
+        "Each part counts by the square of its count: by the count itself.": counts**2,
+        "The shares are a softmax of the counts: a share is count / sum of counts.": softmax,
+        "1 is added to every count: a part without tokens has no share.": counts + 1,
+        "The counts are in reverse order: gradients[k] goes with counts[k].": counts[::-1],
+        "The counts are sorted: gradients[k] goes with counts[k].": np.sort(counts),
+        "That is the largest part alone: all parts have their share.": 1.0 * (counts == counts.max()),
+    }
+    table = {sentence: weigh(gradients, share) for sentence, share in shares.items()}
+    return table | {
+        "That is the median: the mean over all tokens is asked for.": np.median(gradients, axis=0)
     }
 
 
