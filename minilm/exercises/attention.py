@@ -50,6 +50,12 @@ def make_mix_mistakes(dmix, cache):
             "This is the forward, weights v: dv is made of dmix.": weights @ v,
             "v stands where dmix belongs.": weights.mT @ v,
             "The heads are added up: each has its own values.": (weights.mT @ dmix).sum(1),
+            "weights or dmix is added up over the heads first: each head has its own.": (
+                weights.mT @ dmix.sum(1, keepdims=True)
+            ),
+            "weights or dmix is added up over the heads first, and not the other: each head has its own.": (
+                weights.sum(1, keepdims=True).mT @ dmix
+            ),
             "dv is divided by the number of queries: it is a sum over them.": weights.mT @ dmix / T,
         },
     }
@@ -77,6 +83,7 @@ def make_scores_mistakes(dscores, cache):
             "It is divided by scale: multiply, scale is 1 / sqrt(D) already.": right_q / scale,
             "scale is missing: the q before scaling is asked for, and scores depend on q * scale.": right_q,
             "scale is squared: once is enough.": right_q * scale**2,
+            "1 / sqrt(T) stands where scale, 1 / sqrt(D), belongs.": right_q / q.shape[-2] ** 0.5,
             "The square root of scale is taken: scale is 1 / sqrt(D) already.": right_q * scale**0.5,
             "The causal mask is applied: dscores is 0 already where it should be.": np.tril(dscores)
             @ k

@@ -38,6 +38,9 @@ def list_other_factors(dnll, probs, onehot):
         "dnll is used as a switch, on or off: it is a factor, and may be 0.25.": row * (dnll != 0),
         "The mean of dnll is used for all rows: each row has its own.": row * dnll.mean(),
         "The sum of dnll is used for all rows: each row has its own.": row * dnll.sum(),
+        "The mean of dnll over each example is used: each row has its own.": row
+        * dnll.mean(1, keepdims=True),
+        "probs is not multiplied by dnll: the whole row is.": probs - onehot * dnll,
         "dnll of the position before is used: each row has its own.": row * np.roll(dnll, 1, axis=1),
         "1 is subtracted after the row was multiplied by dnll: subtract dnll there.": probs * dnll - onehot,
         "This is the softmax's derivative at the target; -log cancels one factor.": row * p_target * dnll,

@@ -39,6 +39,7 @@ def list_sums(dweights, weights):
         ),
         "A mean stands where a sum belongs.": product.mean(-1, keepdims=True),
         "The sum is not weighted: it is the sum of dweights * weights.": dweights.sum(-1, keepdims=True),
+        "The sums of other rows are subtracted: keep the axis, keepdims=True.": product.sum(-1)[..., None, :],
         "1 stands where the sum of dweights * weights belongs.": 1,
         "The mean of dweights stands where the sum belongs.": dweights.mean(-1, keepdims=True),
         "The largest entry stands where the sum belongs.": product.max(-1, keepdims=True),

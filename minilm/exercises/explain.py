@@ -89,9 +89,9 @@ def is_mistake(got, mistaken, right):
     if got.shape != mistaken.shape:
         return False
     finite = np.isfinite(mistaken)
-    if not finite.any() or (finite != np.isfinite(got)).any():
+    if not np.array_equal(got[~finite], mistaken[~finite].astype(float), equal_nan=True):
         return False
-    return is_close(got[finite], mistaken[finite], choose_tolerance(got, right))
+    return bool(finite.any()) and is_close(got[finite], mistaken[finite], choose_tolerance(got, right))
 
 
 def find_order(exercise, trials):

@@ -41,6 +41,8 @@ def explain_values(exercise, wrong):
         sentence = explain_factor(exercise, wrong, ratios)
         if sentence:
             return sentence
+    if all(np.abs(got).max() < 1e-12 * np.abs(right).max() for got, right in pairs):
+        return "It is 0 everywhere, but for rounding."
     if all(is_square(got) and is_close(got.mT, right) for got, right in pairs):
         return TRANSPOSED
     if all(got.dtype.kind in "iub" and (right != np.round(right)).any() for got, right in pairs):
@@ -61,7 +63,16 @@ def find_pattern(pairs):
         )
     if all(is_close(got, np.cumsum(right).reshape(right.shape)) for got, right in pairs):
         return "Each entry holds the sum of all before it: is something not set back in the loop?"
-    return find_function(pairs) or find_constant(pairs) or find_row_factor(pairs)
+    return find_repeat(pairs) or find_function(pairs) or find_constant(pairs) or find_row_factor(pairs)
+
+
+def find_repeat(pairs):
+    """A sentence for right values of one index that stand along a whole axis, or ""."""
+    for axis, (where, index) in itertools.product(range(pairs[0][1].ndim), (("last", -1), ("first", 0))):
+        rows = [np.expand_dims(np.take(right, index, axis), axis) + 0 * right for _, right in pairs]
+        if all(is_close(got, row) for (got, _), row in zip(pairs, rows, strict=True)):
+            return f"Along axis {axis}, all have the value of the {where}: is an index missing?"
+    return ""
 
 
 def find_function(pairs):

@@ -69,6 +69,9 @@ def make_log_prob_mistakes(nll, roles):
             / mask.shape[1],
             "It is summed over axis 0, across the batch: sum over time, the last axis.": -(nll * mask).sum(0),
             "It is not summed yet: one number for each row.": -nll * mask,
+            "It is a running sum: its last entry is the log-probability.": -np.cumsum(nll * mask, axis=-1),
+            "It is one mean over the whole batch: every row is a sequence of its own.": log_prob.sum()
+            / mask.sum(),
             "The probabilities of the tokens are added up: they multiply, so their logarithms add.": np.log(
                 (np.exp(-nll) * mask).sum(-1)
             ),

@@ -46,6 +46,9 @@ def list_chain_slips(dy, x, t, first, dt, du):
         "t is tanh(u) already: tanh is taken again.": dy * ((1 + twice) / 2 + x * (1 - twice**2) * du / 2),
         "t is tanh(u) already: tanh is taken again in its derivative.": dy
         * (first + x * (1 - twice**2) * du / 2),
+        "(1 + t) / 2 lacks its bracket: this is 1 / 2 + t.": dy * (0.5 + t + x * dt * du / 2),
+        "1 - t^2 lacks its bracket: only t^2 is multiplied by u'.": dy * (first + x * (1 - t * t * du) / 2),
+        "x is too much in the first term: it is (1 + t) / 2.": dy * (x * first + x * dt * du / 2),
         "The first term is (1 + t) / 2, with a plus.": dy * ((1 - t) / 2 + x * dt * du / 2),
         "x stands in the second term squared.": dy * (first + x * x * dt * du / 2),
         "The second term lacks its factors x and 1/2.": dy * (first + dt * du),
@@ -80,7 +83,9 @@ def list_slopes(dy, x, first, dt):
         "0.044715 is missing in u'.": slope * (1 + 3 * square),
         "The constant is 0.044715, ten times smaller.": slope * (1 + 30 * cubic * square),
     }
-    return {sentence: dy * (first + x * dt * du / 2) for sentence, du in slopes.items()}
+    outside = dy * (first + x * dt * slope / 2 + 3 * cubic * square)
+    table = {sentence: dy * (first + x * dt * du / 2) for sentence, du in slopes.items()}
+    return table | {"3 * 0.044715 x^2 stands outside the second term: is a bracket missing in u'?": outside}
 
 
 def list_others(dy, x, first, dt, du):

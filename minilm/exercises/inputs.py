@@ -20,6 +20,8 @@ def find_input(exercise, wrong):
                 return f"This is {text}, and no more."
         if all(is_multiple(got - right, array) for (got, right), array in zip(pairs, arrays, strict=True)):
             return f"It is the right result plus a multiple of {name}: what adds that?"
+        if all(is_multiple(got - array, right) for (got, right), array in zip(pairs, arrays, strict=True)):
+            return f"It is {name} plus a multiple of the right result: return the result alone."
     for one, other in itertools.combinations_with_replacement(fitting, 2):
         products = [inputs[one] * inputs[other] for inputs in named]
         if all(fits(got, product) for (got, _), product in zip(pairs, products, strict=True)):

@@ -77,12 +77,16 @@ def list_other_roles(roles, turns):
     last = masks.last_turn(roles, turns)
     mask, is_eos, is_user = masks.response(roles) * last, roles == data.EOS, roles == data.USER
     last_of_user = is_user * (turns == np.where(is_user, turns, -1).max(axis=1, keepdims=True))
+    shorter = mask * np.pad(mask[:, :-1], ((0, 0), (1, 0)))
     after = turns >= np.where(mask > 0, turns, -1).max(axis=1, keepdims=True)
     to_the_end = np.arange(roles.shape[1]) >= turns.argmax(axis=1, keepdims=True)
     return {
         NO_EOS: mask * masks.without_eos(roles),
         "Every <eos> is lit, and nothing else.": 1.0 * is_eos,
         "Only <eos> is lit: the answer before it counts, too.": mask * is_eos,
+        "The first token of the answer is left out: it is a target, too.": shorter,
+        "The turn alone is not enough, and the last turn may be the user's: ask for answers.": 1.0
+        * (turns == turns.max(axis=1, keepdims=True)),
         "The <eos> of earlier answers is lit, too: it has their turn.": np.maximum(mask, is_eos),
         "The marker <assistant> is lit, too: it has the answer's turn, but ends the prompt.": (
             np.maximum(mask, masks.headers(roles, turns) * last)

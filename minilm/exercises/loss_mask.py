@@ -48,6 +48,9 @@ def list_other_weights(dloss, weights, total):
         / lit.sum(),
         "Only weights of 1 are used: they may be 0.25, too, multiply by them.": share * (weights == 1),
         "weights is squared: once is enough.": share * weights**2,
+        "weights / total is squared: once is enough.": dloss * (weights / total) ** 2,
+        "It is turned upside down: weights above, total below.": dloss * total / weights,
+        "The mean of weights is used for all: each NLL has its own.": dloss * weights.mean() + 0 * weights,
         "The square root of weights is taken: use them as they are.": share * np.sqrt(weights),
         "The weights are below, not above: multiply by them.": share / weights,
         "The weights are turned round: 1 - weights lights the pads.": share * (1 - weights),
@@ -111,6 +114,7 @@ def make_denominator_mistakes(response, target):
             ),
             UNMASKED: ones / n,
             "Prompt targets are lit: they have loss weight 0 here.": target / n,
+            "target stands where response belongs: prompt targets have loss weight 0 here.": target / n_all,
             "It is multiplied by the number of response targets: divide.": response * n,
             "It is divided by B, the number of rows: divide by response.sum().": response / len(response),
             "It is divided by T, the number of positions: divide by response.sum().": response

@@ -50,6 +50,7 @@ def make_mask_mistakes(roles):
 def list_moved(roles):
     """Masks of the right roles that stand in the wrong place, or of the wrong ones, moved as well."""
     unshifted, others = data.response_mask(roles), 1.0 * (roles >= data.RESPONSE)
+    from_first = np.tile(1.0 * (np.cumsum(unshifted[0, 1:]) > 0), (len(roles), 1))
     mask, late, early = unshifted[:, 1:], unshifted[:, :-1], move_left(unshifted[:, 1:])
     return {
         LATE: late,
@@ -61,6 +62,10 @@ def list_moved(roles):
         "A row is cut: the first axis is the batch, write roles[:, 1:].": data.response_mask(roles[1:]),
         "Both ends are cut: the last token is a target, too; write roles[:, 1:].": mask[:, :-1],
         "The first row's mask is used for all: prompts differ in length.": np.tile(mask[0], (len(mask), 1)),
+        "Everything from the first row's first answer token on is lit, in all rows.": from_first,
+        "All but pads is lit from the first row's first answer token on: prompts differ in length.": (
+            from_first * (roles[:, 1:] != data.PAD)
+        ),
         MARKERS: others[:, 1:],
         LATE + BESIDES: others[:, :-1],
         EARLY + BESIDES: move_left(others[:, 1:]),

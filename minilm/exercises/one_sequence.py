@@ -47,6 +47,15 @@ def make_shift_mistakes(tokens):
     }
 
 
+def find_ignored(label, wrong):
+    """A sentence for ids or targets in which -100 stands, or ""."""
+    if not all((got == -100).any() for _, got, _ in wrong):
+        return ""
+    return (
+        "-100 stands in it: ids and targets are token ids here, what carries loss is said by the loss mask."
+    )
+
+
 EXERCISES = {
     "shift": Exercise(
         "shift(tokens): from tokens (B, T + 1) return (ids, targets), both (B, T): what the model "
@@ -59,6 +68,7 @@ EXERCISES = {
             "Write a row on paper. Which tokens are read? Which are predicted?",
             "return tokens[:, :-1], tokens[:, 1:]",
         ),
+        diagnose=find_ignored,
         show_off=examples.show_shift,
     ),
     **mask_of_roles.EXERCISES,

@@ -78,6 +78,7 @@ def list_dividers(gradients, counts):
         * n_tokens,
         "The parts are not added up yet: sum over axis 0.": shares,
         "Summed over axis 1, over the parameters: sum over the parts, axis 0.": shares.sum(axis=1),
+        "This is a mean over the parameters: add up the parts, axis 0.": gradients.mean(axis=1),
         "It is one number: one for each parameter should stay, sum over axis 0 only.": shares.sum(),
         "It is one number, a mean: one for each parameter should stay.": shares.sum(axis=0).mean(),
     }

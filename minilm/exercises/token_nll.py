@@ -60,6 +60,7 @@ def list_softmaxes(logits, targets):
     row_exps = np.exp(logits - top[..., None])
     with np.errstate(all="ignore"):
         one_maximum = np.log(exps.sum(-1)) + logits.max() - logit
+        too_large = -np.log(pick_targets(np.exp(logits), targets) / np.exp(logits).sum(-1))
         rounded = -np.log(pick_targets(row_exps, targets) / row_exps.sum(-1))
     return {
         "The softmax runs over the wrong axis: take the last one, the vocabulary.": over_time,
@@ -76,6 +77,7 @@ def list_softmaxes(logits, targets):
         ),
         "One maximum is subtracted from all rows, and low rows are lost: each has its own.": one_maximum,
         "A mean stands where the softmax has a sum: it is log(V) too small.": nll - np.log(logits.shape[-1]),
+        "exp overflows: subtract each row's maximum from its logits first.": too_large,
         "The probability was rounded to 0, and log(0) is infinite: stay with logarithms, "
         "log(sum(exp(shifted))) - shifted[target].": rounded,
     }

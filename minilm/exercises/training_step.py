@@ -135,6 +135,7 @@ def list_slips(old, gradient, lr):
         "This is the gradient, not the new parameter.": gradient,
         "This is the step alone: add it to the parameter.": -step,
         "This is lr times the gradient: subtract it from the parameter.": step,
+        "lr times the parameter itself is subtracted: lr times its gradient.": old - lr * old,
         "The parameter is multiplied by its step: subtract lr times the gradient.": old * (1 - step),
         "Only the gradient's sign is used: plain descent uses all of it.": old - lr * np.sign(gradient),
         "The gradient is divided by its norm: plain descent uses it as it is.": old - step / norm,

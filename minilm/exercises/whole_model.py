@@ -122,9 +122,12 @@ def list_other_sums(dy, ids, shape):
     """Sums of other rows, or into other rows."""
     V, C = shape
     right, times = add_rows(ids, shape, dy), np.bincount(ids.ravel(), minlength=V)[:, None]
+    with np.errstate(all="ignore"):
+        averaged = right / times
     of_channels, is_last = right.sum(-1, keepdims=True), np.arange(V)[:, None] == ids.max()
     return {
         "It is averaged over the positions where a token stands: sum them.": right / np.maximum(times, 1),
+        "It is averaged over the positions where a token stands, and 0 / 0 where it does not: sum.": averaged,
         "It is multiplied by how often a token stands there: adding up does that already.": right * times,
         "dy is not used, only counted: a token's gradient is not how often it stands there.": np.tile(
             times, C

@@ -46,7 +46,7 @@ def linear_with(k, change):
         (linear_with(0, lambda a, dy: np.swapaxes(a, 1, 2)), r"It is transposed"),
         (linear_with(0, lambda a, dy: a + 1), r"It is \+1 off everywhere: one number is added"),
         (linear_with(0, lambda a, dy: a * a + a**3), r"No entry is right: go through the formula"),
-        (linear_with(0, lambda a, dy: np.full(a.shape, 1e-25)), r"No entry is right: go through"),
+        (linear_with(0, lambda a, dy: np.full(a.shape, 1e-25)), r"It is 0 everywhere, but for rounding\."),
         (
             linear_with(0, lambda a, dy: a.sum()),
             r"not \(6, 5, 3\)\. It is summed over axes 0, 1 and 2, which should stay",

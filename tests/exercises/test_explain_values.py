@@ -44,6 +44,8 @@ def explain(change, rights=RIGHTS):
         (lambda a: 1 / a, "These are the inverses, 1 / x, of the right values."),
         (lambda a: a[::-1], "The numbers are right, but they stand in another order"),
         (lambda a: np.cumsum(a).reshape(a.shape), "Each entry holds the sum of all before it"),
+        (lambda a: a[:, -1:] + 0 * a, "Along axis 1, all have the value of the last: is an index missing?"),
+        (lambda a: 1e-17 * (a > 0), "It is 0 everywhere, but for rounding."),
         (lambda a: a + 2, "It is +2 off everywhere: one number is added that should not be."),
         (
             lambda a: a - a.max(-1, keepdims=True),
@@ -124,6 +126,10 @@ def test_a_trivial_row_is_no_loop_that_ends_early():
         (lambda dy, x: dy * x, "This is dy * x, and no more."),
         (lambda dy, x: x * x, "This is x * x, and no more."),
         (lambda dy, x: 7 * x + dy**3, "It is the right result plus a multiple of x: what adds that?"),
+        (
+            lambda dy, x: x - 0.1 * dy**3,
+            "It is x plus a multiple of the right result: return the result alone.",
+        ),
         (lambda dy, x: dy + x, ""),
     ],
 )
