@@ -9,6 +9,7 @@ from exercises.answers.training_step import step_by_recursion
 from exercises.judging import is_tidy
 
 from minilm import exercises
+from minilm.exercises import explain
 
 
 def linear_with(k, change):
@@ -107,3 +108,41 @@ def test_a_wrong_number_has_no_entries():
     assert re.search(r"loss is wrong: got [\d.]+, .*\. Go through the formula term by term\.", message), (
         message
     )
+
+
+@pytest.mark.parametrize("factors", [(np.nan, 1, 1, 1), (1, np.nan, 1, 1), (1, 1, 1, np.inf), (np.nan,) * 4])
+def test_not_finite_is_said_only_beside_a_number_that_is_not(factors):
+    calls = iter(factors)
+
+    def function(dy, cache):
+        dx, *rest = linear_by_einsum(dy, cache)
+        return next(calls) * (dx**3 - dx), *rest
+
+    message = exercises.check("linear_backward", function).message
+    shown = re.search(r"got (\S+?),", message)[1]
+    assert ("not finite" in message) == (shown in ("nan", "inf", "-inf")) == (1 not in factors), message
+
+
+def test_outputs_in_another_order_are_told_before_their_shapes():
+    def rotate(dy, cache):
+        dx, dweight, dbias = linear_by_einsum(dy, cache)
+        return dweight, dbias, 2 * dx  # the order is wrong, and a value besides
+
+    message = exercises.check("linear_backward", rotate).message
+    assert "The shapes are those of (dweight, dbias, dx): is the order mixed up?" in message
+
+
+def test_the_table_of_a_case_is_made_once():
+    made = []
+    exercise = exercises.find("linear_backward")
+
+    def make_mistakes(*args):
+        made.append(args)
+        return exercise.make_mistakes(*args)
+
+    trials = [
+        (args, tuple(2 * a for a in exercise.solve(*args)), exercise.solve(*args))
+        for args in exercise.make_cases()
+    ]
+    explain.explain_answer(exercise._replace(make_mistakes=make_mistakes), trials)
+    assert len(made) == len(trials)
