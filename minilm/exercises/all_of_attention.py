@@ -42,27 +42,27 @@ def list_step_slips(dy, cache):
     twice = go_down(dy, cache, soften=lambda d: layers.causal_softmax_backward(d, (weights,))[0] * weights)
     mixed = go_down(dy, cache, reshape_to_heads)
     return {
-        "The softmax's backward is left out between mix and scores.": merge(
-            go_down(dy, cache, soften=lambda d: d)
+        "The softmax's backward is left out between mix and scores.": (
+            merge(go_down(dy, cache, soften=lambda d: d))
         ),
-        "The softmax's backward is only multiplied by weights: its sum is missing.": merge(
-            go_down(dy, cache, soften=lambda d: d * weights)
+        "The softmax's backward is only multiplied by weights: its sum is missing.": (
+            merge(go_down(dy, cache, soften=lambda d: d * weights))
         ),
         "weights is multiplied once more: causal_softmax_backward does that already.": merge(twice),
         "dy is reshaped to heads: use split_heads, which swaps axes, too.": merge(mixed),
         "dy is reshaped to heads, the parts from heads: split_heads and merge_heads swap axes, too.": (
             np.concatenate([part.reshape(dy.shape) for part in mixed], axis=-1)
         ),
-        "The parts are reshaped from heads: use merge_heads, which swaps axes, too.": np.concatenate(
-            [part.reshape(dy.shape) for part in (dq, dk, dv)], axis=-1
+        "The parts are reshaped from heads: use merge_heads, which swaps axes, too.": (
+            np.concatenate([part.reshape(dy.shape) for part in (dq, dk, dv)], axis=-1)
         ),
         "dq is scaled once more: scores_backward does that already.": merge((dq * scale, dk, dv)),
         "dk is scaled, too: the q in the cache is scaled already.": merge((dq, dk * scale, dv)),
         "dv is 0: values get gradient, too, from mix_backward.": merge((dq, dk, 0 * dv)),
         "dk is 0: keys get gradient, too, from scores_backward.": merge((dq, 0 * dk, dv)),
         "dq is 0: queries get gradient, too, from scores_backward.": merge((0 * dq, dk, dv)),
-        "dq and dk are 0: the attention weights depend on them, through mix_backward's first output.": merge(
-            (0 * dq, 0 * dk, dv)
+        "dq and dk are 0: the attention weights depend on them, through mix_backward's first output.": (
+            merge((0 * dq, 0 * dk, dv))
         ),
         "dv is dy itself: mix_backward gives dv.": np.concatenate([merge((dq, dk)), dy], axis=-1),
     }
@@ -81,11 +81,11 @@ def list_arrangements(dy, cache):
         for order, some in wrong.items()
     }
     return orders | {
-        "The heads are merged after concatenating: merge each of dq, dk, dv first.": layers.merge_heads(
-            np.concatenate(heads, axis=-1)
+        "The heads are merged after concatenating: merge each of dq, dk, dv first.": (
+            layers.merge_heads(np.concatenate(heads, axis=-1))
         ),
-        "The heads are not merged: merge_heads brings (B, H, T, D) back to (B, T, C).": np.concatenate(
-            heads, axis=-1
+        "The heads are not merged: merge_heads brings (B, H, T, D) back to (B, T, C).": (
+            np.concatenate(heads, axis=-1)
         ),
         "Only dq is there: concatenate dq, dk, dv.": dq,
         "Only dk is there: concatenate dq, dk, dv.": dk,
@@ -95,17 +95,17 @@ def list_arrangements(dy, cache):
         "dk stands in the place of dq, too.": np.concatenate([dk, dk, dv], axis=-1),
         "dq, dk, dv are added up: concatenate them along the last axis.": dq + dk + dv,
         "dq, dk, dv are stacked on a new axis: concatenate along the last one.": np.stack(parts),
-        "dq, dk, dv are stacked on a new last axis: concatenate along the last one there is.": np.stack(
-            parts, -1
+        "dq, dk, dv are stacked on a new last axis: concatenate along the last one there is.": (
+            np.stack(parts, -1)
         ),
-        "dq, dk, dv are interleaved: concatenate them, one after the other.": np.stack(parts, -1).reshape(
-            *dy.shape[:2], -1
+        "dq, dk, dv are interleaved: concatenate them, one after the other.": (
+            np.stack(parts, -1).reshape(*dy.shape[:2], -1)
         ),
-        "dq, dk, dv are concatenated along time: the last axis is that of q | k | v.": np.concatenate(
-            parts, axis=1
+        "dq, dk, dv are concatenated along time: the last axis is that of q | k | v.": (
+            np.concatenate(parts, axis=1)
         ),
-        "dq, dk, dv are concatenated along the batch: the last axis is that of q | k | v.": np.concatenate(
-            parts
+        "dq, dk, dv are concatenated along the batch: the last axis is that of q | k | v.": (
+            np.concatenate(parts)
         ),
     }
 

@@ -32,13 +32,13 @@ def make_mix_mistakes(dmix, cache):
             "It is multiplied by weights: that is done in the softmax's part.": dweights * weights,
             "The softmax's backward is in it already: mix = weights v is all that is asked for.": softmaxed,
             "v stands where dmix belongs.": v @ v.mT,
-            "-inf stands where a key is not allowed: that is for scores.": np.where(
-                weights > 0, dweights, -np.inf
+            "-inf stands where a key is not allowed: that is for scores.": (
+                np.where(weights > 0, dweights, -np.inf)
             ),
             "This is made of the forward's mix: it is made of dmix.": (weights @ v) @ v.mT,
             "dmix and v are multiplied entry by entry: every query meets every key, dmix v^T.": (
-                dmix * v
-            ).sum(-1),
+                (dmix * v).sum(-1)
+            ),
         },
         "dv": {
             "weights is not transposed: a value gets gradient from later rows that read it.": untransposed,
@@ -85,9 +85,9 @@ def make_scores_mistakes(dscores, cache):
             "scale is squared: once is enough.": right_q * scale**2,
             "1 / sqrt(T) stands where scale, 1 / sqrt(D), belongs.": right_q / q.shape[-2] ** 0.5,
             "The square root of scale is taken: scale is 1 / sqrt(D) already.": right_q * scale**0.5,
-            "The causal mask is applied: dscores is 0 already where it should be.": np.tril(dscores)
-            @ k
-            * scale,
+            "The causal mask is applied: dscores is 0 already where it should be.": (
+                np.tril(dscores) @ k * scale
+            ),
             "dscores is summed over the keys first: each key's own row of k goes with it.": (
                 dscores.sum(-1, keepdims=True) * k * scale
             ),

@@ -38,15 +38,16 @@ def list_other_factors(dnll, probs, onehot):
         "dnll is used as a switch, on or off: it is a factor, and may be 0.25.": row * (dnll != 0),
         "The mean of dnll is used for all rows: each row has its own.": row * dnll.mean(),
         "The sum of dnll is used for all rows: each row has its own.": row * dnll.sum(),
-        "The mean of dnll over each example is used: each row has its own.": row
-        * dnll.mean(1, keepdims=True),
+        "The mean of dnll over each example is used: each row has its own.": (
+            row * dnll.mean(1, keepdims=True)
+        ),
         "probs is not multiplied by dnll: the whole row is.": probs - onehot * dnll,
         "dnll of the position before is used: each row has its own.": row * np.roll(dnll, 1, axis=1),
         "1 is subtracted after the row was multiplied by dnll: subtract dnll there.": probs * dnll - onehot,
         "This is the softmax's derivative at the target; -log cancels one factor.": row * p_target * dnll,
-        "This is the derivative of the target's probability: -log turns its sign and cancels it.": -row
-        * p_target
-        * dnll,
+        "This is the derivative of the target's probability: -log turns its sign and cancels it.": (
+            -row * p_target * dnll
+        ),
         "probs is a factor too much: -log cancels it.": row * probs * dnll,
         "Only the target's entry is there: all other logits are in the softmax's sum.": row * onehot * dnll,
         "The target's entry is 0: it is probs - 1 there.": row * (1 - onehot) * dnll,
@@ -65,12 +66,14 @@ def list_other_rows(dnll, probs, onehot):
         "The probabilities are missing: every logit is in the softmax's sum.": -onehot,
         "1 is added at the target: it is subtracted.": probs + onehot,
         "1 is subtracted twice at the target.": probs - 2 * onehot,
-        "1 is subtracted at the most likely token: subtract it at the target.": probs
-        - (probs == probs.max(-1, keepdims=True)),
+        "1 is subtracted at the most likely token: subtract it at the target.": (
+            probs - (probs == probs.max(-1, keepdims=True))
+        ),
         "1 is subtracted for all targets of an example in every row: each row has one.": probs - of_example,
         "1 / V is subtracted everywhere: subtract 1 at the target.": probs - 1 / probs.shape[-1],
-        "The one-hot belongs to the position before: each row has its own.": probs
-        - np.roll(onehot, 1, axis=1),
+        "The one-hot belongs to the position before: each row has its own.": (
+            probs - np.roll(onehot, 1, axis=1)
+        ),
         "The target's probability stands in all columns: each logit has its own.": p_target - onehot,
         "This is the derivative by the probability, -1 / p: go on through the softmax.": -onehot / probs,
         "-1 / p is added at the target: that is by the probability, subtract 1.": probs - onehot / probs,
@@ -110,8 +113,8 @@ def make_linear_mistakes(dy, cache):
         "dweight": list_weights(dy, x) | vary_sum(parts),
         "dbias": {
             "dy is not used: each row adds its dy to the bias's gradient.": np.ones(dy.shape[-1]),
-            "These are row counts: each row adds its dy to the bias's gradient.": np.full(
-                dy.shape[-1], parts.shape[0] * parts.shape[1]
+            "These are row counts: each row adds its dy to the bias's gradient.": (
+                np.full(dy.shape[-1], parts.shape[0] * parts.shape[1])
             ),
             "The largest of dy is kept: each row adds its dy.": dy.max((0, 1)),
             **vary_sum(dy),
@@ -139,8 +142,9 @@ def list_weights(dy, x):
     return {
         "It is transposed: [in, out], as weight is.": drows.T @ rows,
         "x and dy are summed before they are multiplied: each row's x goes with its own dy.": of_sums,
-        "x is reshaped, not transposed: rows^T, after flattening to rows.": x.reshape(x.shape[-1], -1)
-        @ drows,
+        "x is reshaped, not transposed: rows^T, after flattening to rows.": (
+            x.reshape(x.shape[-1], -1) @ drows
+        ),
         "dy stands where x belongs: dweight is x^T dy.": drows.T @ drows,
         "x stands where dy belongs: dweight is x^T dy.": rows.T @ rows,
         "dy is not used: dweight is x^T dy.": rows.T @ np.ones_like(drows),

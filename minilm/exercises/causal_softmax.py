@@ -22,10 +22,12 @@ def make_softmax_mistakes(dweights, cache):
         "The sum's term": -weights * product.sum(-1, keepdims=True),
     }
     return {
-        "dscores": list_sums(dweights, weights)
-        | list_outer_factors(dweights, weights)
-        | list_forbidden(weights * (dweights - product.sum(-1, keepdims=True)))
-        | vary_terms(terms, but=("The sum's term is missing.",))
+        "dscores": (
+            list_sums(dweights, weights)
+            | list_outer_factors(dweights, weights)
+            | list_forbidden(weights * (dweights - product.sum(-1, keepdims=True)))
+            | vary_terms(terms, but=("The sum's term is missing.",))
+        )
     }
 
 
@@ -34,8 +36,8 @@ def list_sums(dweights, weights):
     product = dweights * weights
     sums = {
         "The softmax's sum is missing: raising one score lowers all other weights of its row.": 0 * product,
-        "Summed over the wrong axis: the weights of a row, over its keys, add up to 1.": product.sum(
-            -2, keepdims=True
+        "Summed over the wrong axis: the weights of a row, over its keys, add up to 1.": (
+            product.sum(-2, keepdims=True)
         ),
         "A mean stands where a sum belongs.": product.mean(-1, keepdims=True),
         "The sum is not weighted: it is the sum of dweights * weights.": dweights.sum(-1, keepdims=True),
@@ -63,11 +65,13 @@ def list_outer_factors(dweights, weights):
         "The outer factor weights is missing.": dweights - total,
         "The outer factor weights is missing before the sum: is a bracket missing?": product - total,
         "The outer factor weights is squared.": weights * right,
-        "The outer factor is only whether a key is allowed: it is weights.": (weights > 0)
-        * (dweights - total),
+        "The outer factor is only whether a key is allowed: it is weights.": (
+            (weights > 0) * (dweights - total)
+        ),
         "The square root of weights stands in front: it is weights.": np.sqrt(weights) * (dweights - total),
-        "The softmax's backward is applied twice.": weights
-        * (right - (right * weights).sum(-1, keepdims=True)),
+        "The softmax's backward is applied twice.": (
+            weights * (right - (right * weights).sum(-1, keepdims=True))
+        ),
         "This is the backward of a log-softmax.": dweights - weights * dweights.sum(-1, keepdims=True),
         "It is divided by weights: multiply.": (dweights - total) / weights,
         "dweights is divided by weights: that is for a logarithm.": dweights / weights,
@@ -83,11 +87,11 @@ def list_forbidden(right):
     return {
         "Only keys that are not allowed have a gradient: it is the other way round.": np.triu(right),
         "The diagonal is cut off: a position may look at itself.": np.tril(right, -1),
-        "-inf stands where a key is not allowed: that is for scores, a gradient is 0 there.": np.where(
-            allowed, right, -np.inf
+        "-inf stands where a key is not allowed: that is for scores, a gradient is 0 there.": (
+            np.where(allowed, right, -np.inf)
         ),
-        "-1e30 stands where a key is not allowed: that is for scores, a gradient is 0 there.": np.where(
-            allowed, right, -1e30
+        "-1e30 stands where a key is not allowed: that is for scores, a gradient is 0 there.": (
+            np.where(allowed, right, -1e30)
         ),
     }
 

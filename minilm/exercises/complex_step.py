@@ -58,19 +58,21 @@ def make_complex_mistakes(f, x, h):
             "It is multiplied by h: divide.": right * h * h,
             "It is 0 everywhere: a real step of h = 1e-20 is lost in x + h, as is any difference of f. Step "
             "along i, x + 1j * h, on a complex copy of x, and take the imaginary part.": 0 * everywhere,
-            "A whole row is moved at once: np.ndindex(x.shape) walks over all entries.": rows[:, None]
-            + 0 * x,
+            "A whole row is moved at once: np.ndindex(x.shape) walks over all entries.": (
+                rows[:, None] + 0 * x
+            ),
             "Only the rows are walked through: np.ndindex(x.shape) walks over all entries.": rows,
-            "All entries are moved at once, and one number comes out: one for each entry.": f(x + 1j * h).imag
-            / h,
-            "Each entry holds the sum of all before it: copy x anew in the loop.": np.cumsum(right).reshape(
-                x.shape
+            "All entries are moved at once, and one number comes out: one for each entry.": (
+                f(x + 1j * h).imag / h
+            ),
+            "Each entry holds the sum of all before it: copy x anew in the loop.": (
+                np.cumsum(right).reshape(x.shape)
             ),
             "Two points are compared: one is enough, its imaginary part is h times the slope.": 2 * right,
             "The step is 1j, not 1j * h: only a tiny step gives the slope.": far,
             "The step is 1j, not 1j * h, but it is divided by h.": far / h,
-            "The entry is replaced by 1j * h: add it.": measure(
-                x, 1, lambda e: f(np.where(e > 0, 1j * h, x)).imag / h
+            "The entry is replaced by 1j * h: add it.": (
+                measure(x, 1, lambda e: f(np.where(e > 0, 1j * h, x)).imag / h)
             ),
             "The step is h times the entry: move by 1j * h.": right * x,
             "This is the absolute value: the sign belongs to the slope.": np.abs(right),

@@ -27,9 +27,11 @@ def make_dlogits(rng, dtype):
 
 def make_mistakes(dlogits, exchanged, targets):
     return {
-        "weights": list_of_one(dlogits, exchanged, targets)
-        | list_of_both(dlogits, exchanged, targets)
-        | list_of_difference(exchanged - dlogits, targets)
+        "weights": (
+            list_of_one(dlogits, exchanged, targets)
+            | list_of_both(dlogits, exchanged, targets)
+            | list_of_difference(exchanged - dlogits, targets)
+        )
     }
 
 
@@ -79,13 +81,15 @@ def list_of_difference(rise, targets):
         "This is the length of the row's change, sqrt(2) w: two entries change.": np.sqrt(squares),
         "This is half the length of the row's change, w / sqrt(2).": np.sqrt(squares) / 2,
         "This says only whether a row changes: the loss weight is by how much.": 1.0 * (squares > 0),
-        "It is divided by its sum: the loss weight that the step really uses is asked for.": right
-        / right.sum(),
+        "It is divided by its sum: the loss weight that the step really uses is asked for.": (
+            right / right.sum()
+        ),
         "It is divided by the largest: the loss weight that the step really uses is asked for.": (
             right / right.max()
         ),
-        "These are indices of tokens: the loss weight is the difference at the target.": 1.0
-        * rise.argmax(-1),
+        "These are indices of tokens: the loss weight is the difference at the target.": (
+            1.0 * rise.argmax(-1)
+        ),
         "1 - w is no loss weight.": 1 - right,
         "The target's entry is not picked yet: one number for each position.": rise,
         "[:, :, targets] picks all targets at all positions: use np.take_along_axis.": rise[:, :, targets],

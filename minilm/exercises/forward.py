@@ -38,11 +38,12 @@ def make_log_prob_mistakes(nll, roles):
             "It is summed over the whole batch: every row is a sequence of its own.": x.sum(),
             "<eos> is counted to the prompt: it belongs to y.": x - nll[roles == data.EOS],
             "This is log P(x, y): the answer's part must go.": both,
-            "The first target of the prompt is left out: <bos> stands before it, so it is predicted, too.": x
-            + nll[:, 0],
-            "The roles are shifted once more: nll and roles are both of the targets already.": -(
-                nll[:, :-1] * x_mask[:, 1:]
-            ).sum(-1),
+            "The first target of the prompt is left out: <bos> stands before it, so it is predicted, too.": (
+                x + nll[:, 0]
+            ),
+            "The roles are shifted once more: nll and roles are both of the targets already.": (
+                -(nll[:, :-1] * x_mask[:, 1:]).sum(-1)
+            ),
         },
         "log P(y|x)": {
             NO_EOS: without_eos,
@@ -55,8 +56,8 @@ def make_log_prob_mistakes(nll, roles):
             PADS_COUNT: -nll.sum(-1),
             "Logarithms of a product add up: log P(x) + log P(y|x), not their product.": x * y,
             "log P(y|x) is subtracted: a product's logarithm is the sum.": x - y,
-            "This is the logarithm of P(x) + P(y|x): the joint probability is their product.": np.logaddexp(
-                x, y
+            "This is the logarithm of P(x) + P(y|x): the joint probability is their product.": (
+                np.logaddexp(x, y)
             ),
             "<eos> is left out: it belongs to y.": x + without_eos,
         },
@@ -65,15 +66,17 @@ def make_log_prob_mistakes(nll, roles):
         mistakes[label] |= {
             A_MEAN: log_prob / mask.sum(-1),
             NO_LOG: np.exp(log_prob),
-            "It is a mean over all T positions: log-probabilities of tokens add up.": log_prob
-            / mask.shape[1],
+            "It is a mean over all T positions: log-probabilities of tokens add up.": (
+                log_prob / mask.shape[1]
+            ),
             "It is summed over axis 0, across the batch: sum over time, the last axis.": -(nll * mask).sum(0),
             "It is not summed yet: one number for each row.": -nll * mask,
             "It is a running sum: its last entry is the log-probability.": -np.cumsum(nll * mask, axis=-1),
-            "It is one mean over the whole batch: every row is a sequence of its own.": log_prob.sum()
-            / mask.sum(),
-            "The probabilities of the tokens are added up: they multiply, so their logarithms add.": np.log(
-                (np.exp(-nll) * mask).sum(-1)
+            "It is one mean over the whole batch: every row is a sequence of its own.": (
+                log_prob.sum() / mask.sum()
+            ),
+            "The probabilities of the tokens are added up: they multiply, so their logarithms add.": (
+                np.log((np.exp(-nll) * mask).sum(-1))
             ),
             "This is the logarithm of the NLL: -NLL is a log-probability already.": np.log(-log_prob),
         }

@@ -39,13 +39,15 @@ def list_chain_slips(dy, x, t, first, dt, du):
         "dy is added: the chain rule multiplies.": dy + first + x * dt * du / 2,
         "dy is used twice.": dy * dy * (first + x * dt * du / 2),
         "The two terms are multiplied: the product rule adds them.": dy * first * x * dt * du / 2,
-        "The second term lacks its factor x: product rule, x stays when t is derived.": dy
-        * (first + dt * du / 2),
+        "The second term lacks its factor x: product rule, x stays when t is derived.": (
+            dy * (first + dt * du / 2)
+        ),
         "u' is missing: the chain rule goes on inside tanh.": dy * (first + x * dt / 2),
         "The first term lacks its 1: it is (1 + t) / 2.": dy * (t / 2 + x * dt * du / 2),
         "t is tanh(u) already: tanh is taken again.": dy * ((1 + twice) / 2 + x * (1 - twice**2) * du / 2),
-        "t is tanh(u) already: tanh is taken again in its derivative.": dy
-        * (first + x * (1 - twice**2) * du / 2),
+        "t is tanh(u) already: tanh is taken again in its derivative.": (
+            dy * (first + x * (1 - twice**2) * du / 2)
+        ),
         "(1 + t) / 2 lacks its bracket: this is 1 / 2 + t.": dy * (0.5 + t + x * dt * du / 2),
         "1 - t^2 lacks its bracket: only t^2 is multiplied by u'.": dy * (first + x * (1 - t * t * du) / 2),
         "x is too much in the first term: it is (1 + t) / 2.": dy * (x * first + x * dt * du / 2),
@@ -55,8 +57,9 @@ def list_chain_slips(dy, x, t, first, dt, du):
         "It is divided by the slope: dy times the slope is asked for.": dy / (first + x * dt * du / 2),
         "dy is summed up first: each entry has its own.": dy.sum() * (first + x * dt * du / 2),
         "The derivative of tanh(u) is missing: it is 1 - t^2.": dy * (first + x * du / 2),
-        "The derivative of tanh(u) is 1 - tanh(u)^2, here 1 - t^2: t stands without its square.": dy
-        * (first + x * (1 - t) * du / 2),
+        "The derivative of tanh(u) is 1 - tanh(u)^2, here 1 - t^2: t stands without its square.": (
+            dy * (first + x * (1 - t) * du / 2)
+        ),
         "The derivative of tanh(u) is 1 - t^2, with a minus.": dy * (first + x * (1 + t * t) * du / 2),
         "The derivative of tanh(u) is 1 - t^2, not (1 - t)^2.": dy * (first + x * (1 - t) ** 2 * du / 2),
         "The derivative of tanh(u) is 1 - t^2, without a root.": dy * (first + x * np.sqrt(dt) * du / 2),
@@ -98,8 +101,9 @@ def list_others(dy, x, first, dt, du):
         "This is the derivative of x sigmoid(1.702 x): another approximation of GELU.": (
             dy * (wide + 1.702 * x * wide * (1 - wide))
         ),
-        "This is SiLU's derivative: GELU is x (1 + tanh(u)) / 2.": dy
-        * (sigmoid + x * sigmoid * (1 - sigmoid)),
+        "This is SiLU's derivative: GELU is x (1 + tanh(u)) / 2.": (
+            dy * (sigmoid + x * sigmoid * (1 - sigmoid))
+        ),
         "The second term lacks its 1/2.": dy * (first + x * dt * du),
         "The first term lacks its 1/2.": dy * (2 * first + x * dt * du / 2),
     }

@@ -41,13 +41,12 @@ def make_difference_mistakes(f, x, h):
             "h is missing below: divide by 2 * h.": central * h,
             "/ 2 * h multiplies by h: write / (2 * h).": central * h * h,
             "It is divided by h^2: divide by 2 * h.": 2 * central / h,
-            "The step is h / 2 to each side, but it is divided by 2h: divide by h.": central_difference(
-                f, x, h / 2
-            )
-            / 2,
+            "The step is h / 2 to each side, but it is divided by 2h: divide by h.": (
+                central_difference(f, x, h / 2) / 2
+            ),
             "This is the second difference: f(x + h e) - f(x - h e) has no middle.": (right - left) / h,
-            "The two values are added: subtract them.": measure(
-                x, h, lambda e: (f(x + e) + f(x - e)) / (2 * h)
+            "The two values are added: subtract them.": (
+                measure(x, h, lambda e: (f(x + e) + f(x - e)) / (2 * h))
             ),
             "The entry is set to h and -h: add h to it, and subtract.": set_entry(f, x, h),
             "The step is h times the entry: move by h.": central_difference_of(f, x, h * x) / (2 * h),

@@ -85,8 +85,9 @@ def list_other_roles(roles, turns):
         "Every <eos> is lit, and nothing else.": 1.0 * is_eos,
         "Only <eos> is lit: the answer before it counts, too.": mask * is_eos,
         "The first token of the answer is left out: it is a target, too.": shorter,
-        "The turn alone is not enough, and the last turn may be the user's: ask for answers.": 1.0
-        * (turns == turns.max(axis=1, keepdims=True)),
+        "The turn alone is not enough, and the last turn may be the user's: ask for answers.": (
+            1.0 * (turns == turns.max(axis=1, keepdims=True))
+        ),
         "The <eos> of earlier answers is lit, too: it has their turn.": np.maximum(mask, is_eos),
         "The marker <assistant> is lit, too: it has the answer's turn, but ends the prompt.": (
             np.maximum(mask, masks.headers(roles, turns) * last)
@@ -96,12 +97,14 @@ def list_other_roles(roles, turns):
             np.maximum(mask, roles == data.TOOL)
         ),
         "That is the user's last message: the assistant's is asked for.": 1.0 * last_of_user,
-        "All that stands before the last answer is lit, too.": 1.0
-        * (turns <= np.where(mask > 0, turns, -1).max(axis=1, keepdims=True)),
+        "All that stands before the last answer is lit, too.": (
+            1.0 * (turns <= np.where(mask > 0, turns, -1).max(axis=1, keepdims=True))
+        ),
         "All that follows the last answer is lit, too: ask for the role, too.": 1.0 * after,
         "All that follows the row's last turn is lit: ask for answers.": 1.0 * to_the_end,
-        "Everything but pads is lit: >= data.RESPONSE takes in system, user, tool and header.": 1.0
-        * (roles > 0),
+        "Everything but pads is lit: >= data.RESPONSE takes in system, user, tool and header.": (
+            1.0 * (roles > 0)
+        ),
         "Everything is lit.": np.ones(roles.shape),
     }
 
@@ -111,8 +114,8 @@ def list_moved(roles, turns):
     mask = masks.response(roles) * masks.last_turn(roles, turns)
     return {
         "Inverted: all but the last answer is lit.": 1 - mask,
-        "The mask is one late: roles and turns are those of the targets already.": np.pad(
-            mask[:, :-1], ((0, 0), (1, 0))
+        "The mask is one late: roles and turns are those of the targets already.": (
+            np.pad(mask[:, :-1], ((0, 0), (1, 0)))
         ),
         "The mask is one early: roles and turns are those of the targets already.": move_left(mask),
         "A column is cut: roles and turns are those of the targets already.": mask[:, 1:],

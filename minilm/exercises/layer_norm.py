@@ -27,14 +27,16 @@ def make_norm_mistakes(dy, cache):
     parts = dxhat, -average(dxhat), -xhat * average(dxhat * xhat)
     terms = vary_terms({name: part * inv_std for name, part in zip(TERMS, parts, strict=True)})
     return {
-        "dx": list_weight_slips(dy, cache)
-        | list_std_slips(parts, inv_std)
-        | terms
-        | list_mean_slips(dxhat, xhat, inv_std),
+        "dx": (
+            list_weight_slips(dy, cache)
+            | list_std_slips(parts, inv_std)
+            | terms
+            | list_mean_slips(dxhat, xhat, inv_std)
+        ),
         "dweight": {
             "xhat is missing: y = xhat weight + bias.": dy.sum((0, 1)),
-            "weight is too much: dweight is made of dy, not of dxhat = dy * weight.": (dxhat * xhat).sum(
-                (0, 1)
+            "weight is too much: dweight is made of dy, not of dxhat = dy * weight.": (
+                (dxhat * xhat).sum((0, 1))
             ),
             "inv_std is too much: xhat holds it already.": (dy * xhat * inv_std).sum((0, 1)),
             "x - mean stands where xhat belongs: it is not yet divided by the standard deviation.": (
@@ -45,8 +47,8 @@ def make_norm_mistakes(dy, cache):
         },
         "dbias": {
             "weight is too much: in y = xhat weight + bias it does not multiply the bias.": dxhat.sum((0, 1)),
-            "xhat is too much: in y = xhat weight + bias it does not multiply the bias.": (dy * xhat).sum(
-                (0, 1)
+            "xhat is too much: in y = xhat weight + bias it does not multiply the bias.": (
+                (dy * xhat).sum((0, 1))
             ),
             **vary_sum(dy),
         },
@@ -63,15 +65,14 @@ def list_weight_slips(dy, cache):
     dxhat, divided = dy * weight, dy / weight
     return {
         "weight is missing: dxhat = dy * weight.": project(dy, dy, dy),
-        "weight is multiplied at the end: it belongs to dxhat, before the means are taken.": project(
-            dy, dy, dy
-        )
-        * weight,
+        "weight is multiplied at the end: it belongs to dxhat, before the means are taken.": (
+            project(dy, dy, dy) * weight
+        ),
         "dy is divided by weight: dxhat = dy * weight.": project(divided, divided, divided),
         "weight is missing in both means: they are taken of dxhat.": project(dxhat, dy, dy),
         "weight is missing in the mean: it is taken of dxhat.": project(dxhat, dy, dxhat),
-        "weight is missing in the variance's part: it is the mean of dxhat * xhat.": project(
-            dxhat, dxhat, dy
+        "weight is missing in the variance's part: it is the mean of dxhat * xhat.": (
+            project(dxhat, dxhat, dy)
         ),
     }
 
@@ -82,14 +83,15 @@ def list_std_slips(parts, inv_std):
     right = dxhat + of_mean + of_variance
     variance = 1 / inv_std**2 - 1e-5
     return {
-        "The gradients through the mean and through the variance are missing: both depend on x.": dxhat
-        * inv_std,
+        "The gradients through the mean and through the variance are missing: both depend on x.": (
+            dxhat * inv_std
+        ),
         "Both means are added: they are subtracted.": (dxhat - of_mean - of_variance) * inv_std,
         "1 / std is missing.": right,
         "1 / std multiplies dxhat only: is a bracket missing?": dxhat * inv_std + of_mean + of_variance,
-        "1 / std multiplies the last term only: is a bracket missing?": dxhat
-        + of_mean
-        + of_variance * inv_std,
+        "1 / std multiplies the last term only: is a bracket missing?": (
+            dxhat + of_mean + of_variance * inv_std
+        ),
         "xhat is divided by the standard deviation already: the variance's part has it twice.": (
             (dxhat + of_mean) * inv_std + of_variance * inv_std**2
         ),
@@ -114,25 +116,25 @@ def list_mean_slips(dxhat, xhat, inv_std):
         "Sums stand where means over the channels belong.": project(C * mean, C * along),
         "A sum over the channels stands where the first mean belongs.": project(C * mean, along),
         "A sum over the channels stands where the second mean belongs.": project(mean, C * along),
-        "The means run over the batch: take them over the channels, the last axis.": project(
-            average(dxhat, 0), xhat * average(product, 0)
+        "The means run over the batch: take them over the channels, the last axis.": (
+            project(average(dxhat, 0), xhat * average(product, 0))
         ),
-        "The means run over time: take them over the channels, the last axis.": project(
-            average(dxhat, 1), xhat * average(product, 1)
+        "The means run over time: take them over the channels, the last axis.": (
+            project(average(dxhat, 1), xhat * average(product, 1))
         ),
-        "The means run over all rows: that is batch norm, take them over the channels.": project(
-            average(dxhat, (0, 1)), xhat * average(product, (0, 1))
+        "The means run over all rows: that is batch norm, take them over the channels.": (
+            project(average(dxhat, (0, 1)), xhat * average(product, (0, 1)))
         ),
-        "The means run over everything: take them row by row, over the channels.": project(
-            dxhat.mean(), xhat * product.mean()
+        "The means run over everything: take them row by row, over the channels.": (
+            project(dxhat.mean(), xhat * product.mean())
         ),
         "The second mean lacks the factor xhat in front of it.": project(mean, average(product)),
         "The second mean lacks xhat inside: it is the mean of dxhat * xhat.": project(mean, xhat * mean),
         "xhat stands in front of the second mean squared.": project(mean, xhat * along),
         "The variance divides by C here, not by C - 1.": project(mean, along * C / (C - 1)),
         "The means divide by C, not by C - 1.": project(mean * C / (C - 1), along * C / (C - 1)),
-        "The mean of xhat^2 is divided out: eps makes it a little less than 1, leave it.": project(
-            mean, along / average(xhat * xhat)
+        "The mean of xhat^2 is divided out: eps makes it a little less than 1, leave it.": (
+            project(mean, along / average(xhat * xhat))
         ),
     }
 

@@ -21,18 +21,20 @@ def make_mean_mistakes(dloss, cache):
     weights, total = cache
     right = dloss * weights / total
     return {
-        "dnll": list_other_weights(dloss, weights, total)
-        | list_other_totals(dloss * weights)
-        | {
-            "dloss is not used.": weights / total,
-            "It is one number: each NLL has its own derivative, weights / total.": dloss / total,
-            "It is summed up: each NLL has its own derivative.": right.sum(),
-            "Only the entries that are not 0 are there: keep the shape of weights.": right[weights > 0],
-            "1 is added to total: then the shares no longer add up to 1.": dloss * weights / (total + 1),
-            "This is the derivative by the weights, of which none is asked for.": (
-                dloss * (weights / total - weights.sum() / total**2)
-            ),
-        }
+        "dnll": (
+            list_other_weights(dloss, weights, total)
+            | list_other_totals(dloss * weights)
+            | {
+                "dloss is not used.": weights / total,
+                "It is one number: each NLL has its own derivative, weights / total.": dloss / total,
+                "It is summed up: each NLL has its own derivative.": right.sum(),
+                "Only the entries that are not 0 are there: keep the shape of weights.": right[weights > 0],
+                "1 is added to total: then the shares no longer add up to 1.": dloss * weights / (total + 1),
+                "This is the derivative by the weights, of which none is asked for.": (
+                    dloss * (weights / total - weights.sum() / total**2)
+                ),
+            }
+        )
     }
 
 
@@ -43,9 +45,9 @@ def list_other_weights(dloss, weights, total):
         "The weights are missing: every row would be lit, masked or not.": np.full(weights.shape, share),
         "weights and total are both missing.": np.full(weights.shape, dloss),
         "weights are used as a switch: they may be 0.25, too, multiply by them.": share * lit,
-        "weights are used as a switch, and counted: multiply by them, divide by their sum.": dloss
-        * lit
-        / lit.sum(),
+        "weights are used as a switch, and counted: multiply by them, divide by their sum.": (
+            dloss * lit / lit.sum()
+        ),
         "Only weights of 1 are used: they may be 0.25, too, multiply by them.": share * (weights == 1),
         "weights is squared: once is enough.": share * weights**2,
         "weights / total is squared: once is enough.": dloss * (weights / total) ** 2,
@@ -76,8 +78,9 @@ def list_other_totals(weighted):
         ),
         "It is divided by how many weights are not 0: total is their sum.": weighted / lit.sum(),
         "It is divided by how many weights are 1: total is the sum of all weights.": weighted / ones.sum(),
-        "It is divided by T, the number of positions in a row: divide by total.": weighted
-        / weighted.shape[1],
+        "It is divided by T, the number of positions in a row: divide by total.": (
+            weighted / weighted.shape[1]
+        ),
         "It is divided by B, the number of rows: divide by total.": weighted / len(weighted),
     }
 
@@ -117,17 +120,18 @@ def make_denominator_mistakes(response, target):
             "target stands where response belongs: prompt targets have loss weight 0 here.": target / n_all,
             "It is multiplied by the number of response targets: divide.": response * n,
             "It is divided by B, the number of rows: divide by response.sum().": response / len(response),
-            "It is divided by T, the number of positions: divide by response.sum().": response
-            / response.shape[1],
+            "It is divided by T, the number of positions: divide by response.sum().": (
+                response / response.shape[1]
+            ),
             LIT_ONLY: lit / n,
         },
         "dnll of the mean over everything": {
             "It is divided by the number of all positions: pads are no targets, use target.sum().": by_size,
             "Prompt targets are lit: they count in the denominator only.": target / n_all,
             "Each row is divided by its own count: target.sum() counts the whole batch.": response / all_sums,
-            "It is a mean of row means: target.sum() counts the whole batch.": response
-            / all_sums
-            / len(target),
+            "It is a mean of row means: target.sum() counts the whole batch.": (
+                response / all_sums / len(target)
+            ),
             UNMASKED: ones / n_all,
             "Only prompt targets are counted: all targets are prompt and response.": response / prompt.sum(),
             "The prompt's targets are lit, and the response's are not.": prompt / n_all,

@@ -21,9 +21,9 @@ def make_parts(rng, dtype):
 
 def make_part_mistakes(gradients, counts):
     return {
-        "gradient": list_shares(gradients, counts)
-        | list_dividers(gradients, counts)
-        | list_loops(gradients, counts)
+        "gradient": (
+            list_shares(gradients, counts) | list_dividers(gradients, counts) | list_loops(gradients, counts)
+        )
     }
 
 
@@ -38,8 +38,9 @@ def list_shares(gradients, counts):
     with np.errstate(all="ignore"):
         softmax, inverse = np.exp(counts - counts.max()), np.where(counts > 0, 1 / counts, 0)
     shares = {
-        "The mean of the means: a token of a small part counts more than one of a large part.": 1
-        + 0 * counts,
+        "The mean of the means: a token of a small part counts more than one of a large part.": (
+            1 + 0 * counts
+        ),
         "That is the mean over the parts with tokens: they count alike, whatever their size.": used,
         "Each part counts by the inverse of its count: a mean times its count is a sum.": inverse,
         "Each part counts by the root of its count: by the count itself.": np.sqrt(counts),
@@ -64,18 +65,21 @@ def list_dividers(gradients, counts):
         "The means are only added up: each counts by its share of the tokens.": added,
         "That is the gradient of the sum: divide by the number of all supervised tokens.": total,
         "Divided by the number of parts: divide by that of all supervised tokens.": total / len(counts),
-        "Divided by the number of parts that have tokens: divide by that of all tokens.": total
-        / (counts > 0).sum(),
-        "Divided by P, the number of parameters: divide by the number of all tokens.": total
-        / gradients.shape[1],
+        "Divided by the number of parts that have tokens: divide by that of all tokens.": (
+            total / (counts > 0).sum()
+        ),
+        "Divided by P, the number of parameters: divide by the number of all tokens.": (
+            total / gradients.shape[1]
+        ),
         "Divided by the largest count: divide by the sum of all counts.": total / counts.max(),
         "Divided by the sum of all counts minus 1.": total / (n_tokens - 1),
         "These are gradients of means: multiply each by its count before adding up.": added / n_tokens,
         "Gradients are divided by their counts: they are means already, multiply.": (
             (gradients / np.maximum(counts, 1)[:, None]).sum(axis=0)
         ),
-        "The mean of the means is multiplied by all tokens: each by its own count.": gradients.mean(0)
-        * n_tokens,
+        "The mean of the means is multiplied by all tokens: each by its own count.": (
+            gradients.mean(0) * n_tokens
+        ),
         "The parts are not added up yet: sum over axis 0.": shares,
         "Summed over axis 1, over the parameters: sum over the parts, axis 0.": shares.sum(axis=1),
         "This is a mean over the parameters: add up the parts, axis 0.": gradients.mean(axis=1),
@@ -96,9 +100,9 @@ def list_loops(gradients, counts):
         until_empty = weigh(gradients[full], counts[full])
     return {
         "That is the last part alone: is it = where += is meant?": gradients[-1],
-        "That is the last part's share alone: is it = where += is meant?": counts[-1]
-        * gradients[-1]
-        / n_tokens,
+        "That is the last part's share alone: is it = where += is meant?": (
+            counts[-1] * gradients[-1] / n_tokens
+        ),
         "That is the first part alone: does a loop end too early?": gradients[0],
         "A running mean (a + b) / 2: the last part counts half, the first hardly at all.": running,
         "The division is inside the loop: divide once, at the end.": shrunk,

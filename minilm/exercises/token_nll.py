@@ -41,8 +41,8 @@ def list_picks(logits, targets):
         "This is a sum over V: pick the target's term alone.": every.sum(-1),
         "The target's entry is not picked yet: one value for each position, not V.": every,
         "[:, :, targets] picks all targets at all positions: use np.take_along_axis.": every[:, :, targets],
-        "1 is subtracted from the targets: token ids begin at 0.": token_nll(
-            logits, targets - 1 + V * (targets == 0)
+        "1 is subtracted from the targets: token ids begin at 0.": (
+            token_nll(logits, targets - 1 + V * (targets == 0))
         ),
         "The NLL of token 0 is taken everywhere: pick each position's own target.": every[..., 0],
         "Targets of the position before are used: position t has its own.": (
@@ -65,8 +65,8 @@ def list_softmaxes(logits, targets):
     return {
         "The softmax runs over the wrong axis: take the last one, the vocabulary.": over_time,
         "This is minus the target's logit: log(sum(exp(logits))) is missing.": -logit,
-        "The plain logits are divided by their sum: exp makes probabilities of them.": -np.log(
-            logit / logits.sum(-1)
+        "The plain logits are divided by their sum: exp makes probabilities of them.": (
+            -np.log(logit / logits.sum(-1))
         ),
         "exp is missing in the sum: log(sum(exp(logits))).": np.log(logits.sum(-1)) - logit,
         "log(sum(exp(shifted))) is missing: this is only the distance to the largest logit.": top - logit,

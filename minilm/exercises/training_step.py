@@ -67,8 +67,8 @@ def list_losses(params, batch, config, lr):
 
     return {
         "This is the full-sequence loss: hand batch.loss_mask on.": measure(data.loss_mask(batch.roles, 1.0)),
-        "This is the mean over every position, pads included: hand batch.loss_mask on.": measure(
-            mask * 0 + 1
+        "This is the mean over every position, pads included: hand batch.loss_mask on.": (
+            measure(mask * 0 + 1)
         ),
         "This is the prompt's loss: hand batch.loss_mask on.": measure(data.prompt_mask(batch.roles)),
         "The loss mask is inverted: hand batch.loss_mask on as it is.": measure(1 - mask),
@@ -78,8 +78,8 @@ def list_losses(params, batch, config, lr):
         "The ids are handed on as targets: the model would learn to copy.": measure(targets=ids),
         "The targets are handed on as ids: the model would read its answer.": measure(ids=targets),
         "ids and targets are exchanged.": measure(ids=targets, targets=ids),
-        "This is the loss after the step: return the one before it.": measure(
-            params=train_step(params, batch, config, lr)[1]
+        "This is the loss after the step: return the one before it.": (
+            measure(params=train_step(params, batch, config, lr)[1])
         ),
         "This is the perplexity exp(loss): return the loss.": np.exp(measure()),
     }

@@ -112,8 +112,8 @@ def list_loops(dy, ids, shape):
         "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
         "Only the first position of each token is there: each position adds its part.": first,
         "The largest entry is kept: each position adds its part.": largest,
-        "It is not yet summed over the batch: all examples share one weight.": np.stack(
-            [add_rows(i, shape, d) for i, d in zip(ids, dy, strict=True)]
+        "It is not yet summed over the batch: all examples share one weight.": (
+            np.stack([add_rows(i, shape, d) for i, d in zip(ids, dy, strict=True)])
         ),
     }
 
@@ -129,16 +129,16 @@ def list_other_sums(dy, ids, shape):
         "It is averaged over the positions where a token stands: sum them.": right / np.maximum(times, 1),
         "It is averaged over the positions where a token stands, and 0 / 0 where it does not: sum.": averaged,
         "It is multiplied by how often a token stands there: adding up does that already.": right * times,
-        "dy is not used, only counted: a token's gradient is not how often it stands there.": np.tile(
-            times, C
+        "dy is not used, only counted: a token's gradient is not how often it stands there.": (
+            np.tile(times, C)
         ),
         "Tokens that do not occur have a gradient of 1: begin with np.zeros.": np.where(times > 0, right, 1),
-        "Rows are missing at the end: V comes from the cache, not from the largest id.": right[
-            : ids.max() + 1
-        ],
+        "Rows are missing at the end: V comes from the cache, not from the largest id.": (
+            right[: ids.max() + 1]
+        ),
         "The rows are one too far: token id v has row v.": np.roll(right, 1, axis=0),
-        "All of dy goes to the largest id: the row of weight is ids[b, t].": np.where(
-            is_last, dy.sum((0, 1)), 0
+        "All of dy goes to the largest id: the row of weight is ids[b, t].": (
+            np.where(is_last, dy.sum((0, 1)), 0)
         ),
         "This is dy itself: bring its rows to the rows of weight.": dy,
         "It is summed by position, not by token: the row of weight is ids[b, t].": dy.sum(0),
