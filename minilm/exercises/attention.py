@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import layers
-from . import all_of_attention, causal_softmax
+from . import all_of_attention, softmax_backward
 from .exercise import Exercise, draw_normal, draw_sizes
 
 
@@ -127,7 +127,7 @@ EXERCISES = {
         ),
         constants=name_sizes,
     ),
-    **causal_softmax.EXERCISES,
+    **softmax_backward.EXERCISES,
     "scores_backward": Exercise(
         "scores_backward(dscores, cache): q, k, scale = cache, scale = 1 / sqrt(D). Mind: this q is "
         "q * scale already, and scores = q k^T; return (dq, dk), dq for the q before scaling.",

@@ -137,7 +137,7 @@ def find_prompt_weight(label, wrong):
 EXERCISES = {
     "loss_mask": Exercise(
         "loss_mask(roles): from the role of every token (B, T + 1), an index of data.ROLES, return the "
-        "loss weight of every target (B, T) as a float: 1 on data.RESPONSE and data.EOS (np.isin), 0 on others.",
+        "loss weight of every target (B, T) as a float: 1 on data.RESPONSE and data.EOS (np.isin), else 0.",
         ("loss_mask",),
         loss_mask,
         make_roles,
