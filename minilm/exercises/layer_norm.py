@@ -92,10 +92,12 @@ def list_std_slips(parts, inv_std):
         "1 / std multiplies the last term only: is a bracket missing?": (
             dxhat + of_mean + of_variance * inv_std
         ),
-        "xhat is divided by the standard deviation already: the variance's part has it twice.": (
+        "The gradient through the variance has a factor inv_std too much.": (
             (dxhat + of_mean) * inv_std + of_variance * inv_std**2
         ),
-        "x - mean stands where xhat belongs.": (dxhat + of_mean + of_variance / inv_std) * inv_std,
+        "The gradient through the variance lacks a factor inv_std: does x - mean stand where xhat belongs?": (
+            (dxhat + of_mean) * inv_std + of_variance
+        ),
         "eps is left out of the standard deviation: use inv_std from the cache.": right / np.sqrt(variance),
         "It is divided by inv_std, which is 1 / std already: multiply.": right / inv_std,
         "inv_std is squared: once is enough.": right * inv_std**2,

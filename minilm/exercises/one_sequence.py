@@ -28,6 +28,7 @@ def make_shift_mistakes(tokens):
             "Only the first row is there: keep the axis of the batch, tokens[:, :-1].": ids[0],
             "Only the first token is there: everything but the last is read, tokens[:, :-1].": ids[:, :1],
             "The first token is cut off, too: it is read, though it is never predicted.": ids[:, 1:],
+            "These are the targets: what is read begins with the first token, tokens[:, :-1].": targets,
             "Two columns are cut: only the last token has no successor.": ids[:, :-1],
         },
         "targets": {

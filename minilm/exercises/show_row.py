@@ -52,7 +52,9 @@ def explain_letters(labels):
 
 
 def compare_roles(exercise, wrong):
-    """Which roles have another loss weight than they should, if a mask goes by roles alone, or ""."""
+    """Which roles have another loss weight than they should, or "" where it is no mask of roles."""
+    if not all(np.isin(right, (0, 1)).all() for _, _, right in wrong):
+        return ""
     found = {}
     for args, got, right in wrong:
         labels = exercise.row_labels(*args)
@@ -61,13 +63,38 @@ def compare_roles(exercise, wrong):
             found.setdefault(str(label), set()).update(
                 zip(got[here].tolist(), right[here].tolist(), strict=True)
             )
-    if not found.keys() <= set(LETTERS) or any(len(pairs) > 1 for pairs in found.values()):
+    if not found.keys() <= set(LETTERS):
         return ""
+    found = {data.ROLES[LETTERS.index(letter)]: found[letter] for letter in LETTERS if letter in found}
+    if all(len(pairs) == 1 for pairs in found.values()):
+        return name_roles_off(found)
+    if all(
+        np.count_nonzero(got.any(axis=1)) == 1 < np.count_nonzero(right.any(axis=1))
+        for _, got, right in wrong
+    ):
+        return "Only one row has a mask: does a loop end too early, or overwrite?"
+    return name_some_off(found)
+
+
+def name_roles_off(found):
+    """What a mask that goes by roles alone, {role: {(yours, right)}}, gives to which role."""
     parts = {}
-    for letter, ((yours, due),) in sorted(found.items(), key=lambda item: LETTERS.index(item[0])):
+    for role, ((yours, due),) in found.items():
         if yours != due:
-            parts.setdefault((yours, due), []).append(data.ROLES[LETTERS.index(letter)])
+            parts.setdefault((yours, due), []).append(role)
     return " ".join(
         f"Targets of role {', '.join(roles)} have the loss weight {yours:g}: it should be {due:g}."
         for (yours, due), roles in parts.items()
     )
+
+
+def name_some_off(found):
+    """Of which roles some targets, not all, have too much or too little loss weight."""
+    more = [role for role, pairs in found.items() if any(yours > due for yours, due in pairs)]
+    less = [role for role, pairs in found.items() if any(yours < due for yours, due in pairs)]
+    parts = [
+        f"too {word} loss weight: {', '.join(roles)}"
+        for word, roles in (("much", more), ("little", less))
+        if roles
+    ]
+    return f"Some targets have {'; some '.join(parts)}."

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import losses
 from . import examples
-from .compare import find_differences, find_ratio
+from .compare import find_differences, find_ratio, is_close
 from .exercise import Exercise, draw_normal, draw_sizes, pick_targets
 
 
@@ -109,13 +109,16 @@ def take_log_softmax(logits, axis=-1):
 
 
 def find_limit(label, wrong):
-    """A sentence for NLLs of unlikely tokens that are all replaced by one number, or ""."""
+    """A sentence for NLLs of unlikely tokens that are all replaced by one number, the others right, or ""."""
+    found = ""
     for _, got, right in wrong:
         off = find_differences(got, right)
         some = np.unique(got[off])
-        if off.sum() > 1 and len(some) == 1 and right[off].min() > right[~off].max(initial=0):
-            return explain_limit(float(some[0]), right.max())
-    return ""
+        if len(some) == 1 and np.isfinite(some[0]) and right[off].min() > right[~off].max(initial=0):
+            found = explain_limit(float(some[0]), right.max())
+        elif not is_close(got, right, tolerance=1e-2):
+            return ""
+    return found
 
 
 def explain_limit(limit, largest):

@@ -89,6 +89,9 @@ NORM = {
     r"The square root of inv_std": norm_of_dx(
         lambda g, d, xhat, s, w: np.sqrt(s) * (g - mean(g) - xhat * mean(g * xhat))
     ),
+    r"The gradient through the variance lacks a factor inv_std": norm_of_dx(
+        lambda g, d, xhat, s, w: s * (g - mean(g)) - xhat * mean(g * xhat)
+    ),
     r"right up to a factor of its own": norm_of_dx(
         lambda g, d, xhat, s, w: s**3 * (g - mean(g) - xhat * mean(g * xhat))
     ),

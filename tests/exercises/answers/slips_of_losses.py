@@ -33,6 +33,9 @@ TOKEN_NLL = {
     r"The NLL of all unlikely tokens is 1e\+03.*nothing must be replaced": lambda z, y: np.minimum(
         -pick(log_softmax(z), y), 1000
     ),
+    r"log\(sum\(exp\(shifted\)\)\) is missing": lambda z, y: (
+        -np.log(pick(np.exp(z - z.max(-1, keepdims=True)), y))
+    ),
     r"This is the perplexity": lambda z, y: np.exp(-pick(log_softmax(z), y)),
     r"shape.*The targets are shifted once more": lambda z, y: -pick(log_softmax(z)[:, :-1], y[:, 1:]),
 }

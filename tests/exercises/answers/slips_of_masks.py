@@ -29,7 +29,18 @@ def light_first_token(roles):
     return mask
 
 
+def stop_after_a_row(roles):
+    mask = np.zeros(roles.shape)
+    for i, row in enumerate(roles):
+        mask[i] = is_answer(row)
+        return mask
+
+
 SHIFT = {
+    r"ids is wrong.*These are the targets: what is read begins with the first token": lambda x: (
+        x[:, 1:],
+        x[:, 1:],
+    ),
     r"targets is wrong.*1 is added to the ids": lambda x: (x[:, :-1], x[:, :-1] + 1),
     r"targets has shape.*Only the last token is there": lambda x: (x[:, :-1], x[:, -1:]),
     r"ids has shape.*The first token is cut off, too": lambda x: (x[:, 1:-1], x[:, 2:]),
@@ -42,6 +53,10 @@ SHIFT = {
     r"ids is an array of float64: token ids are indices": lambda x: (1.0 * x[:, :-1], 1.0 * x[:, 1:]),
 }
 LOSS_MASK = {
+    r"Only one row has a mask: does a loop end too early": of_targets(stop_after_a_row),
+    r"Some targets have too much loss weight: pad; some too little loss weight: eos\.": lambda r: (
+        1.0 * ((r[:, 1:] == 3) | (r[:, :-1] == 4))
+    ),
     r"-100 marks labels that a loss should ignore": of_targets(lambda r: np.where(is_answer(r), 1.0, -100)),
     r"These are labels with -100": of_targets(lambda r: np.where(is_answer(r), r, -100)),
     r"0 everywhere: a role is a number.*and no text": of_targets(compare_with_names),
