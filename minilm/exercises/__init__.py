@@ -1,15 +1,14 @@
 """Exercises with a checker that says what is wrong: check("gelu_backward", my_function).
 
-The exercises of lessons/NN_name.ipynb are in the module `name`. An exercise is a few random cases,
-minilm's own function, and the mistakes that learners make, each with the sentence that helps.
-A wrong answer is compared with those mistakes, and with the right one scaled, transposed or reshaped.
+The exercises of lessons/NN_name.ipynb are in the module `name`, long ones in a module of their own that
+`name` takes in. An exercise is a few random cases, minilm's own function, and the mistakes that learners
+make, each with the sentence that helps. A wrong answer is compared with those mistakes, and with the
+right one scaled, transposed, reshaped: explain.py.
 """
 
-import html
 import inspect
-import os
 import sys
-from typing import NamedTuple
+import textwrap
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from . import (
     whole_model,
 )
 from .prediction import Note, predict  # noqa: F401  (for notebooks)
+from .verdict import Verdict
 
 SECONDS = 5.0  # the limit for one call of a learner's function
 LESSONS = (  # in their order
@@ -47,48 +47,6 @@ LESSONS = (  # in their order
 EXERCISES = {name: exercise for lesson in LESSONS for name, exercise in lesson.EXERCISES.items()}
 QUESTIONS = {name: asked for lesson in LESSONS for name, asked in getattr(lesson, "QUESTIONS", {}).items()}
 OWN = "This is minilm's own function, which stands in for yours: run your cell first, then this one."
-
-
-class Verdict(NamedTuple):
-    """The checker's answer. `status` is "passed", "wrong" or "to do".
-
-    function: the learner's if it passed, else minilm's own, so that a notebook can go on with it.
-    """
-
-    name: str
-    status: str
-    message: str
-    function: object
-
-    @property
-    def ok(self):
-        """True if the exercise is passed."""
-        return self.status == "passed"
-
-    def grade(self):
-        """The verdict itself; while nbgrader grades, None, or AssertionError for anything but "passed".
-
-        nbgrader gives a cell its points unless it raises, and warns of a result that is no number.
-        Everywhere else a notebook should go on, and show the verdict.
-        """
-        if not os.environ.get("NBGRADER_EXECUTION"):
-            return self
-        if not self.ok:
-            raise AssertionError(str(self))
-        return None
-
-    def __str__(self):
-        return f"{self.name}: {self.status}. {self.message}"
-
-    __repr__ = __str__
-
-    def _repr_html_(self):
-        color = {"passed": "#009E73", "wrong": "#D55E00", "to do": "#767676"}[self.status]
-        lines = html.escape(self.message).replace("\n", "<br>")
-        return (
-            f'<div style="border-left:4px solid {color};padding:.3em .8em">'
-            f"<b>{html.escape(self.name)}: {self.status}.</b> {lines}</div>"
-        )
 
 
 def names():
@@ -126,11 +84,14 @@ def ask(name):
 
 
 def hint(name, stage=1):
-    """The first or second hint for an exercise, as a Note. Raises ValueError for another stage."""
+    """The first or second hint for an exercise, as a Note; the second is code, indented by two blanks.
+
+    Raises ValueError for another stage.
+    """
     hints = find(name).hints
     if stage not in (1, 2):
         raise ValueError(f"there is no hint {stage}: ask for 1 or 2")
-    return Note(hints[stage - 1])
+    return Note(hints[0] if stage == 1 else textwrap.indent(hints[1], "  "))
 
 
 def find(name):
@@ -157,7 +118,7 @@ def judge(name, exercise, function, seconds, seed=0):
     if not callable(function):
         message = f"Hand over the function itself, not {result.name_type(function)}."
         return make_verdict(name, "wrong", message)
-    trials, notes = [], ""
+    trials, notes, warned = [], "", []
     for args in exercise.make_cases(seed):
         if not accepts(function, args):
             message = f"Your function takes other arguments: it is {exercise.describe_call()}."
@@ -173,13 +134,28 @@ def judge(name, exercise, function, seconds, seed=0):
             return make_verdict(name, "wrong", problem + printed)
         trials.append((args, got, right))
         notes = notes or printed
+        warned += outcome.warnings
     with np.errstate(all="ignore"):  # wrong answers may overflow here as they did there
         problem = explain.explain_answer(exercise, trials)
     if problem:
+        problem = result.find_lost_imaginary(warned) or problem + explain.quote_warning(problem, warned)
         return make_verdict(name, "wrong", f'{problem}{notes}\n(hint("{name}") and hint("{name}", 2) help.)')
+    return make_verdict(name, "passed", praise(exercise, function, trials, seconds) + notes, function)
+
+
+def praise(exercise, function, trials, seconds):
+    """What is said of a right function: that all agree, what it gives, what its number types cost."""
     remarks = [result.note_types(*trial) for trial in trials]
-    remark = next(filter(None, remarks), "")
-    return make_verdict(name, "passed", f"{len(trials)} random cases agree.{remark}{notes}", function)
+    shown = show_off(exercise, function, seconds)
+    return f"{len(trials)} random cases agree.{shown}{next(filter(None, remarks), '')}"
+
+
+def show_off(exercise, function, seconds):
+    """What a right function gives on an example that the learner knows, on lines of their own, or ""."""
+    if exercise.show_off is None:
+        return ""
+    outcome = sandbox.call(exercise.show_off, (function,), seconds)
+    return "" if outcome.problem else f"\n{outcome.result}"
 
 
 def make_verdict(name, status, message, function=None):

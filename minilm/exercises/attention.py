@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import layers
-from . import causal_softmax
+from . import all_of_attention, causal_softmax, softmax_backward
 from .exercise import Exercise, draw_normal, draw_sizes
 
 
@@ -18,43 +18,52 @@ def make_mix_case(rng, dtype):
 def make_mix_mistakes(dmix, cache):
     weights, v = cache
     dweights, untransposed = dmix @ v.mT, weights @ dmix
+    softmaxed = layers.causal_softmax_backward(dweights, (weights,))[0]
+    T = weights.shape[-1]
+    diagonal = np.einsum("bhii,bhid->bhid", weights, dmix)
+    all_rows = np.broadcast_to(dmix.sum(2, keepdims=True), dmix.shape)
     return {
         "dweights": {
             "It is transposed: rows are queries, columns keys.": dweights.mT,
             "It is 0 where attention is not allowed; leave that to the softmax's part.": np.tril(dweights),
+            "Only later keys have a gradient: all have, the softmax's part makes 0 of what is not allowed.": (
+                np.triu(dweights)
+            ),
+            "It is multiplied by weights: that is done in the softmax's part.": dweights * weights,
+            "The softmax's backward is in it already: mix = weights v is all that is asked for.": softmaxed,
+            "v stands where dmix belongs.": v @ v.mT,
+            "-inf stands where a key is not allowed: that is for scores.": (
+                np.where(weights > 0, dweights, -np.inf)
+            ),
+            "This is made of the forward's mix: it is made of dmix.": (weights @ v) @ v.mT,
+            "dmix and v are multiplied entry by entry: every query meets every key, dmix v^T.": (
+                (dmix * v).sum(-1)
+            ),
         },
         "dv": {
             "weights is not transposed: a value gets gradient from later rows that read it.": untransposed,
             "weights are missing: dv is a weighted sum of dmix.": dmix,
+            "All rows of dmix are added up without weights.": all_rows,
+            "weights is squared: once is enough.": (weights**2).mT @ dmix,
+            "Later rows of dmix are added up without weights.": np.tri(T, dtype=dmix.dtype).T @ dmix,
+            "Only the diagonal of weights is used: later rows read a value, too.": diagonal,
+            "This is the forward, weights v: dv is made of dmix.": weights @ v,
+            "v stands where dmix belongs.": weights.mT @ v,
+            "The heads are added up: each has its own values.": (weights.mT @ dmix).sum(1),
+            "weights or dmix is added up over the heads first: each head has its own.": (
+                weights.mT @ dmix.sum(1, keepdims=True)
+            ),
+            "weights or dmix is added up over the heads first, and not the other: each head has its own.": (
+                weights.sum(1, keepdims=True).mT @ dmix
+            ),
+            "dv is divided by the number of queries: it is a sum over them.": weights.mT @ dmix / T,
         },
     }
 
 
-def make_softmax_case(rng, dtype):
-    B, H, T = draw_sizes(rng, "B", "H", "T", low=3)
-    scores = draw_normal(rng, dtype, B, H, T, T)
-    _, cache = layers.causal_softmax_forward(scores, np.tri(T, dtype=bool))
-    return draw_normal(rng, dtype, B, H, T, T), cache
-
-
-def make_softmax_mistakes(dweights, cache):
-    (weights,) = cache
-    product = dweights * weights
-    total = product.sum(-1, keepdims=True)
-    over_queries = weights * (dweights - product.sum(-2, keepdims=True))
-    of_means = weights * (dweights - product.mean(-1, keepdims=True))
-    unweighted = weights * (dweights - dweights.sum(-1, keepdims=True))
-    diagonal = product * (1 - weights)
-    return {
-        "dscores": {
-            "The softmax's sum is missing: raising one score lowers all other weights of its row.": product,
-            "Summed over the wrong axis: the weights of a row, over its keys, add up to 1.": over_queries,
-            "A mean stands where a sum belongs.": of_means,
-            "The sum is not weighted: it is the sum of dweights * weights.": unweighted,
-            "This is only the diagonal w (1 - w): the row's other weights change, too.": diagonal,
-            "The outer factor weights is missing.": dweights - total,
-        }
-    }
+def name_sizes(array, cache):
+    """The lengths that a learner may divide by; `array` ends with T or D, the cache begins with weights."""
+    return {"T": cache[0].shape[-1], "D": cache[-1].shape[-1], "B": array.shape[0], "H": array.shape[1]}
 
 
 def make_scores_case(rng, dtype):
@@ -66,14 +75,34 @@ def make_scores_case(rng, dtype):
 
 def make_scores_mistakes(dscores, cache):
     q, k, scale = cache
-    of_column = dscores.mT @ k * scale
+    of_column, right_q, right_k = dscores.mT @ k * scale, dscores @ k, dscores.mT @ q
     return {
         "dq": {
             "dscores is transposed where it should not be: a query's dq needs its own row.": of_column,
             "k is needed here, not q.": dscores @ q * scale,
+            "It is divided by scale: multiply, scale is 1 / sqrt(D) already.": right_q / scale,
+            "scale is missing: the q before scaling is asked for, and scores depend on q * scale.": right_q,
+            "scale is squared: once is enough.": right_q * scale**2,
+            "1 / sqrt(T) stands where scale, 1 / sqrt(D), belongs.": right_q / q.shape[-2] ** 0.5,
+            "The square root of scale is taken: scale is 1 / sqrt(D) already.": right_q * scale**0.5,
+            "The causal mask is applied: dscores is 0 already where it should be.": (
+                np.tril(dscores) @ k * scale
+            ),
+            "dscores is summed over the keys first: each key's own row of k goes with it.": (
+                dscores.sum(-1, keepdims=True) * k * scale
+            ),
+            "dscores is not used.": k * scale,
         },
         "dk": {
-            "It is scaled twice: the q in the cache is divided by sqrt(D) already.": dscores.mT @ q * scale,
+            "It is scaled twice: the q in the cache is divided by sqrt(D) already.": right_k * scale,
+            "It is divided by scale, which undoes the scaling: scores are made of the scaled q, leave it.": (
+                right_k / scale
+            ),
+            "It is scaled three times: the q in the cache is divided by sqrt(D) already.": right_k * scale**2,
+            "dscores is summed over the queries first: each query's own row of q goes with it.": (
+                dscores.sum(-2)[..., None] * q
+            ),
+            "dscores is not used.": q,
             "dscores is not transposed: a key hears from all queries that look at it.": dscores @ q,
             "q is needed here, not k.": dscores.mT @ k,
         },
@@ -81,40 +110,7 @@ def make_scores_mistakes(dscores, cache):
 
 
 def find_root_d(dscores, cache):
-    return {"sqrt(D)": 1 / cache[2], "D": 1 / cache[2] ** 2}
-
-
-def make_attention_case(rng, dtype):
-    B, H, T, D = draw_sizes(rng, "B", "H", "T", "D")
-    qkv = draw_normal(rng, dtype, B, T, 3 * H * D)
-    _, cache = layers.attention_forward(qkv, np.tri(T, dtype=bool), H)
-    return draw_normal(rng, dtype, B, T, H * D), cache
-
-
-def make_attention_mistakes(dy, cache):
-    scores_cache, _, mix_cache, n_head = cache
-    dq, dk, dv = parts = np.split(layers.attention_backward(dy, cache)[0], 3, axis=-1)
-    dweights, heads_dv = layers.mix_backward(layers.split_heads(dy, n_head), mix_cache)
-    heads = (*layers.scores_backward(dweights, scores_cache), heads_dv)
-    without_softmax = join(*map(layers.merge_heads, heads))
-    late = layers.merge_heads(join(*(layers.split_heads(part, n_head) for part in parts)))
-    return {
-        "dqkv": {
-            "The softmax's backward is left out between mix and scores.": without_softmax,
-            "dv is 0: values get gradient, too, from mix_backward.": join(dq, dk, 0 * dv),
-            "dk is 0: keys get gradient, too, from scores_backward.": join(dq, 0 * dk, dv),
-            "dq is 0: queries get gradient, too, from scores_backward.": join(0 * dq, dk, dv),
-            "The order of the three parts is q | k | v, as in the forward.": join(dv, dq, dk),
-            "dq and dk are exchanged: the order is q | k | v.": join(dk, dq, dv),
-            "Only one of the three parts is there: concatenate dq, dk, dv.": dq,
-            "The heads are merged after concatenating: merge each of dq, dk, dv first.": late,
-            "dq, dk, dv are stacked on a new axis: concatenate along the last one.": np.stack(parts),
-        }
-    }
-
-
-def join(*parts):
-    return np.concatenate(parts, axis=-1)
+    return {"sqrt(D)": 1 / cache[2], "D": 1 / cache[2] ** 2, "T": dscores.shape[-1]}
 
 
 EXERCISES = {
@@ -128,22 +124,11 @@ EXERCISES = {
         make_mix_mistakes,
         hints=(
             "It is a product of two matrices, like linear: each factor's gradient needs the other factor.",
-            "dweights = dmix v^T, dv = weights^T dmix (transpose the last two axes)",
+            "weights, v = cache\nreturn dmix @ v.swapaxes(-1, -2), weights.swapaxes(-1, -2) @ dmix",
         ),
+        constants=name_sizes,
     ),
-    "causal_softmax_backward": Exercise(
-        "causal_softmax_backward(dweights, cache): (weights,) = cache; return (dscores, None). "
-        "weights[i, j] = exp(scores[i, j]) / sum over allowed j.",
-        ("dscores", "dcausal"),
-        layers.causal_softmax_backward,
-        make_softmax_case,
-        make_softmax_mistakes,
-        hints=(
-            "dweights[i] / dscores[j] is w[i] (delta[i, j] - w[j]).",
-            "weights * (dweights - sum of dweights * weights over the last axis, keepdims)",
-        ),
-        returns=("dscores", "None"),
-    ),
+    **softmax_backward.EXERCISES,
     "scores_backward": Exercise(
         "scores_backward(dscores, cache): q, k, scale = cache, scale = 1 / sqrt(D). Mind: this q is "
         "q * scale already, and scores = q k^T; return (dq, dk), dq for the q before scaling.",
@@ -153,22 +138,9 @@ EXERCISES = {
         make_scores_mistakes,
         hints=(
             "A product of two matrices again. Which factor was scaled in the forward?",
-            "dq = (dscores k) * scale, dk = dscores^T q",
+            "q, k, scale = cache\nreturn dscores @ k * scale, dscores.swapaxes(-1, -2) @ q",
         ),
         constants=find_root_d,
     ),
-    "attention_backward": Exercise(
-        "attention_backward(dy, cache): scores_cache, softmax_cache, mix_cache, n_head = cache; "
-        "return (dqkv, None, None). Put together layers.mix_backward, causal_softmax_backward, "
-        "scores_backward, split_heads and merge_heads.",
-        ("dqkv", "dcausal", "dn_head"),
-        layers.attention_backward,
-        make_attention_case,
-        make_attention_mistakes,
-        hints=(
-            "Read attention_forward from its last line to its first.",
-            "split dy; mix_, causal_softmax_, scores_backward; merge and concatenate q | k | v",
-        ),
-        returns=("dqkv", "None", "None"),
-    ),
+    **all_of_attention.EXERCISES,
 }

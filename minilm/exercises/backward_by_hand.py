@@ -1,45 +1,101 @@
-"""The exercises on single layers: the backward passes of NLL, linear, GELU and layer norm."""
+"""The exercises on single layers: the backward passes of NLL and linear; GELU and layer norm are taken in."""
 
 import numpy as np
 
 from .. import layers, losses
-from . import rms_norm
-from .exercise import Exercise, draw_normal, draw_sizes
-
-UNSUMMED = "It is not yet summed over the rows."
-
-
-def count_rows(dy, cache):
-    """The factors by which a sum over rows differs from a mean."""
-    return {"the number of rows B T": dy.size // dy.shape[-1], "B": dy.shape[0], "T": dy.shape[1]}
+from . import gelu, layer_norm, rms_norm
+from .compare import find_ratio
+from .exercise import Exercise, count_rows, draw_normal, draw_sizes
+from .variations import vary_factor, vary_sum
 
 
 def count_targets(dnll, cache):
     dividers = {"the number of targets, since dnll holds that division": dnll.size}
-    return dividers | {"B": dnll.shape[0], "T": dnll.shape[1]}
+    sizes = {"B": dnll.shape[0], "T": dnll.shape[1], "V": cache[0].shape[-1]}
+    return dividers | sizes | {"dnll.sum(), since dnll is divided already": dnll.sum()}
 
 
 def make_nll_case(rng, dtype):
     B, T, V = draw_sizes(rng, "B", "T", "V", low=3)
     _, cache = losses.token_nll_forward(draw_normal(rng, dtype, B, T, V), rng.integers(0, V, (B, T)))
-    return rng.random((B, T)).astype(dtype), cache
+    is_masked = rng.random((B, T)) < 0.3
+    is_masked[0, :2] = True, False
+    return np.where(is_masked, 0, rng.random((B, T)) + 0.05).astype(dtype), cache
 
 
 def make_nll_mistakes(dnll, cache):
     probs, where = cache
     dnll, onehot = dnll[..., None], np.zeros_like(probs)
     onehot[where] = 1
-    one_too_much = probs * dnll - onehot
-    of_probability = (probs - onehot) * probs[where][..., None] * dnll
+    return {"dlogits": list_other_factors(dnll, probs, onehot) | list_other_rows(dnll, probs, onehot)}
+
+
+def list_other_factors(dnll, probs, onehot):
+    """(probs - onehot) dnll with another factor than dnll, or one more."""
+    row, p_target = probs - onehot, (probs * onehot).sum(-1, keepdims=True)
     return {
-        "dlogits": {
-            "dnll is not used: it carries the loss mask, multiply every row by it.": probs - onehot,
-            "The one-hot part is missing: only the target's own logit pulls the NLL down.": probs * dnll,
-            "1 is subtracted after the row was multiplied by dnll: subtract dnll there.": one_too_much,
-            "The probabilities are missing: every logit is in the softmax's sum.": -onehot * dnll,
-            "This is the softmax's derivative at the target; -log cancels one factor.": of_probability,
-        }
+        "dnll is not used: it carries the loss mask, multiply every row by it.": row,
+        "dnll is used as a switch, on or off: it is a factor, and may be 0.25.": row * (dnll != 0),
+        "The mean of dnll is used for all rows: each row has its own.": row * dnll.mean(),
+        "The sum of dnll is used for all rows: each row has its own.": row * dnll.sum(),
+        "The mean of dnll over each example is used: each row has its own.": (
+            row * dnll.mean(1, keepdims=True)
+        ),
+        "probs is not multiplied by dnll: the whole row is.": probs - onehot * dnll,
+        "dnll of the position before is used: each row has its own.": row * np.roll(dnll, 1, axis=1),
+        "1 is subtracted after the row was multiplied by dnll: subtract dnll there.": probs * dnll - onehot,
+        "This is the softmax's derivative at the target; -log cancels one factor.": row * p_target * dnll,
+        "This is the derivative of the target's probability: -log turns its sign and cancels it.": (
+            -row * p_target * dnll
+        ),
+        "probs is a factor too much: -log cancels it.": row * probs * dnll,
+        "Only the target's entry is there: all other logits are in the softmax's sum.": row * onehot * dnll,
+        "The target's entry is 0: it is probs - 1 there.": row * (1 - onehot) * dnll,
+        "Only the targets' entries are there: the result has probs' shape.": ((p_target - 1) * dnll)[..., 0],
+        "It is summed over V: one number for each logit should stay.": (row * dnll).sum(-1),
+        **vary_factor("dnll", dnll, lambda factor: row * factor),
     }
+
+
+def list_other_rows(dnll, probs, onehot):
+    """dnll times another row than probs - onehot."""
+    of_example, p_target = onehot.any(axis=1, keepdims=True), (probs * onehot).sum(-1, keepdims=True)
+    again = np.exp(probs) / np.exp(probs).sum(-1, keepdims=True)
+    rows = {
+        "The one-hot part is missing: only the target's own logit pulls the NLL down.": probs,
+        "The probabilities are missing: every logit is in the softmax's sum.": -onehot,
+        "1 is added at the target: it is subtracted.": probs + onehot,
+        "1 is subtracted twice at the target.": probs - 2 * onehot,
+        "1 is subtracted at the most likely token: subtract it at the target.": (
+            probs - (probs == probs.max(-1, keepdims=True))
+        ),
+        "1 is subtracted for all targets of an example in every row: each row has one.": probs - of_example,
+        "1 / V is subtracted everywhere: subtract 1 at the target.": probs - 1 / probs.shape[-1],
+        "The one-hot belongs to the position before: each row has its own.": (
+            probs - np.roll(onehot, 1, axis=1)
+        ),
+        "The target's probability stands in all columns: each logit has its own.": p_target - onehot,
+        "This is the derivative by the probability, -1 / p: go on through the softmax.": -onehot / probs,
+        "-1 / p is added at the target: that is by the probability, subtract 1.": probs - onehot / probs,
+        "The softmax's derivative p (1 - p) is not all: -log is missing.": probs * (1 - probs),
+        "The logarithm of probs stands where probs belongs.": np.log(probs) - onehot,
+        "probs goes through a softmax once more: it is the softmax already.": again - onehot,
+    }
+    return {sentence: row * dnll for sentence, row in rows.items()}
+
+
+def find_smoothing(label, wrong):
+    """A sentence for the gradient of label smoothing, or ""."""
+    shares = []
+    for (dnll, (probs, where)), got, right in wrong:
+        onehot = np.zeros_like(probs)
+        onehot[where] = 1
+        shares.append(find_ratio(got - right, (onehot - 1 / probs.shape[-1]) * dnll[..., None]))
+    if None in shares or not np.allclose(shares, shares[0], rtol=1e-3):
+        return ""
+    return (
+        f"{shares[0]:.3g} of the 1 is spread over V, as in label smoothing: subtract all of it at the target."
+    )
 
 
 def make_linear_case(rng, dtype):
@@ -51,89 +107,48 @@ def make_linear_case(rng, dtype):
 
 def make_linear_mistakes(dy, cache):
     x, weight, _ = cache
-    per_example = x.swapaxes(1, 2) @ dy
+    parts = np.einsum("btc,btk->btck", x, dy)
     return {
-        "dx": {"This is the forward's product: dx is made of dy, not of x.": x @ weight},
-        "dweight": {
-            "It is transposed: [in, out], as weight is.": per_example.sum(0).T,
-            "It is not yet summed over the batch: every row that used weight adds its part.": per_example,
-        },
+        "dx": list_inputs(dy, x, weight),
+        "dweight": list_weights(dy, x) | vary_sum(parts),
         "dbias": {
-            "It is summed over the channels: sum over the rows, that is batch and time.": dy.sum(-1),
-            "It is summed over the batch only: sum over time, too.": dy.sum(0),
-            "It is summed over time only: sum over the batch, too.": dy.sum(1),
+            "dy is not used: each row adds its dy to the bias's gradient.": np.ones(dy.shape[-1]),
+            "These are row counts: each row adds its dy to the bias's gradient.": (
+                np.full(dy.shape[-1], parts.shape[0] * parts.shape[1])
+            ),
+            "The largest of dy is kept: each row adds its dy.": dy.max((0, 1)),
+            **vary_sum(dy),
         },
     }
 
 
-def make_gelu_case(rng, dtype):
-    B, T, C = draw_sizes(rng, "B", "T", "C")
-    _, cache = layers.gelu_forward(draw_normal(rng, dtype, B, T, C))
-    return draw_normal(rng, dtype, B, T, C), cache
-
-
-def make_gelu_mistakes(dy, cache):
-    x, t = cache
-    cubic, slope = layers.GELU_CUBIC, layers.GELU_SLOPE
-    first, dt, du = (1 + t) / 2, 1 - t * t, slope * (1 + 3 * cubic * x * x)
-    without_x = dy * (first + dt * du / 2)
-    without_three = dy * (first + x * dt * slope * (1 + cubic * x * x) / 2)
+def list_inputs(dy, x, weight):
+    """Wrong dx."""
+    apart = dy.sum(-1, keepdims=True) * weight.sum(1)
     return {
-        "dx": {
-            "dy is not used: multiply by what comes from above (the chain rule).": first + x * dt * du / 2,
-            "x stands twice in y: the second term, through tanh(u), is missing.": dy * first,
-            "dy multiplies the first term only: is a bracket missing?": dy * first + x * dt * du / 2,
-            "The second term lacks its 1/2.": dy * (first + x * dt * du),
-            "The second term lacks its factor x: product rule, x stays when t is derived.": without_x,
-            "u' is missing: the chain rule goes on inside tanh.": dy * (first + x * dt / 2),
-            "u' lacks sqrt(2 / pi).": dy * (first + x * dt * du / slope / 2),
-            "The derivative of x^3 is 3 x^2: the 3 is missing in u'.": without_three,
-            "The derivative of tanh(u) is 1 - tanh(u)^2.": dy * (first + x * (1 - t) * du / 2),
-        }
+        "This is the forward's product: dx is made of dy, not of x.": x @ weight,
+        "weight is reshaped, not transposed: weight.T.": dy @ weight.reshape(weight.shape[::-1]),
+        "weight is inverted: the gradient needs the transposed matrix.": dy @ np.linalg.pinv(weight),
+        "dy is not used: multiply it by weight^T.": np.ones_like(dy) @ weight.T,
+        "x is a factor too much: dx is dy weight^T.": dy @ weight.T * x,
+        "dy and weight are summed apart: each channel of dy goes with its own column.": apart,
     }
 
 
-def make_norm_case(rng, dtype):
-    B, T, C = draw_sizes(rng, "B", "T", "C", low=3)
-    x = draw_normal(rng, dtype, B, T, C) * dtype(3)
-    _, cache = layers.layer_norm_forward(x, draw_normal(rng, dtype, C), draw_normal(rng, dtype, C))
-    return draw_normal(rng, dtype, B, T, C), cache
-
-
-def average(array):
-    """The mean over the channels."""
-    return array.mean(-1, keepdims=True)
-
-
-def make_norm_mistakes(dy, cache):
-    xhat, inv_std, weight = cache
-    dxhat = dy * weight
-    mean_path, variance_path = average(dxhat), xhat * average(dxhat * xhat)
-    neither = dxhat * inv_std
-    unscaled = dy - average(dy) - xhat * average(dy * xhat)
-    weight_last = unscaled * inv_std * weight
-    right = dxhat - mean_path - variance_path
-    of_sums = dxhat - (mean_path + variance_path) * dy.shape[-1]
+def list_weights(dy, x):
+    """Wrong dweight, but for sums over another axis."""
+    rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
+    of_sums = np.outer(rows.sum(0), drows.sum(0))
     return {
-        "dx": {
-            "The gradient through the mean is missing.": (dxhat - variance_path) * inv_std,
-            "The gradient through the variance is missing.": (dxhat - mean_path) * inv_std,
-            "The gradients through the mean and through the variance are missing: both depend on x.": neither,
-            "weight is missing: dxhat = dy * weight.": unscaled * inv_std,
-            "weight is multiplied at the end: it belongs to dxhat, before the means are taken.": weight_last,
-            "1 / std is missing.": right,
-            "It is divided by inv_std, which is 1 / std already: multiply.": right / inv_std,
-            "Sums stand where means over the channels belong.": of_sums * inv_std,
-        },
-        "dweight": {
-            "xhat is missing: y = xhat weight + bias.": dy.sum((0, 1)),
-            UNSUMMED: dy * xhat,
-        },
-        "dbias": {
-            UNSUMMED: dy,
-            "It is summed over the channels: sum over batch and time.": dy.sum(-1),
-            "weight is too much: in y = xhat weight + bias it does not multiply the bias.": dxhat.sum((0, 1)),
-        },
+        "It is transposed: [in, out], as weight is.": drows.T @ rows,
+        "x and dy are summed before they are multiplied: each row's x goes with its own dy.": of_sums,
+        "x is reshaped, not transposed: rows^T, after flattening to rows.": (
+            x.reshape(x.shape[-1], -1) @ drows
+        ),
+        "dy stands where x belongs: dweight is x^T dy.": drows.T @ drows,
+        "x stands where dy belongs: dweight is x^T dy.": rows.T @ rows,
+        "dy is not used: dweight is x^T dy.": rows.T @ np.ones_like(drows),
+        "x is not used: dweight is x^T dy.": np.ones_like(rows).T @ drows,
     }
 
 
@@ -147,9 +162,11 @@ EXERCISES = {
         make_nll_mistakes,
         hints=(
             "d(-log p_target) / dlogits is probs with 1 subtracted at the target.",
-            "dlogits = probs * dnll[..., None]; dlogits[where] -= dnll",
+            "probs, where = cache\ndlogits = probs * dnll[..., None]\n"
+            "dlogits[where] -= dnll\nreturn dlogits, None",
         ),
         constants=count_targets,
+        diagnose=find_smoothing,
         returns=("dlogits", "None"),
     ),
     "linear_backward": Exercise(
@@ -161,34 +178,13 @@ EXERCISES = {
         make_linear_mistakes,
         hints=(
             "Which shapes must dx, dweight, dbias have? Only one product gives each.",
-            "Flatten to rows: dx = dy weight^T, dweight = x^T dy, dbias = dy summed over the rows.",
+            "x, weight, has_bias = cache\n"
+            "rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])\n"
+            "return dy @ weight.T, rows.T @ drows, drows.sum(axis=0)",
         ),
         constants=count_rows,
     ),
-    "gelu_backward": Exercise(
-        "gelu_backward(dy, cache): x, t = cache, t = tanh(u), u = sqrt(2 / pi) (x + 0.044715 x^3), "
-        "y = x (1 + t) / 2; return (dx,).",
-        ("dx",),
-        layers.gelu_backward,
-        make_gelu_case,
-        make_gelu_mistakes,
-        hints=(
-            "Product rule: y = x * (1 + t) / 2, and t depends on x, too.",
-            "dy * ((1 + t) / 2 + x * (1 - t * t) * du / 2), du = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)",
-        ),
-    ),
+    **gelu.EXERCISES,
     **rms_norm.EXERCISES,
-    "layer_norm_backward": Exercise(
-        "layer_norm_backward(dy, cache): xhat, inv_std, weight = cache, xhat = (x - mean) * inv_std, "
-        "y = xhat weight + bias; return (dx, dweight, dbias).",
-        ("dx", "dweight", "dbias"),
-        layers.layer_norm_backward,
-        make_norm_case,
-        make_norm_mistakes,
-        hints=(
-            "x reaches xhat three ways: directly, through the mean, through the variance.",
-            "dxhat = dy * weight; dx = (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) * inv_std",
-        ),
-        constants=count_rows,
-    ),
+    **layer_norm.EXERCISES,
 }

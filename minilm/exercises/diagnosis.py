@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from . import examples
 from .exercise import Exercise, draw_normal, draw_sizes, pick_targets
 
 
@@ -25,18 +26,74 @@ def make_dlogits(rng, dtype):
 
 
 def make_mistakes(dlogits, exchanged, targets):
-    rise = exchanged - dlogits
-    fall, before = pick_targets(-rise, targets), -pick_targets(dlogits, targets)
-    norms = np.linalg.norm(dlogits, axis=-1)
-    both = np.abs(rise).sum(axis=-1)
     return {
-        "weights": {
-            "The sign: without its target, the entry rises from w (p - 1) to w p.": fall,
-            "That is w (1 - p) and whatever else lights the row: p must cancel.": before,
-            "That is w p: loss weight and probability are mixed.": pick_targets(exchanged, targets),
-            "A norm tells that a row is lit, not by which loss weight, nor whether its target did it.": norms,
-            "Every target's row changes at two entries: take only the one at the target.": both,
-        }
+        "weights": (
+            list_of_one(dlogits, exchanged, targets)
+            | list_of_both(dlogits, exchanged, targets)
+            | list_of_difference(exchanged - dlogits, targets)
+        )
+    }
+
+
+def list_of_one(dlogits, exchanged, targets):
+    """What is read off one of the two."""
+    sums = np.abs(dlogits).sum(axis=-1)
+    return {
+        "That is w (1 - p) and whatever else lights the row: p must cancel.": -pick_targets(dlogits, targets),
+        "That is w p: loss weight and probability are mixed.": pick_targets(exchanged, targets),
+        "A norm tells that a row is lit, not by which loss weight, nor whether its target did it.": (
+            np.linalg.norm(dlogits, axis=-1)
+        ),
+        "A norm of exchanged alone tells that a row is lit, not by which loss weight.": (
+            np.linalg.norm(exchanged, axis=-1)
+        ),
+        "The sum of a row's entries without sign: p and what else lights the row do not cancel.": sums,
+        "Half the sum of a row's entries is w (1 - p) only if nothing else lights it.": sums / 2,
+        "The largest entry is w (1 - p) only if nothing else lights the row.": np.abs(dlogits).max(axis=-1),
+    }
+
+
+def list_of_both(dlogits, exchanged, targets):
+    """What is made of both, but not of their difference at the target."""
+    return {
+        "The two are added: subtract dlogits from exchanged.": pick_targets(exchanged + dlogits, targets),
+        "The two are divided: their difference is free of p and of what else lights the row.": (
+            pick_targets(exchanged / dlogits, targets)
+        ),
+        "A difference of norms is no loss weight: take the difference of the rows, at the target.": (
+            np.linalg.norm(exchanged, axis=-1) - np.linalg.norm(dlogits, axis=-1)
+        ),
+        "The largest entries of two rows belong to different tokens: subtract at the target.": (
+            exchanged.max(-1) - dlogits.max(-1)
+        ),
+    }
+
+
+def list_of_difference(rise, targets):
+    """What is made of the difference of the two rows."""
+    right, squares = pick_targets(rise, targets), (rise * rise).sum(axis=-1)
+    return {
+        "The sign: without its target, the entry rises from w (p - 1) to w p.": -right,
+        "Every target's row changes at two entries: take only the one at the target.": np.abs(rise).sum(-1),
+        "The sum over V is 0: what falls at the new target rises at the old one.": rise.sum(-1),
+        "The mean over V is no loss weight: what rises and what falls cancel.": rise.mean(-1),
+        "These are sums of squares, twice the square of the loss weight.": squares,
+        "This is the length of the row's change, sqrt(2) w: two entries change.": np.sqrt(squares),
+        "This is half the length of the row's change, w / sqrt(2).": np.sqrt(squares) / 2,
+        "This says only whether a row changes: the loss weight is by how much.": 1.0 * (squares > 0),
+        "It is divided by its sum: the loss weight that the step really uses is asked for.": (
+            right / right.sum()
+        ),
+        "It is divided by the largest: the loss weight that the step really uses is asked for.": (
+            right / right.max()
+        ),
+        "These are indices of tokens: the loss weight is the difference at the target.": (
+            1.0 * rise.argmax(-1)
+        ),
+        "1 - w is no loss weight.": 1 - right,
+        "The target's entry is not picked yet: one number for each position.": rise,
+        "[:, :, targets] picks all targets at all positions: use np.take_along_axis.": rise[:, :, targets],
+        "It is summed over time: each target has its loss weight.": right.sum(axis=-1),
     }
 
 
@@ -53,6 +110,8 @@ EXERCISES = {
             "A row is w (p - onehot(y)) plus what does not know y. What is left of a difference of the two?",
             "np.take_along_axis(exchanged - dlogits, targets[..., None], axis=-1)[..., 0]",
         ),
+        constants=lambda dlogits, *_: {"V": dlogits.shape[-1], "B T": dlogits[..., 0].size},
+        show_off=examples.show_target_weights,
         is_tuple=False,
     ),
 }

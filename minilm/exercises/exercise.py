@@ -17,6 +17,11 @@ def name_no_constants(*args):
     return {}
 
 
+def find_nothing(label, wrong):
+    """For exercises that leave it to their known mistakes."""
+    return ""
+
+
 class Exercise(NamedTuple):
     """One exercise.
 
@@ -25,11 +30,15 @@ class Exercise(NamedTuple):
     solve: minilm's own function.
     make_case: (rng, dtype) -> the arguments of one random case.
     make_mistakes: arguments -> {label: {sentence: wrong value}}, the known mistakes of an output.
-    hints: two texts; the second is nearly the solution.
+    hints: two texts; the second is the body of a right function, or the expression that it returns.
     constants: arguments -> {name: number above 0}, factors that learners forget or use twice.
     split_outputs: a result -> a tuple of arrays, one for each label.
     is_tuple: whether the function must return a tuple.
     returns: the names of what it returns, where they are not the labels.
+    diagnose: (label, wrong cases (args, got, right)) -> a sentence or "", for slips that have a number of
+        their own in them, such as a constant in a logarithm.
+    row_labels: arguments -> what the targets are, (B, T), where a wrong answer should be shown as a row.
+    show_off: function -> what a right one gives on an example that the learner knows, in a line or two.
     kinds: where random cases are not enough, what make_case gets as a third argument, one case for each.
     """
 
@@ -43,6 +52,9 @@ class Exercise(NamedTuple):
     split_outputs: object = as_tuple
     is_tuple: bool = True
     returns: tuple = ()
+    diagnose: object = find_nothing
+    row_labels: object = None
+    show_off: object = None
     kinds: tuple = ()
 
     def make_cases(self, seed=0):
@@ -70,6 +82,9 @@ def pick_leaves(params, names, what):
     if not isinstance(params, dict):
         raise ValueError(f"{what} is {type(params).__name__}, not a dict")
     leaves = dict(tree.named(params))
+    dotted = [key for key in params if "." in str(key)]
+    if dotted:
+        raise ValueError(f"{what} is flat, with keys such as {dotted[0]!r}; nest it: tree.from_named({what})")
     for name in names:
         if name not in leaves:
             raise ValueError(f"{what} lacks {name}")
@@ -77,6 +92,13 @@ def pick_leaves(params, names, what):
         if name not in names:
             raise ValueError(f"{what} has {name}, which does not belong there")
     return tuple(leaves[name] for name in names)
+
+
+def count_rows(dy, cache):
+    """The factors by which a sum over rows differs from a mean."""
+    B, T, C = dy.shape
+    rows = {"the number of rows B T": B * T, "B": B, "T": T, "C": C}
+    return rows | {"the number of entries of dy": dy.size}
 
 
 def draw_sizes(rng, *names, low=2):

@@ -3,46 +3,14 @@
 import numpy as np
 
 from .. import data, losses
-from .exercise import Exercise, draw_normal, draw_roles, draw_sizes, pick_targets
-from .one_sequence import NO_EOS, PADS_COUNT
+from . import examples, token_nll
+from .exercise import Exercise, draw_roles
+from .mask_of_roles import NO_EOS, PADS_COUNT
 from .question import Question
 
 LABELS = ("log P(x)", "log P(y|x)", "log P(x, y)")
 A_MEAN = "It is a mean: log-probabilities of tokens add up to that of the sequence."
 NO_LOG = "This is the probability: return its logarithm."
-
-
-def token_nll(logits, targets):
-    """-log softmax(logits)[target] for every target."""
-    return losses.token_nll_forward(logits, targets)[0]
-
-
-def make_logits(rng, dtype):
-    B, T, V = draw_sizes(rng, "B", "T", "V", low=3)
-    scale = 1 if B % 2 else 1000  # large logits overflow exp
-    return draw_normal(rng, dtype, B, T, V) * dtype(scale), rng.integers(0, V, (B, T))
-
-
-def take_softmax(logits, axis):
-    exps = np.exp(logits - logits.max(axis=axis, keepdims=True))
-    return exps / exps.sum(axis=axis, keepdims=True)
-
-
-def make_nll_mistakes(logits, targets):
-    nll = token_nll(logits, targets)
-    over_time = -np.log(pick_targets(take_softmax(logits, axis=1), targets))
-    mean, of_logit = nll.mean(), -pick_targets(logits, targets)
-    of_best = token_nll(logits, logits.argmax(-1))
-    return {
-        "nll": {
-            "The minus is missing: a likely token has an NLL near 0, an unlikely one a large one.": -nll,
-            "These are probabilities: take -log.": pick_targets(take_softmax(logits, axis=-1), targets),
-            "The softmax runs over the wrong axis: take the last one, the vocabulary.": over_time,
-            "It is already averaged: keep one value for each token, so that a mask can weigh them.": mean,
-            "This is minus the target's logit: log(sum(exp(logits))) is missing.": of_logit,
-            "This is the NLL of the most likely token: the target's own logit is not used.": of_best,
-        }
-    }
 
 
 def log_probs(nll, roles):
@@ -63,41 +31,61 @@ def make_nll_and_roles(rng, dtype):
 def make_log_prob_mistakes(nll, roles):
     x, y, both = log_probs(nll, roles)
     without_eos = -(nll * (roles == data.RESPONSE)).sum(-1)
+    x_mask, y_mask, _ = make_masks(roles)
+    first = -(nll * y_mask * (np.cumsum(y_mask, axis=1) == 1)).sum(-1)
     mistakes = {
         "log P(x)": {
             PADS_COUNT: -(nll * (roles < data.RESPONSE)).sum(-1),
             "It is summed over the whole batch: every row is a sequence of its own.": x.sum(),
+            "<eos> is counted to the prompt: it belongs to y.": x - nll[roles == data.EOS],
+            "This is log P(x, y): the answer's part must go.": both,
+            "The first target of the prompt is left out: <bos> stands before it, so it is predicted, too.": (
+                x + nll[:, 0]
+            ),
+            "The roles are shifted once more: nll and roles are both of the targets already.": (
+                -(nll[:, :-1] * x_mask[:, 1:]).sum(-1)
+            ),
         },
         "log P(y|x)": {
             NO_EOS: without_eos,
             PADS_COUNT: -(nll * (roles != data.PROMPT)).sum(-1),
             "This is log P(x, y): the prompt's part must go.": both,
+            "Only the first answer token is counted: y is the whole answer and <eos>.": first,
+            "Logarithms are divided: log P(x, y) - log P(x) is the logarithm of the quotient.": both / x,
         },
         "log P(x, y)": {
             PADS_COUNT: -nll.sum(-1),
             "Logarithms of a product add up: log P(x) + log P(y|x), not their product.": x * y,
+            "log P(y|x) is subtracted: a product's logarithm is the sum.": x - y,
+            "This is the logarithm of P(x) + P(y|x): the joint probability is their product.": (
+                np.logaddexp(x, y)
+            ),
+            "<eos> is left out: it belongs to y.": x + without_eos,
         },
     }
     for label, log_prob, mask in zip(LABELS, (x, y, both), make_masks(roles), strict=True):
-        mistakes[label] |= {A_MEAN: log_prob / mask.sum(-1), NO_LOG: np.exp(log_prob)}
+        mistakes[label] |= {
+            A_MEAN: log_prob / mask.sum(-1),
+            NO_LOG: np.exp(log_prob),
+            "It is a mean over all T positions: log-probabilities of tokens add up.": (
+                log_prob / mask.shape[1]
+            ),
+            "It is summed over axis 0, across the batch: sum over time, the last axis.": -(nll * mask).sum(0),
+            "It is not summed yet: one number for each row.": -nll * mask,
+            "It is a running sum: its last entry is the log-probability.": -np.cumsum(nll * mask, axis=-1),
+            "It is one mean over the whole batch: every row is a sequence of its own.": (
+                log_prob.sum() / mask.sum()
+            ),
+            "The probabilities of the tokens are added up: they multiply, so their logarithms add.": (
+                np.log((np.exp(-nll) * mask).sum(-1))
+            ),
+            "This is the logarithm of the NLL: -NLL is a log-probability already.": np.log(-log_prob),
+        }
     return mistakes
 
 
 EXERCISES = {
-    "token_nll": Exercise(
-        "token_nll(logits, targets): from logits (B, T, V) and targets (B, T) return (B, T): "
-        "-log softmax(logits)[target].",
-        ("nll",),
-        token_nll,
-        make_logits,
-        make_nll_mistakes,
-        hints=(
-            "exp(1000) overflows. What may you subtract from a row of logits without changing the softmax?",
-            "shifted = logits - max; log(sum(exp(shifted))) - shifted[target]",
-        ),
-        constants=lambda *_: {"ln 2, since a bit is ln 2 nats": np.log(2), "ln 10": np.log(10)},
-        is_tuple=False,
-    ),
+    **token_nll.EXERCISES,
     "log_probs": Exercise(
         "log_probs(nll, roles): token NLLs and roles of the targets, (B, T) -> (log P(x), log P(y|x), "
         "log P(x, y)), each (B,). Pads belong to none, <eos> to y.",
@@ -107,8 +95,12 @@ EXERCISES = {
         make_log_prob_mistakes,
         hints=(
             "A sequence's probability is a product over its tokens; what is its logarithm?",
-            "-(nll * (roles == data.PROMPT)).sum(axis=-1), and likewise for the others",
+            "x = -(nll * data.prompt_mask(roles)).sum(axis=-1)\n"
+            "y = -(nll * data.response_mask(roles)).sum(axis=-1)\n"
+            "return x, y, x + y",
         ),
+        constants=lambda *_: {"ln 2, since a bit is ln 2 nats": np.log(2), "ln 10": np.log(10)},
+        show_off=examples.show_log_probs,
     ),
 }
 

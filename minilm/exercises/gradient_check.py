@@ -2,39 +2,15 @@
 
 import numpy as np
 
-from .exercise import Exercise, draw_sizes
+from . import complex_step
+from .complex_step import list_loop_slips, make_function, measure
+from .exercise import Exercise
 from .question import Question
 
 
 def central_difference(f, x, h):
     """(f(x + h e) - f(x - h e)) / 2h for every entry's unit vector e."""
     return measure(x, h, lambda step: (f(x + step) - f(x - step)) / (2 * h))
-
-
-def complex_step(f, x, h):
-    """Im f(x + ih e) / h for every entry's unit vector e."""
-    return measure(x, h, lambda step: f(x + 1j * step).imag / h)
-
-
-def measure(x, h, slope):
-    """slope(h e) for every entry's unit vector e, as an array like x."""
-    slopes = np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        step = np.zeros(x.shape)
-        step[i] = h
-        slopes[i] = slope(step)
-    return slopes
-
-
-def make_function(rng, h, constant):
-    """A function, a point and h; `constant` is added to the function, and costs a difference its digits."""
-    rows, columns = draw_sizes(rng, "rows", "columns")
-    a = rng.normal(size=(rows, columns))
-
-    def f(x):
-        return (np.exp(0.3 * x) * a).sum() + (x * x * x).sum() + constant
-
-    return f, rng.normal(size=(rows, columns)) + 1.5, h
 
 
 def make_difference_mistakes(f, x, h):
@@ -45,7 +21,10 @@ def make_difference_mistakes(f, x, h):
     left = measure(x, h, lambda step: (f(x) - f(x - step)) / h)
     all_moved = np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h))
     one_entry = np.reshape([move_one_entry(i) for i in np.ndindex(x.shape)], x.shape)
-    exact = complex_step(f, x, 1e-20)
+    exact = complex_step.complex_step(f, x, 1e-20)
+    central = central_difference(f, x, h)
+    rows = np.stack([move_block(f, x, h, i) for i in range(len(x))])[:, None] + 0 * x
+    columns = np.stack([move_block(f, x, h, (slice(None), j)) for j in range(x.shape[1])]) + 0 * x
     return {
         "gradient": {
             "This is the one-sided difference: its error shrinks like h, not like h^2.": right,
@@ -54,22 +33,58 @@ def make_difference_mistakes(f, x, h):
             "It is divided by h, but the two points are 2h apart.": 2 * central_difference(f, x, h),
             "f gets one entry alone: give it the whole array, one entry moved.": one_entry,
             "It is another step than h, or another method: move by the h that comes in.": exact,
+            "A whole row is moved at once: x[i] is a row; np.ndindex(x.shape) walks over all entries.": rows,
+            "Only the rows are walked through: np.ndindex(x.shape) walks over all entries.": rows[:, 0],
+            "A whole column is moved at once: np.ndindex(x.shape) walks over all entries.": columns,
+            "Entries are not set back after their turn: work on a new copy.": walk_on(f, x, h),
+            "The step down ends at x, not at x - h: this is half of a one-sided difference.": right / 2,
+            "The step up ends at x, not at x + h: this is half of a one-sided difference.": left / 2,
+            "h is missing below: divide by 2 * h.": central * h,
+            "/ 2 * h multiplies by h: write / (2 * h).": central * h * h,
+            "It is divided by h^2: divide by 2 * h.": 2 * central / h,
+            "The step is h / 2 to each side, but it is divided by 2h: divide by h.": (
+                central_difference(f, x, h / 2) / 2
+            ),
+            "This is the second difference: f(x + h e) - f(x - h e) has no middle.": (right - left) / h,
+            "The two values are added: subtract them.": (
+                measure(x, h, lambda e: (f(x + e) + f(x - e)) / (2 * h))
+            ),
+            "The entry is set to h and -h: add h to it, and subtract.": set_entry(f, x, h),
+            "The step is h times the entry: move by h.": central_difference_of(f, x, h * x) / (2 * h),
+            "f is not called: the difference of its values is asked for.": np.ones(x.shape),
+            "This is the sum of all slopes: one for each entry.": central.sum(),
+            "Both points are the same array: copy x twice.": 0 * x,
+            **list_loop_slips(central),
         }
     }
 
 
-def make_complex_mistakes(f, x, h):
-    everywhere = np.ones(x.shape)
-    all_moved = f(x + 1j * h).imag / h * everywhere
-    return {
-        "gradient": {
-            "This is the real part, f itself: the derivative is in the imaginary part.": f(x) * everywhere,
-            "It is divided by 2h, but there is only one point, h away.": complex_step(f, x, h) / 2,
-            "This is the real part, divided by h: take the imaginary part.": f(x) / h * everywhere,
-            "All entries are moved at once: move one, keep the others.": all_moved,
-            "It is 0 everywhere: h = 1e-20 is lost in x + h. Step along i: x + 1j * h.": 0 * everywhere,
-        }
-    }
+def move_block(f, x, h, where):
+    """The central difference of all entries at `where` moved at once."""
+    step = np.zeros(x.shape)
+    step[where] = h
+    return (f(x + step) - f(x - step)) / (2 * h)
+
+
+def walk_on(f, x, h):
+    """What comes of x[i] += h, x[i] -= 2 h without setting x[i] back."""
+    x, slopes = x.copy(), np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        x[i] += h
+        up = f(x)
+        x[i] -= 2 * h
+        slopes[i] = (up - f(x)) / (2 * h)
+    return slopes
+
+
+def set_entry(f, x, h):
+    """What comes of x[i] = h and x[i] = -h."""
+    return measure(x, 1, lambda e: (f(np.where(e > 0, h, x)) - f(np.where(e > 0, -h, x))) / (2 * h))
+
+
+def central_difference_of(f, x, steps):
+    """f(x + steps e) - f(x - steps e) for every entry's unit vector e."""
+    return measure(x, 1, lambda e: f(x + steps * e) - f(x - steps * e))
 
 
 EXERCISES = {
@@ -82,21 +97,18 @@ EXERCISES = {
         make_difference_mistakes,
         hints=(
             "Loop over np.ndindex(x.shape); perturb a copy.",
-            "(f(x with x[i] + h) - f(x with x[i] - h)) / (2 * h)",
+            "gradient = np.zeros(x.shape)\n"
+            "for i in np.ndindex(x.shape):\n"
+            "    up, down = x.copy(), x.copy()\n"
+            "    up[i] += h\n"
+            "    down[i] -= h\n"
+            "    gradient[i] = (f(up) - f(down)) / (2 * h)\n"
+            "return gradient",
         ),
         constants=lambda f, x, h: {"2h": 2 * h},
         is_tuple=False,
     ),
-    "complex_step": Exercise(
-        "complex_step(f, x, h): the gradient of f at x, each entry from one complex evaluation; h = 1e-20.",
-        ("gradient",),
-        complex_step,
-        lambda rng, dtype: make_function(rng, h=1e-20, constant=1e6),
-        make_complex_mistakes,
-        hints=("A complex copy of x; add 1j * h to one entry.", "f(x + 1j * h * e).imag / h"),
-        constants=lambda f, x, h: {"h": h},
-        is_tuple=False,
-    ),
+    **complex_step.EXERCISES,
 }
 
 QUESTIONS = {

@@ -8,6 +8,8 @@ from .exercise import Exercise, draw_roles
 from .question import Question
 
 MEAN_OF_ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
+UNMASKED = "The mask is missing: every position is lit, prompts and pads, too."
+LIT_ONLY = "Only the entries that are not 0 are there: keep the shape (B, T)."
 
 
 def make_mean_case(rng, dtype):
@@ -19,18 +21,69 @@ def make_mean_case(rng, dtype):
 
 def make_mean_mistakes(dloss, cache):
     weights, total = cache
-    of_rows = dloss * weights / weights.sum(-1, keepdims=True) / len(weights)
-    unweighted = np.full(weights.shape, dloss / total)
-    by_size = dloss * weights / weights.size
-    by_count = dloss * weights / np.count_nonzero(weights)
+    right = dloss * weights / total
     return {
-        "dnll": {
-            "dloss is not used.": weights / total,
-            MEAN_OF_ROWS: of_rows,
-            "The weights are missing: every row would be lit, masked or not.": unweighted,
-            "It is divided by the number of all positions, pads included: total counts the weights.": by_size,
-            "It is divided by how many weights are not 0: total is their sum.": by_count,
-        }
+        "dnll": (
+            list_other_weights(dloss, weights, total)
+            | list_other_totals(dloss * weights)
+            | {
+                "dloss is not used.": weights / total,
+                "It is one number: each NLL has its own derivative, weights / total.": dloss / total,
+                "It is summed up: each NLL has its own derivative.": right.sum(),
+                "Only the entries that are not 0 are there: keep the shape of weights.": right[weights > 0],
+                "1 is added to total: then the shares no longer add up to 1.": dloss * weights / (total + 1),
+                "This is the derivative by the weights, of which none is asked for.": (
+                    dloss * (weights / total - weights.sum() / total**2)
+                ),
+            }
+        )
+    }
+
+
+def list_other_weights(dloss, weights, total):
+    """The right total under weights that are not."""
+    share, lit = dloss / total, weights > 0
+    return {
+        "The weights are missing: every row would be lit, masked or not.": np.full(weights.shape, share),
+        "weights and total are both missing.": np.full(weights.shape, dloss),
+        "weights are used as a switch: they may be 0.25, too, multiply by them.": share * lit,
+        "weights are used as a switch, and counted: multiply by them, divide by their sum.": (
+            dloss * lit / lit.sum()
+        ),
+        "Only weights of 1 are used: they may be 0.25, too, multiply by them.": share * (weights == 1),
+        "weights is squared: once is enough.": share * weights**2,
+        "weights / total is squared: once is enough.": dloss * (weights / total) ** 2,
+        "It is turned upside down: weights above, total below.": dloss * total / weights,
+        "The mean of weights is used for all: each NLL has its own.": dloss * weights.mean() + 0 * weights,
+        "The square root of weights is taken: use them as they are.": share * np.sqrt(weights),
+        "The weights are below, not above: multiply by them.": share / weights,
+        "The weights are turned round: 1 - weights lights the pads.": share * (1 - weights),
+    }
+
+
+def list_other_totals(weighted):
+    """Weights, times dloss, divided by something else than their sum over the batch."""
+    lit, ones = weighted > 0, weighted == weighted.max()
+    sums = weighted / weighted.max()  # the largest weight is 1
+    by_rows = weighted / sums.sum(-1, keepdims=True)
+    return {
+        MEAN_OF_ROWS: by_rows / len(weighted),
+        "Each row is divided by its own sum: total is the sum over the whole batch.": by_rows,
+        "Each column is divided by its own sum: total is the sum over the whole batch.": (
+            weighted / sums.sum(0, keepdims=True)
+        ),
+        "Each row is divided by how many of its weights are not 0: total is the sum of all.": (
+            weighted / lit.sum(-1, keepdims=True)
+        ),
+        "It is divided by the number of all positions, pads included: total counts the weights.": (
+            weighted / weighted.size
+        ),
+        "It is divided by how many weights are not 0: total is their sum.": weighted / lit.sum(),
+        "It is divided by how many weights are 1: total is the sum of all weights.": weighted / ones.sum(),
+        "It is divided by T, the number of positions in a row: divide by total.": (
+            weighted / weighted.shape[1]
+        ),
+        "It is divided by B, the number of rows: divide by total.": weighted / len(weighted),
     }
 
 
@@ -45,17 +98,47 @@ def make_masks(rng, dtype):
 
 
 def make_denominator_mistakes(response, target):
-    by_size = response / response.size
-    of_rows = response / response.sum(-1, keepdims=True) / len(response)
+    ones, prompt, n, n_all = np.ones(response.shape), target - response, response.sum(), target.sum()
+    by_size, lit = response / response.size, response[response > 0]
+    sums, all_sums = response.sum(-1, keepdims=True), target.sum(-1, keepdims=True)
     return {
-        "dnll of the sum": {"This is full-sequence loss: prompt targets must be 0.": target},
+        "dnll of the sum": {
+            "This is full-sequence loss: prompt targets must be 0.": target,
+            UNMASKED: ones,
+            "The prompt's targets are lit, and the response's are not.": prompt,
+            "It is one number: each NLL has its own derivative.": 1.0,
+            "This counts the targets: each NLL has its own derivative.": n,
+            LIT_ONLY: lit,
+        },
         "dnll of the mean over answers": {
-            MEAN_OF_ROWS: of_rows,
+            MEAN_OF_ROWS: response / sums / len(response),
             "It is divided by the number of all positions, pads included: divide by response.sum().": by_size,
+            "Each row is divided by its own count: response.sum() counts the whole batch.": response / sums,
+            "Each column is divided by its own count: response.sum() counts the whole batch.": (
+                response / response.sum(0, keepdims=True)
+            ),
+            UNMASKED: ones / n,
+            "Prompt targets are lit: they have loss weight 0 here.": target / n,
+            "target stands where response belongs: prompt targets have loss weight 0 here.": target / n_all,
+            "It is multiplied by the number of response targets: divide.": response * n,
+            "It is divided by B, the number of rows: divide by response.sum().": response / len(response),
+            "It is divided by T, the number of positions: divide by response.sum().": (
+                response / response.shape[1]
+            ),
+            LIT_ONLY: lit / n,
         },
         "dnll of the mean over everything": {
             "It is divided by the number of all positions: pads are no targets, use target.sum().": by_size,
-            "Prompt targets are lit: they count in the denominator only.": target / target.sum(),
+            "Prompt targets are lit: they count in the denominator only.": target / n_all,
+            "Each row is divided by its own count: target.sum() counts the whole batch.": response / all_sums,
+            "It is a mean of row means: target.sum() counts the whole batch.": (
+                response / all_sums / len(target)
+            ),
+            UNMASKED: ones / n_all,
+            "Only prompt targets are counted: all targets are prompt and response.": response / prompt.sum(),
+            "The prompt's targets are lit, and the response's are not.": prompt / n_all,
+            "Response targets count twice below: target holds them already.": response / (n + n_all),
+            "It is multiplied by the number of all targets: divide.": response * n_all,
         },
     }
 
@@ -70,11 +153,13 @@ EXERCISES = {
         make_mean_mistakes,
         hints=(
             "How much does the loss change when one token's NLL grows by 1?",
-            "dloss * weights / total",
+            "weights, total = cache\nreturn dloss * weights / total, None",
         ),
+        row_labels=lambda dloss, cache: np.char.mod("%g", cache[0]),
         constants=lambda dloss, cache: {
             "total": cache[1],
             "B, since total counts every row's weights": len(cache[0]),
+            "dloss": dloss,
         },
         returns=("dnll", "None"),
     ),
@@ -90,6 +175,7 @@ EXERCISES = {
             "The derivative of a sum is 1 at each of its terms. And of a sum divided by a number?",
             "response, response / response.sum(), response / target.sum()",
         ),
+        row_labels=lambda response, target: np.where(response > 0, "R", np.where(target > 0, "P", ".")),
         constants=lambda response, target: {
             "the number of response targets": response.sum(),
             "the number of all targets": target.sum(),

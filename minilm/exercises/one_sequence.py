@@ -1,14 +1,10 @@
-"""The exercises on one sequence: the shift and the loss mask."""
+"""The exercises on one sequence: the shift; the loss mask is taken in."""
 
 import numpy as np
 
-from .. import data
-from .exercise import Exercise, draw_roles, draw_sizes
+from . import examples, mask_of_roles
+from .exercise import Exercise, draw_sizes
 from .question import Question
-
-PADS_COUNT = "Pads are counted: a pad is neither prompt nor response."
-LATE = "The mask is one late: the first answer token carries no loss. It follows the target, roles[:, 1:]."
-NO_EOS = "<eos> is left out: it belongs to the response, and teaches the model where to stop."
 
 
 def shift(tokens):
@@ -23,50 +19,43 @@ def make_tokens(rng, dtype):
 
 def make_shift_mistakes(tokens):
     ids, targets = shift(tokens)
-    rolled = np.roll(tokens, -1, axis=1)
+    rolled, back = np.roll(tokens, -1, axis=1), np.roll(tokens, 1, axis=1)
+    turned, ignored = tokens[:, ::-1], targets.copy()
+    ignored[:, -1] = -100
     return {
         "ids": {
             "One column too many: the last token has no successor to predict.": tokens,
-            "ids and targets are exchanged: the model reads token t and predicts t + 1.": targets,
             "This drops a row: the first axis is the batch, write tokens[:, :-1].": tokens[:-1],
+            "Only the first row is there: keep the axis of the batch, tokens[:, :-1].": ids[0],
+            "Only the first token is there: everything but the last is read, tokens[:, :-1].": ids[:, :1],
+            "The first token is cut off, too: it is read, though it is never predicted.": ids[:, 1:],
+            "These are the targets: what is read begins with the first token, tokens[:, :-1].": targets,
+            "Two columns are cut: only the last token has no successor.": ids[:, :-1],
         },
         "targets": {
             "targets equal ids: without the shift the model learns to copy.": ids,
-            "This drops a row: the first axis is the batch, write tokens[:, 1:].": tokens[1:],
             "One column too many: the first token is never a target.": tokens,
+            "This drops a row: the first axis is the batch, write tokens[:, 1:].": tokens[1:],
+            "Only the last token is there: every position has a target, tokens[:, 1:].": tokens[:, -1:],
+            "Shifted twice: the target of position t is token t + 1.": tokens[:, 2:],
+            "Shifted the wrong way: the target comes after what is read, not before.": back[:, :-1],
             "np.roll brings the first token to the end, where nothing follows: cut instead.": rolled[:, 1:],
             "np.roll keeps the first token, at the end: cut it off.": rolled,
-            "Shifted twice: the target of position t is token t + 1.": tokens[:, 2:],
+            "The row is turned round: the target is the next token, in the old order.": turned[:, :-1],
+            "1 is added to the ids: the target is the next token, not the next number.": ids + 1,
+            "-100 stands at the end: T + 1 tokens have T targets, and none is ignored.": ignored,
+            "These are differences: the target is the next token itself.": np.diff(tokens, axis=1),
         },
     }
 
 
-def loss_mask(roles):
-    """1.0 where the target is response or <eos>; token roles (B, T + 1) -> (B, T)."""
-    return data.response_mask(roles[:, 1:])
-
-
-def make_mask_mistakes(roles):
-    targets, unshifted = roles[:, 1:], data.response_mask(roles)
-    mask, late = unshifted[:, 1:], unshifted[:, :-1]
-    early = np.pad(unshifted[:, 2:], ((0, 0), (0, 1)))
-    shorter, longer = mask * late, np.maximum(mask, early)
-    return {
-        "loss_mask": {
-            LATE: late,
-            "One column too many: it is not shifted; cut it with the targets, roles[:, 1:].": unshifted,
-            "The mask is one early: it lights the last prompt token.": early,
-            "The first answer token is left out: it is a target, read off at the last prompt token.": shorter,
-            "The last prompt token is lit, too: as a target it still belongs to the prompt.": longer,
-            NO_EOS: 1.0 * (targets == data.RESPONSE),
-            "Only <eos> is lit: the answer before it counts, too.": 1.0 * (targets == data.EOS),
-            "Inverted: prompt tokens carry loss and answers none.": data.prompt_mask(targets),
-            "Inverted: prompt and pads carry loss and answers none.": 1 - mask,
-            "This is full-sequence loss: the prompt is not masked.": data.loss_mask(targets, 1.0),
-            "The prompt is not masked, and pads count, too.": np.ones(targets.shape),
-            PADS_COUNT: 1.0 * (targets != data.PROMPT),
-        }
-    }
+def find_ignored(label, wrong):
+    """A sentence for ids or targets in which -100 stands, or ""."""
+    if not all((got == -100).any() for _, got, _ in wrong):
+        return ""
+    return (
+        "-100 stands in it: ids and targets are token ids here, what carries loss is said by the loss mask."
+    )
 
 
 EXERCISES = {
@@ -79,22 +68,12 @@ EXERCISES = {
         make_shift_mistakes,
         hints=(
             "Write a row on paper. Which tokens are read? Which are predicted?",
-            "tokens[:, :-1] and tokens[:, 1:]",
+            "return tokens[:, :-1], tokens[:, 1:]",
         ),
+        diagnose=find_ignored,
+        show_off=examples.show_shift,
     ),
-    "loss_mask": Exercise(
-        "loss_mask(roles): from the role of every token (B, T + 1), an index of data.ROLES, return the "
-        "loss weight of every target (B, T) as a float: 1 on response and <eos>, 0 elsewhere.",
-        ("loss_mask",),
-        loss_mask,
-        lambda rng, dtype: (draw_roles(rng),),
-        make_mask_mistakes,
-        hints=(
-            "The loss weight belongs to the token that is predicted.",
-            "roles[:, 1:] >= data.RESPONSE, as floats",
-        ),
-        is_tuple=False,
-    ),
+    **mask_of_roles.EXERCISES,
 }
 
 QUESTIONS = {

@@ -7,11 +7,11 @@
 The learner writes over `None`, in the notebook itself: it is saved with it, and Run All does not touch it.
 """
 
-import html
 import math
 import numbers
 
 from .question import read_letter
+from .verdict import write_html
 
 
 class Prediction:
@@ -88,5 +88,4 @@ def is_number(value):
 
 def make_box(text):
     """Text as HTML with a rule on its left that both themes show."""
-    lines = html.escape(text).replace("\n", "<br>")
-    return f'<div style="border-left:4px solid #56B4E9;padding:.3em .8em">{lines}</div>'
+    return f'<div style="border-left:4px solid #56B4E9;padding:.3em .8em">{write_html(text)}</div>'

@@ -1,63 +1,9 @@
-"""The exercises on real data: a mask of conversations, and a batch in parts."""
+"""The exercises on real data: a batch in parts; the mask of conversations is taken in."""
 
 import numpy as np
 
-from .. import chat, data, masks
+from . import last_turn
 from .exercise import Exercise, draw_normal, draw_sizes
-from .one_sequence import NO_EOS
-
-CHATS = (  # who speaks in the rows of a case
-    ("system", "user", "assistant", "user", "assistant"),
-    ("user", "assistant"),
-    ("user", "assistant", "user"),
-    ("user", "assistant", "tool", "assistant"),
-    ("assistant", "user"),
-)
-
-
-def last_turn_mask(roles, turns):
-    """1.0 on the last answer of every row, its <eos> included; roles and turns (B, T) of the targets."""
-    return masks.response(roles) * masks.last_turn(roles, turns)
-
-
-def make_turns(rng, dtype):
-    """Roles and turns (B, T) of the targets of padded conversations, marker by marker."""
-    rows = []
-    for k in rng.permutation([*range(len(CHATS)), *rng.integers(0, len(CHATS), rng.integers(0, 6))]):
-        row = [(data.BOS, 0)]
-        for turn, speaker in enumerate(CHATS[k]):
-            content = chat.ROLE_OF[speaker]
-            row += [(data.HEADER, turn)] + [(content, turn)] * int(rng.integers(2, 8))
-            if speaker == "assistant":
-                row += [(data.EOS, turn)]
-        rows.append(row)
-    longest = max(map(len, rows)) + 1
-    padded = np.array([row + [(data.PAD, 0)] * (longest - len(row)) for row in rows])
-    return padded[:, 1:, 0], padded[:, 1:, 1]
-
-
-def make_turn_mistakes(roles, turns):
-    answers, last = masks.response(roles), masks.last_turn(roles, turns)
-    mask = answers * last
-    by_last = answers * (turns == turns.max(axis=1, keepdims=True))
-    first = np.where(answers > 0, turns, 99).min(axis=1, keepdims=True)
-    longest = answers * (turns == turns.max())
-    with_marker = np.maximum(mask, masks.headers(roles, turns) * last)
-    moved = np.pad(mask[:, :-1], ((0, 0), (1, 0)))
-    return {
-        "weights": {
-            "All answers carry loss, not only the last of each row.": answers,
-            "That is the last turn of the longest conversation: look along axis 1, row by row.": longest,
-            "If a row ends with the user, nothing is lit: look for the last turn among answers.": by_last,
-            "That is the first answer of each row.": answers * (turns == first),
-            NO_EOS: mask * masks.without_eos(roles),
-            "The marker <assistant> is lit, too: it has the answer's turn, but ends the prompt.": with_marker,
-            "The turn alone is not enough: markers and pads have one. Ask for the role, too.": last,
-            "Inverted: all but the last answer is lit.": 1 - mask,
-            "The mask is one late: roles and turns are those of the targets already.": moved,
-            "A column is cut: roles and turns are those of the targets already.": mask[:, 1:],
-        }
-    }
 
 
 def combine_gradients(gradients, counts):
@@ -74,45 +20,102 @@ def make_parts(rng, dtype):
 
 
 def make_part_mistakes(gradients, counts):
-    n_tokens, total = counts.sum(), counts @ gradients
-    running = gradients[0]
-    for gradient in gradients[1:]:
-        running = (running + gradient) / 2
-    of_means, added = gradients.mean(axis=0), gradients.sum(axis=0)
-    divided_twice = added / n_tokens
-    last_share = counts[-1] * gradients[-1] / n_tokens
-    of_used = gradients[counts > 0].mean(axis=0)
     return {
-        "gradient": {
-            "The mean of the means: a token of a small part counts more than one of a large part.": of_means,
-            "That is the mean over the parts with tokens: they count alike, whatever their size.": of_used,
-            "The means are only added up: each counts by its share of the tokens.": added,
-            "That is the gradient of the sum: divide by the number of all supervised tokens.": total,
-            "Divided by the number of parts: divide by that of all supervised tokens.": total / len(counts),
-            "These are gradients of means: multiply each by its count before adding up.": divided_twice,
-            "That is the last part alone: is it = where += is meant?": gradients[-1],
-            "That is the last part's share alone: is it = where += is meant?": last_share,
-            "A running mean (a + b) / 2: the last part counts half, the first hardly at all.": running,
-            "The parts are not added up yet: sum over axis 0.": gradients * counts[:, None] / n_tokens,
-        }
+        "gradient": (
+            list_shares(gradients, counts) | list_dividers(gradients, counts) | list_loops(gradients, counts)
+        )
+    }
+
+
+def weigh(gradients, shares):
+    """The mean gradient when each part counts by its share."""
+    return shares @ gradients / shares.sum()
+
+
+def list_shares(gradients, counts):
+    """Other shares than the counts."""
+    used = 1.0 * (counts > 0)
+    with np.errstate(all="ignore"):
+        softmax, inverse = np.exp(counts - counts.max()), np.where(counts > 0, 1 / counts, 0)
+    shares = {
+        "The mean of the means: a token of a small part counts more than one of a large part.": (
+            1 + 0 * counts
+        ),
+        "That is the mean over the parts with tokens: they count alike, whatever their size.": used,
+        "Each part counts by the inverse of its count: a mean times its count is a sum.": inverse,
+        "Each part counts by the root of its count: by the count itself.": np.sqrt(counts),
+        "Each part counts by the square of its count: by the count itself.": counts**2,
+        "The shares are a softmax of the counts: a share is count / sum of counts.": softmax,
+        "1 is added to every count: a part without tokens has no share.": counts + 1,
+        "The counts are in reverse order: gradients[k] goes with counts[k].": counts[::-1],
+        "The counts are sorted: gradients[k] goes with counts[k].": np.sort(counts),
+        "That is the largest part alone: all parts have their share.": 1.0 * (counts == counts.max()),
+    }
+    table = {sentence: weigh(gradients, share) for sentence, share in shares.items()}
+    return table | {
+        "That is the median: the mean over all tokens is asked for.": np.median(gradients, axis=0)
+    }
+
+
+def list_dividers(gradients, counts):
+    """Sums that are divided by something else, or over another axis."""
+    total, n_tokens, added = counts @ gradients, counts.sum(), gradients.sum(axis=0)
+    shares = gradients * counts[:, None] / n_tokens
+    return {
+        "The means are only added up: each counts by its share of the tokens.": added,
+        "That is the gradient of the sum: divide by the number of all supervised tokens.": total,
+        "Divided by the number of parts: divide by that of all supervised tokens.": total / len(counts),
+        "Divided by the number of parts that have tokens: divide by that of all tokens.": (
+            total / (counts > 0).sum()
+        ),
+        "Divided by P, the number of parameters: divide by the number of all tokens.": (
+            total / gradients.shape[1]
+        ),
+        "Divided by the largest count: divide by the sum of all counts.": total / counts.max(),
+        "Divided by the sum of all counts minus 1.": total / (n_tokens - 1),
+        "These are gradients of means: multiply each by its count before adding up.": added / n_tokens,
+        "Gradients are divided by their counts: they are means already, multiply.": (
+            (gradients / np.maximum(counts, 1)[:, None]).sum(axis=0)
+        ),
+        "The mean of the means is multiplied by all tokens: each by its own count.": (
+            gradients.mean(0) * n_tokens
+        ),
+        "The parts are not added up yet: sum over axis 0.": shares,
+        "Summed over axis 1, over the parameters: sum over the parts, axis 0.": shares.sum(axis=1),
+        "This is a mean over the parameters: add up the parts, axis 0.": gradients.mean(axis=1),
+        "It is one number: one for each parameter should stay, sum over axis 0 only.": shares.sum(),
+        "It is one number, a mean: one for each parameter should stay.": shares.sum(axis=0).mean(),
+    }
+
+
+def list_loops(gradients, counts):
+    """Loops that overwrite, end early, begin late, or divide inside."""
+    n_tokens, full = counts.sum(), slice(None, int(np.argmin(counts > 0)))
+    running = shrunk = gradients[0]
+    shrunk = 0 * shrunk
+    for k, (gradient, count) in enumerate(zip(gradients, counts, strict=True)):
+        running = (running + gradient) / 2 if k else running
+        shrunk = (shrunk + count * gradient) / max(counts[: k + 1].sum(), 1)
+    with np.errstate(all="ignore"):
+        until_empty = weigh(gradients[full], counts[full])
+    return {
+        "That is the last part alone: is it = where += is meant?": gradients[-1],
+        "That is the last part's share alone: is it = where += is meant?": (
+            counts[-1] * gradients[-1] / n_tokens
+        ),
+        "That is the first part alone: does a loop end too early?": gradients[0],
+        "A running mean (a + b) / 2: the last part counts half, the first hardly at all.": running,
+        "The division is inside the loop: divide once, at the end.": shrunk,
+        "All parts after an empty one are left out: skip it with continue, not break.": until_empty,
+        "The first part is left out: does a loop begin at 1?": counts[1:] @ gradients[1:] / n_tokens,
+        "The last part is left out: does a loop end too early?": counts[:-1] @ gradients[:-1] / n_tokens,
+        "The first part is left out, and its count, too.": weigh(gradients[1:], counts[1:]),
+        "The last part is left out, and its count, too.": weigh(gradients[:-1], counts[:-1]),
     }
 
 
 EXERCISES = {
-    "last_turn_mask": Exercise(
-        "last_turn_mask(roles, turns): from role and turn of every target, both (B, T), return the loss "
-        "weights (B, T) as floats: 1 on the assistant's last answer of each row and its <eos>, 0 elsewhere.",
-        ("weights",),
-        last_turn_mask,
-        make_turns,
-        make_turn_mistakes,
-        hints=(
-            "Which turns belong to answers? The largest of them, row by row, is the last answer's.",
-            "answer = data.response_mask(roles)\nlast = np.where(answer > 0, turns, -1).max(axis=1, "
-            "keepdims=True)\nreturn answer * (turns == last)",
-        ),
-        is_tuple=False,
-    ),
+    **last_turn.EXERCISES,
     "combine_gradients": Exercise(
         "combine_gradients(gradients, counts): gradients (K, P), each of the mean loss of one of K parts of "
         "a batch, and counts (K,) of their supervised tokens. Return the gradient (P,) of the mean over "
@@ -125,6 +128,7 @@ EXERCISES = {
             "A mean times its count is a sum. Sums add up. Divide once, at the end.",
             "counts @ gradients / counts.sum()",
         ),
+        constants=lambda gradients, counts: {"K": len(counts), "the number of all tokens": counts.sum()},
         is_tuple=False,
     ),
 }

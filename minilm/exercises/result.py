@@ -19,6 +19,10 @@ def read_outputs(exercise, result, expected):
     except Exception as error:
         what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         return None, f"The result cannot be read: {what}. Return {exercise.describe_result()}."
+    if [got is None for got in outputs] != [right is None for right in expected]:
+        problem = find_misplaced_none(exercise, outputs, expected)
+        if problem:
+            return None, problem
     arrays = []
     for label, got, right in zip(exercise.labels, outputs, expected, strict=True):
         problem = find_output_problem(label, got, right)
@@ -46,6 +50,15 @@ def find_problem(exercise, result):
     return ""
 
 
+def find_misplaced_none(exercise, outputs, expected):
+    """The problem with a None that stands in the place of an output, where only the order is wrong, or ""."""
+    if sum(got is None for got in outputs) != sum(right is None for right in expected):
+        return ""
+    return (
+        f"None stands in another place: the order is {exercise.describe_result().removeprefix('the tuple ')}."
+    )
+
+
 def find_output_problem(label, got, right):
     """The problem with one output that holds no real numbers, or ""."""
     if right is None:
@@ -61,6 +74,8 @@ def find_output_problem(label, got, right):
     if array.dtype.kind not in "fiub":
         of = f" of dtype {array.dtype}" if isinstance(got, (np.ndarray, list, tuple)) else ""
         return f"{label} is {name_type(got)}{of}, not an array of numbers."
+    if np.asarray(right).dtype.kind in "iu" and array.dtype.kind == "f":
+        return f"{label} is an array of {array.dtype}: token ids are indices, keep them integers."
     return ""
 
 
@@ -79,3 +94,14 @@ def note_types(args, got, expected):
     if any(a.dtype.kind != "f" and b.dtype.kind == "f" for a, b in pairs):
         return NO_FLOATS
     return ""
+
+
+def find_lost_imaginary(warned):
+    """The problem that NumPy warned of when a complex number went into a real array, or ""."""
+    if not any(name == "ComplexWarning" for name, _ in warned):
+        return ""
+    return (
+        "A complex number was made real, which drops its imaginary part (NumPy's ComplexWarning): by "
+        "storing it in a real array, or by float(). Make the copy of x complex before you step, "
+        "x.astype(complex), and take .imag before you store a slope."
+    )

@@ -19,12 +19,14 @@ class Outcome(NamedTuple):
     """What a call gave: its result, what it printed, and the problem, "" if there was none.
 
     `todo` is True where the function raised NotImplementedError: nobody has written it yet.
+    `warnings` are the names and texts of what NumPy warned of: ("ComplexWarning", "Casting complex ...").
     """
 
     result: object
     printed: str
     problem: str
     todo: bool = False
+    warnings: tuple = ()
 
 
 class OutOfTime(BaseException):
@@ -41,9 +43,9 @@ def call(function, args, seconds):
     runs in this process, with all its rights: mistakes are caught, harmful code is not kept out.
     """
     args_copy = copy.deepcopy(args)
-    printed, problem, todo, result = io.StringIO(), "", False, None
+    printed, problem, todo, result, heard = io.StringIO(), "", False, None, []
     try:
-        with contextlib.redirect_stdout(printed), silence(function):
+        with contextlib.redirect_stdout(printed), silence(function) as heard:
             result = call_until_deadline(function, args_copy, seconds)
     except KeyboardInterrupt:
         raise
@@ -57,7 +59,8 @@ def call(function, args, seconds):
         problem = "calls exit(): return the result instead"
     except BaseException as error:
         problem = f"raises {type(error).__name__}{find_line(error, function)}: {describe_error(error, args)}"
-    return Outcome(result, printed.getvalue(), problem or find_changes(args, args_copy), todo)
+    warned = tuple((w.category.__name__, str(w.message)) for w in heard)
+    return Outcome(result, printed.getvalue(), problem or find_changes(args, args_copy), todo, warned)
 
 
 def call_until_deadline(function, args, seconds):
@@ -81,7 +84,8 @@ def call_until_deadline(function, args, seconds):
 
 @contextlib.contextmanager
 def silence(function):
-    """No warnings, and an exit() that can be caught: a notebook's cannot, a console's closes stdin."""
+    """Warnings listed, not shown, and an exit() that can be caught: a notebook's cannot, a console's
+    closes stdin."""
 
     def leave(*_):
         raise SystemExit
@@ -92,9 +96,9 @@ def silence(function):
         hidden.append((names, originals))
         names.update(dict.fromkeys(originals, leave))
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            yield
+        with warnings.catch_warnings(record=True) as heard, np.errstate(all="warn", under="ignore"):
+            warnings.simplefilter("always")
+            yield heard
     finally:
         for names, originals in hidden:
             names.update(originals)

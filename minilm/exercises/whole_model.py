@@ -4,9 +4,9 @@ import numpy as np
 
 from .. import layers, model, tree
 from . import training_step
-from .backward_by_hand import UNSUMMED, count_rows
-from .exercise import Exercise, draw_normal, draw_sizes, pick_leaves
+from .exercise import Exercise, count_rows, draw_normal, draw_sizes, pick_leaves
 from .question import Question
+from .variations import vary_sum
 
 LEAVES = [f"{layer}.{leaf}" for layer in ("ln_2", "mlp.c_fc", "mlp.c_proj") for leaf in ("weight", "bias")]
 LATE = "dy is added before the layer norm's backward: the residual goes around the norm, add it at the end."
@@ -26,28 +26,52 @@ def split_block_outputs(outputs):
     return dx, *pick_leaves(grads, LEAVES, "grads")
 
 
+def go_down(dy, cache, gelu=layers.gelu_backward):
+    """The way through the MLP alone: dh and each parameter's gradient, in the order of LEAVES."""
+    ln_cache, c_fc_cache, gelu_cache, c_proj_cache = cache
+    dact, *of_proj = layers.linear_backward(dy, c_proj_cache)
+    dnorm, *of_fc = layers.linear_backward(gelu(dact, gelu_cache)[0], c_fc_cache)
+    dh, *of_norm = layers.layer_norm_backward(dnorm, ln_cache)
+    return dh, *of_norm, *of_fc, *of_proj
+
+
 def make_block_mistakes(dy, cache):
     ln_cache, c_fc_cache, gelu_cache, c_proj_cache = cache
+    dh = go_down(dy, cache)[0]
     dact = layers.linear_backward(dy, c_proj_cache)[0]
-    dfc = layers.gelu_backward(dact, gelu_cache)[0]
-    dnorm = layers.linear_backward(dfc, c_fc_cache)[0]
-    dh = layers.layer_norm_backward(dnorm, ln_cache)[0]
+    dnorm = layers.linear_backward(layers.gelu_backward(dact, gelu_cache)[0], c_fc_cache)[0]
     dh_late, dweight_late, dbias_late = layers.layer_norm_backward(dnorm + dy, ln_cache)
-    no_gelu = layers.layer_norm_backward(layers.linear_backward(dact, c_fc_cache)[0], ln_cache)[0]
-    return {
+    of_gelu, of_dx = go_down(dy, cache, lambda d, _: (d,)), go_down(dy + dh, cache)
+    forward = go_down(dy, cache, lambda d, _: layers.gelu_forward(d))
+    known = {
         "dx": {
             "The residual is forgotten: x was used twice, so dx = dy + what comes through the MLP.": dh,
             "Only the residual is there: the MLP's path is missing.": dy,
             "The residual is added twice.": dh + 2 * dy,
             "The residual's sign is wrong: gradients that meet at a fork are added.": dh - dy,
+            "The MLP's path has the wrong sign: gradients that meet at a fork are added.": dy - dh,
+            "The MLP's path is taken twice.": dy + 2 * dh,
+            "The two paths are averaged: gradients that meet at a fork are added.": (dy + dh) / 2,
+            "The two paths are multiplied: gradients that meet at a fork are added.": dy * dh,
+            "The layer norm's backward is left out.": dy + dnorm,
             LATE: dh_late,
             "dy is added twice, once before the layer norm's backward: add it only at the end.": dh_late + dy,
-            "GELU's backward is left out.": no_gelu + dy,
+            "GELU's backward is left out.": of_gelu[0] + dy,
+            "gelu_forward stands where gelu_backward belongs.": forward[0] + dy,
         },
-        "the gradient of ln_2.weight": {LATE: dweight_late},
-        "the gradient of ln_2.bias": {LATE: dbias_late},
-        "the gradient of mlp.c_proj.bias": {UNSUMMED: dy},
     }
+    for k, name in enumerate(LEAVES):
+        known[f"the gradient of {name}"] = {
+            "It is made of dx, the residual included: the MLP's path begins with dy alone.": of_dx[k + 1],
+            **({"GELU's backward is left out.": of_gelu[k + 1]} if k < 4 else {}),
+        }
+    known["the gradient of ln_2.weight"][LATE] = dweight_late
+    known["the gradient of ln_2.bias"] |= {
+        LATE: dbias_late,
+        "It is the sum of dx: the layer norm's backward gives it.": (dy + dh).sum((0, 1)),
+    }
+    known["the gradient of mlp.c_proj.bias"] |= vary_sum(dy)
+    return known
 
 
 def make_embedding_case(rng, dtype):
@@ -58,21 +82,69 @@ def make_embedding_case(rng, dtype):
 
 
 def make_embedding_mistakes(dy, cache):
-    ids, (V, C) = cache
-    right = layers.embedding_backward(dy, cache)[1]
-    times = np.bincount(ids.ravel(), minlength=V)[:, None]
-    overwritten = np.zeros((V, C), dy.dtype)
+    ids, shape = cache
+    return {"dweight": list_loops(dy, ids, shape) | list_other_sums(dy, ids, shape)}
+
+
+def add_rows(ids, shape, dy):
+    """The embedding's gradient."""
+    dweight = np.zeros(shape, dy.dtype)
+    np.add.at(dweight, ids, dy)
+    return dweight
+
+
+def list_loops(dy, ids, shape):
+    """Parts of the sum: what comes of overwriting, or of leaving a loop."""
+    parts = {
+        "the first example": np.s_[:1],
+        "the last example": np.s_[-1:],
+        "the first position of every example": np.s_[:, :1],
+        "the last position of every example": np.s_[:, -1:],
+    }
+    overwritten, largest, first = np.zeros((3, *shape), dy.dtype)
     overwritten[ids] = dy
-    of_seen = right[: ids.max() + 1]
-    counted = np.tile(times, C)
+    np.maximum.at(largest, ids, dy)
+    first[ids[::-1, ::-1]] = dy[::-1, ::-1]
+    alone = {
+        f"Only {name} is there: each position adds its part.": add_rows(ids[part], shape, dy[part])
+        for name, part in parts.items()
+    }
+    return alone | {
+        "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
+        "Only the first position of each token is there: each position adds its part.": first,
+        "The largest entry is kept: each position adds its part.": largest,
+        "It is not yet summed over the batch: all examples share one weight.": (
+            np.stack([add_rows(i, shape, d) for i, d in zip(ids, dy, strict=True)])
+        ),
+    }
+
+
+def list_other_sums(dy, ids, shape):
+    """Sums of other rows, or into other rows."""
+    V, C = shape
+    right, times = add_rows(ids, shape, dy), np.bincount(ids.ravel(), minlength=V)[:, None]
+    with np.errstate(all="ignore"):
+        averaged = right / times
+    of_channels, is_last = right.sum(-1, keepdims=True), np.arange(V)[:, None] == ids.max()
     return {
-        "dweight": {
-            "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
-            "It is averaged over the positions where a token stands: sum them.": right / np.maximum(times, 1),
-            "Rows are missing at the end: V comes from the cache, not from the largest id.": of_seen,
-            "This is dy itself: bring its rows to the rows of weight.": dy,
-            "dy is not used, only counted: a token's gradient is not how often it stands there.": counted,
-        }
+        "It is averaged over the positions where a token stands: sum them.": right / np.maximum(times, 1),
+        "It is averaged over the positions where a token stands, and 0 / 0 where it does not: sum.": averaged,
+        "It is multiplied by how often a token stands there: adding up does that already.": right * times,
+        "dy is not used, only counted: a token's gradient is not how often it stands there.": (
+            np.tile(times, C)
+        ),
+        "Tokens that do not occur have a gradient of 1: begin with np.zeros.": np.where(times > 0, right, 1),
+        "Rows are missing at the end: V comes from the cache, not from the largest id.": (
+            right[: ids.max() + 1]
+        ),
+        "The rows are one too far: token id v has row v.": np.roll(right, 1, axis=0),
+        "All of dy goes to the largest id: the row of weight is ids[b, t].": (
+            np.where(is_last, dy.sum((0, 1)), 0)
+        ),
+        "This is dy itself: bring its rows to the rows of weight.": dy,
+        "It is summed by position, not by token: the row of weight is ids[b, t].": dy.sum(0),
+        "dy is summed over its channels: each has its own gradient.": np.tile(of_channels, C),
+        "dy is summed over its channels: one number for each channel should stay.": of_channels[:, 0],
     }
 
 
@@ -87,8 +159,16 @@ EXERCISES = {
         make_block_mistakes,
         hints=(
             "Read mlp_block_forward from its last line to its first. Where was x used a second time?",
-            "linear, gelu, linear, layer norm backward, in this order; then dx = dy + dh",
+            "ln_cache, c_fc_cache, gelu_cache, c_proj_cache = cache\n"
+            "dh, dweight_proj, dbias_proj = layers.linear_backward(dy, c_proj_cache)\n"
+            "(dh,) = layers.gelu_backward(dh, gelu_cache)\n"
+            "dh, dweight_fc, dbias_fc = layers.linear_backward(dh, c_fc_cache)\n"
+            "dh, dweight, dbias = layers.layer_norm_backward(dh, ln_cache)\n"
+            "mlp = {'c_fc': {'weight': dweight_fc, 'bias': dbias_fc},\n"
+            "       'c_proj': {'weight': dweight_proj, 'bias': dbias_proj}}\n"
+            "return dy + dh, {'ln_2': {'weight': dweight, 'bias': dbias}, 'mlp': mlp}",
         ),
+        constants=count_rows,
         split_outputs=split_block_outputs,
         returns=("dx", "grads"),
     ),
@@ -101,9 +181,10 @@ EXERCISES = {
         make_embedding_mistakes,
         hints=(
             "A token that stands at three positions gets gradient from all three.",
-            "dweight = np.zeros((V, C)); np.add.at(dweight, ids, dy)",
+            "ids, shape = cache\ndweight = np.zeros(shape, dy.dtype)\n"
+            "np.add.at(dweight, ids, dy)\nreturn None, dweight",
         ),
-        constants=count_rows,
+        constants=lambda dy, cache: count_rows(dy, cache) | {"V": cache[1][0]},
         returns=("None", "dweight"),
     ),
     **training_step.EXERCISES,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minilm import exercises
+from minilm import data, exercises
 
 NO_FLOATS = ("shift", "loss_mask", "last_turn_mask")  # integers go in
 ONE_PRECISION = ("central_difference", "complex_step")  # checking gradients needs float64
@@ -62,7 +62,7 @@ def masks_of(name, args):
         return weights == 1, weights > 0
     else:
         roles = args[1] if name == "log_probs" else args[1].roles
-    return roles >= 3, roles >= 2
+    return (roles == 3) | (roles == 4), roles >= 2
 
 
 @pytest.mark.parametrize("name", MASKED)
@@ -95,3 +95,24 @@ def test_no_axis_can_be_taken_for_another():
 def test_some_logits_overflow_and_some_do_not():
     largest = [np.abs(logits).max() for logits, _ in exercises.find("token_nll").make_cases()]
     assert min(largest) < 20 and max(largest) > 710  # exp(710) is infinite in float64
+
+
+def test_all_nine_roles_stand_in_the_cases_of_the_masks():
+    for name, shift in (("loss_mask", 1), ("last_turn_mask", 0)):
+        roles = [args[0][:, shift:] for args in exercises.find(name).make_cases()]
+        seen = set(np.concatenate([part.ravel() for part in roles]).tolist())
+        assert {data.PAD, data.RESPONSE, data.EOS, data.SYSTEM, data.USER, data.TOOL, data.HEADER} <= seen
+    assert data.PROMPT in exercises.find("loss_mask").make_case(np.random.default_rng(0), None)[0]
+
+
+def test_some_targets_carry_no_loss_and_some_a_fraction():
+    for dnll, _ in exercises.find("token_nll_backward").make_cases():
+        assert (dnll == 0).any() and ((dnll > 0) & (dnll < 1)).any()
+
+
+def test_an_entry_that_is_not_set_back_spoils_the_others():
+    for f, x, h in exercises.find("central_difference").make_cases():
+        other = x.copy()
+        other[-1, -1] += 1
+        slopes = [exercises.find("central_difference").solve(f, at, h)[0, 0] for at in (x, other)]
+        assert abs(slopes[0] - slopes[1]) > 1e-3

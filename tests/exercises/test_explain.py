@@ -9,6 +9,7 @@ from exercises.answers.training_step import step_by_recursion
 from exercises.judging import is_tidy
 
 from minilm import exercises
+from minilm.exercises import explain
 
 
 def linear_with(k, change):
@@ -27,7 +28,10 @@ def linear_with(k, change):
     [
         (linear_with(0, lambda a, dy: 3 * a), r"It is exactly 3 times too large in every case"),
         (linear_with(0, lambda a, dy: a / -3), r"of the wrong sign and exactly 3 times too small in every"),
-        (linear_with(0, lambda a, dy: a * a.size), r"another factor in another case: what is divided by"),
+        (
+            linear_with(0, lambda a, dy: a * a.size),
+            r"exactly 90 times too large: divide by the number of its entries \(90\)",
+        ),
         (linear_with(1, lambda a, dy: a * dy[..., 0].size), r"divide by the number of rows B T \(30\)\."),
         (linear_with(0, lambda a, dy: 0 * a), r"It is 0 everywhere"),
         (
@@ -41,10 +45,18 @@ def linear_with(k, change):
             r"got nan, expected [-\d.]+\. There are numbers that are not",
         ),
         (linear_with(0, lambda a, dy: np.swapaxes(a, 1, 2)), r"It is transposed"),
-        (linear_with(0, lambda a, dy: a + 1), r"No entry is right: go through the formula"),
-        (linear_with(0, lambda a, dy: np.full(a.shape, 1e-25)), r"No entry is right: go through"),
-        (linear_with(0, lambda a, dy: a.sum()), r"dx has shape \(\), not \(6, 5, 3\)\. Axes are missing"),
-        (linear_with(2, lambda a, dy: a[:-1]), r"Compare the shapes that go in"),
+        (linear_with(0, lambda a, dy: a + 1), r"It is \+1 off everywhere: one number is added"),
+        (linear_with(0, lambda a, dy: a * a + a**3), r"No entry is right: go through the formula"),
+        (linear_with(0, lambda a, dy: np.full(a.shape, 1e-25)), r"It is 0 everywhere, but for rounding\."),
+        (
+            linear_with(0, lambda a, dy: a.sum()),
+            r"not \(6, 5, 3\)\. It is summed over axes 0, 1 and 2, which should stay",
+        ),
+        (
+            linear_with(2, lambda a, dy: a[:-1]),
+            r"One is missing along axis 0: the last; all others are right",
+        ),
+        (linear_with(1, lambda a, dy: np.ones((9, 9))), r"Compare the shapes that go in"),
         (linear_with(1, lambda a, dy: np.ones((4, 5, 6))), r"There are axes too many"),
     ],
 )
@@ -96,3 +108,41 @@ def test_a_wrong_number_has_no_entries():
     assert re.search(r"loss is wrong: got [\d.]+, .*\. Go through the formula term by term\.", message), (
         message
     )
+
+
+@pytest.mark.parametrize("factors", [(np.nan, 1, 1, 1), (1, np.nan, 1, 1), (1, 1, 1, np.inf), (np.nan,) * 4])
+def test_not_finite_is_said_only_beside_a_number_that_is_not(factors):
+    calls = iter(factors)
+
+    def function(dy, cache):
+        dx, *rest = linear_by_einsum(dy, cache)
+        return next(calls) * (dx**3 - dx), *rest
+
+    message = exercises.check("linear_backward", function).message
+    shown = re.search(r"got (\S+?),", message)[1]
+    assert ("not finite" in message) == (shown in ("nan", "inf", "-inf")) == (1 not in factors), message
+
+
+def test_outputs_in_another_order_are_told_before_their_shapes():
+    def rotate(dy, cache):
+        dx, dweight, dbias = linear_by_einsum(dy, cache)
+        return dweight, dbias, 2 * dx  # the order is wrong, and a value besides
+
+    message = exercises.check("linear_backward", rotate).message
+    assert "The shapes are those of (dweight, dbias, dx): is the order mixed up?" in message
+
+
+def test_the_table_of_a_case_is_made_once():
+    made = []
+    exercise = exercises.find("linear_backward")
+
+    def make_mistakes(*args):
+        made.append(args)
+        return exercise.make_mistakes(*args)
+
+    trials = [
+        (args, tuple(2 * a for a in exercise.solve(*args)), exercise.solve(*args))
+        for args in exercise.make_cases()
+    ]
+    explain.explain_answer(exercise._replace(make_mistakes=make_mistakes), trials)
+    assert len(made) == len(trials)

@@ -102,7 +102,7 @@ def test_float64_for_float32_is_only_a_note(function):
 
 
 def test_a_boolean_mask_passes_with_a_note():
-    verdict = exercises.check("loss_mask", lambda roles: roles[:, 1:] >= 3)
+    verdict = exercises.check("loss_mask", lambda roles: np.isin(roles[:, 1:], (3, 4)))
     assert verdict.ok and "Note: floats were asked for" in verdict.message
 
 

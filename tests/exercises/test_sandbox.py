@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from exercises.answers.backward_by_hand import gelu_by_complex_step
 from exercises.answers.training_step import step_by_recursion
-from exercises.judging import assert_one_clear_message
+from exercises.judging import SECONDS, assert_one_clear_message
 
 from minilm import exercises
+from minilm.exercises import sandbox
 
 
 def loops_on_one_line(dy, cache):
@@ -201,7 +202,7 @@ def test_printing_is_kept_and_cut(capsys):
     lines = verdict.message.split("It printed:\n")[1].split("\n")
     assert len(lines) == 6 and lines[-1] == "..." and lines[0] == "0 " + "y" * 198 + " ..."
     assert verdict.message.count("It printed") == 1  # not once for every case
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == f"{verdict}\n"  # nothing while it ran
 
 
 @pytest.mark.parametrize(
@@ -232,3 +233,19 @@ def test_a_changed_dict_is_noticed():
 
     message = exercises.check("train_step", adds).message
     assert "changes something inside its first argument" in message
+
+
+def test_what_numpy_warns_of_is_listed_and_not_shown(capsys):
+    def warns(dy, cache):
+        np.zeros(1)[0] = np.array([1j])[0]
+        return (np.log(0 * dy),)
+
+    outcome = sandbox.call(warns, (np.ones((1, 1, 1)), ()), SECONDS)
+    kinds = [name for name, _ in outcome.warnings]
+    assert kinds == ["ComplexWarning", "RuntimeWarning"] and "divide by zero" in outcome.warnings[1][1]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_result_that_is_not_finite_names_the_operation():
+    message = exercises.check("gelu_backward", lambda dy, cache: (np.log(0 * dy),)).message
+    assert "not finite" in message and "NumPy warned: divide by zero encountered in log." in message

@@ -18,6 +18,12 @@ from exercises.answers import (
     one_sequence,
     real_data,
     rms_norm,
+    slips_of_attention,
+    slips_of_layers,
+    slips_of_losses,
+    slips_of_masks,
+    slips_of_measuring,
+    slips_of_models,
     training_step,
     whole_model,
 )
@@ -38,5 +44,17 @@ LESSONS = (
     exchange,
     real_data,
 )
-WRONG = {name: table for lesson in LESSONS for name, table in lesson.WRONG.items()}
+SLIPS = (  # of what students, and careless engineers, write
+    slips_of_masks,
+    slips_of_losses,
+    slips_of_layers,
+    slips_of_attention,
+    slips_of_measuring,
+    slips_of_models,
+)
+WRONG = {name: dict(table) for lesson in LESSONS for name, table in lesson.WRONG.items()}
+for module in SLIPS:
+    for name, table in module.WRONG.items():
+        assert not WRONG[name].keys() & table.keys()
+        WRONG[name] |= table
 RIGHT = {name: functions for lesson in LESSONS for name, functions in lesson.RIGHT.items()}

@@ -45,7 +45,7 @@ MIX = {
         w.mT @ d,
     ),
     r"dv is wrong.*weights are missing: dv is a weighted sum of dmix": lambda d, w, v: (dmix_v(d, v), d),
-    r"dweights has shape.*values of dv: the order is dweights, dv\.": lambda d, w, v: (
+    r"yours is \(dv, dweights\)\. Please return \(dweights, dv\)\.": lambda d, w, v: (
         w.mT @ d,
         dmix_v(d, v),
     ),
@@ -110,7 +110,7 @@ def scores_unscaled(dscores, q, k, scale):
 
 SCORES = {
     r"dk is wrong.*It is scaled twice": lambda d, q, k, scale: (d @ k * scale, d.mT @ q * scale),
-    r"dq is wrong.*times too small: multiply by sqrt\(D\)": lambda d, q, k, _: (
+    r"dq is wrong.*scale is squared: once is enough": lambda d, q, k, _: (
         d @ k / q.shape[-1],
         d.mT @ q,
     ),
@@ -124,7 +124,7 @@ SCORES = {
     ),
     r"dq is wrong.*k is needed here, not q": lambda d, q, k, scale: (d @ q * scale, d.mT @ k),
     r"dk is wrong.*q is needed here, not k": lambda d, q, k, scale: (d @ k * scale, d.mT @ k),
-    r"dq is wrong.*values of dk: the order is dq, dk\.": lambda d, q, k, scale: (d.mT @ q, d @ k * scale),
+    r"yours is \(dk, dq\)\. Please return \(dq, dk\)\.": lambda d, q, k, scale: (d.mT @ q, d @ k * scale),
 }
 
 # ---------------------------------------------------------------- attention_backward
@@ -206,14 +206,16 @@ WRONG = {
     "causal_softmax_backward": unpack_caches(SOFTMAX)
     | {r"The softmax's sum is missing: raising one score lowers all other": softmax_first_term},
     "scores_backward": unpack_caches(SCORES)
-    | {r"dq is wrong.*times too large: divide by sqrt\(D\)": scores_unscaled},
+    | {r"dq is wrong.*scale is missing: the q before scaling": scores_unscaled},
     "attention_backward": {
         r"The softmax's backward is left out": leave_out_softmax,
         r"dv is 0: values get gradient, too": attention_without_dv,
         r"dk is 0: keys get gradient, too": of_parts(lambda dq, dk, dv: [dq, 0 * dq, dv]),
-        r"The order of the three parts is q \| k \| v": of_parts(lambda dq, dk, dv: [dv, dq, dk]),
-        r"dq and dk are exchanged": of_parts(lambda dq, dk, dv: [dk, dq, dv]),
-        r"dqkv has shape.*Only one of the three parts is there": of_parts(lambda dq, dk, dv: [dq]),
+        r"q \| k \| v, as in the forward; yours is v \| q \| k": of_parts(lambda dq, dk, dv: [dv, dq, dk]),
+        r"The order of the three parts is q \| k \| v, as in the forward; yours is k \| q \| v": of_parts(
+            lambda dq, dk, dv: [dk, dq, dv]
+        ),
+        r"dqkv has shape.*Only dq is there: concatenate": of_parts(lambda dq, dk, dv: [dq]),
         r"The heads are merged after concatenating": merge_late,
         r"dqkv has shape.*stacked on a new axis": stack_parts,
         r"dcausal has no gradient: return None in its place": return_three,

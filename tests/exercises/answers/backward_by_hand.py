@@ -119,7 +119,9 @@ LINEAR = {
     r"dweight has shape.*It is transposed: \[in, out\]": replace(1, lambda d, x, w: dw(d, x)),
     r"dbias has shape.*summed over the channels: sum over the rows": replace(2, lambda d, x, w: d.sum(-1)),
     r"dbias has shape.*summed over the batch only": replace(2, lambda d, x, w: d.sum(0)),
-    r"dweight has shape.*not yet summed over the batch": replace(1, lambda d, x, w: x.mT @ d),
+    r"dweight has shape.*summed over time only: sum over the batch, too": replace(
+        1, lambda d, x, w: x.mT @ d
+    ),
     r"dweight is wrong.*exactly (\d+) times too small: multiply by the number of rows B T \(\1\)": replace(
         1, lambda d, x, w: dw(x, d) / d[..., 0].size
     ),
@@ -134,7 +136,7 @@ LINEAR = {
     r"dbias has shape \(1, \d\), not \(\d,\)\. The numbers are right: reshape": replace(
         2, lambda d, x, w: d.reshape(-1, d.shape[-1]).sum(0, keepdims=True)
     ),
-    r"dbias has shape.*not yet summed over the leading axes": replace(2, lambda d, x, w: d),
+    r"dbias has shape.*not yet summed over the rows": replace(2, lambda d, x, w: d),
     r"returns 2 values, not 3: return the tuple \(dx, dweight, dbias\)": (
         lambda dy, cache: (dy @ cache[1].T, dw(cache[0], dy))
     ),

@@ -60,7 +60,7 @@ WRONG = {
             np.where(causal, scores, -np.inf) - np.where(causal, scores, -np.inf).max(-1, keepdims=True)
         ),
         r"exp overflows where scores are large": overflow,
-        r"not finite: .*exp of something large": lambda scores, causal: np.exp(scores) * causal,
+        r"not yet divided by the sum of its row": lambda scores, causal: np.exp(scores) * causal,
         r"returns a tuple of 2, not one array, weights": lambda scores, causal: (softmax(scores), None),
         r"returns None: is the return missing": lambda scores, causal: None,
     }

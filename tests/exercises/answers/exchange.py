@@ -137,7 +137,7 @@ WRONG = {
             g(y),
             g((x + y) / (x + y).sum()),
         ),
-        r"These are the values of g_y: the order is": lambda g, x, y: (g(y), g(x), g(x + y)),
+        r"yours is \(g_y, g_x, g_full\)": lambda g, x, y: (g(y), g(x), g(x + y)),
     },
 }
 

@@ -81,10 +81,12 @@ def log_probs_of_products(nll, roles):
 
 WRONG = {
     "token_nll": {
-        r"not finite: a division by 0, a log of 0, or exp of something large": lambda z, y: (
+        r"exp overflows: subtract each row's maximum": lambda z, y: (
             -np.log(pick(np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True), y))
         ),
-        r"not finite: a division by 0, a log of 0": lambda z, y: -np.log(pick(softmax(z), y)),
+        r"The probability was rounded to 0, and log\(0\) is infinite": lambda z, y: (
+            -np.log(pick(softmax(z), y))
+        ),
         r"The minus is missing: a likely token has an NLL near 0": lambda z, y: pick(log_softmax(z), y),
         r"These are probabilities: take -log": lambda z, y: pick(softmax(z), y),
         r"The softmax runs over the wrong axis": lambda z, y: -np.log(pick(softmax(z, axis=1), y)),
@@ -107,7 +109,7 @@ WRONG = {
         r"log P\(x\) has shape.*summed over the whole batch": lambda nll, roles: tuple(
             a.sum() for a in sums(nll, roles)
         ),
-        r"values of log P\(y\|x\): the order is log P\(x\), log P\(y\|x\), log P\(x, y\)": exchange,
+        r"yours is \(log P\(y\|x\), .*Please return \(log P\(x\), log P\(y\|x\), log P\(x, y\)\)": exchange,
         r"log P\(x, y\) is wrong.*Logarithms of a product add up": multiply,
         r"log P\(y\|x\) is wrong.*the prompt's part must go": lambda nll, roles: [
             sums(nll, roles)[i] for i in (0, 2, 2)

@@ -110,7 +110,7 @@ WRONG = {
             lambda f, x, moved, h: f(moved(1j * h)).real / h
         ),
         r"divide by h \(1e-20\)": of_slope(lambda f, x, moved, h: f(moved(1j * h)).imag),
-        r"h = 1e-20 is lost in x \+ h\. Step along i": of_slope(
+        r"h = 1e-20 is lost in x \+ h, as is any difference of f\. Step along i": of_slope(
             lambda f, x, moved, h: (f(moved(h)) - f(x)) / h
         ),
         r"divided by 2h, but there is only one point": of_slope(

@@ -48,7 +48,7 @@ def denominators_by_where(response, target):
 
 MEAN = {
     r"dloss is not used": lambda d, w, total: (w / total, None),
-    r"times too large: divide by total": lambda d, w, total: (d * w, None),
+    r"too large: divide by total": lambda d, w, total: (d * w, None),
     r"divided by the number of all positions, pads included": lambda d, w, total: (d * w / w.size, None),
     r"divided by how many weights are not 0: total is their sum": lambda d, w, _: (
         d * w / (w > 0).sum(),
@@ -78,7 +78,7 @@ WRONG = {
             r,
             r / t.sum(),
         ),
-        r"over answers is wrong.*values of dnll of the mean over everything: the order is": lambda r, t: (
+        r"in another order: yours is \(dnll of the sum, dnll of the mean over everything": lambda r, t: (
             r,
             r / t.sum(),
             r / r.sum(),
@@ -95,7 +95,7 @@ WRONG = {
             r / t.size,
         ),
         r"over everything is wrong.*Prompt targets are lit": lambda r, t: (r, r / r.sum(), t / t.sum()),
-        r"of the sum has shape \(\), not.*Axes are missing": lambda r, t: (r.sum(), 1.0, 1 / t.sum()),
+        r"of the sum has shape \(\), not.*This counts the targets": lambda r, t: (r.sum(), 1.0, 1 / t.sum()),
     },
 }
 

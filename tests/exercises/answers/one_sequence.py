@@ -3,12 +3,16 @@
 import numpy as np
 
 
+def is_answer(roles):
+    return (roles == 3) | (roles == 4)
+
+
 def count_from_prompt(roles):
     """A loss mask that starts one token after the prompt's last target."""
     mask = np.zeros((len(roles), roles.shape[1] - 1))
     for i, row in enumerate(roles):
-        n_prompt = int((row == 1).sum() + (row == 2).sum())
-        mask[i, n_prompt : n_prompt + int((row >= 3).sum()) - 1] = 1
+        n_prompt = int(np.argmax(row == 3))
+        mask[i, n_prompt : n_prompt + int(is_answer(row).sum()) - 1] = 1
     return mask
 
 
@@ -44,7 +48,7 @@ def mask_by_loops(roles):
 WRONG = {
     "shift": {
         r"targets is wrong.*without the shift the model learns to copy": lambda x: (x[:, :-1], x[:, :-1]),
-        r"ids is wrong.*exchanged: the model reads token t and predicts t \+ 1": lambda x: (
+        r"in another order: yours is \(targets, ids\)\. Please return \(ids, targets\)": lambda x: (
             x[:, 1:],
             x[:, :-1],
         ),
@@ -61,21 +65,25 @@ WRONG = {
         r"targets has shape.*Shifted twice": lambda x: (x[:, :-1], x[:, 1:][:, 1:]),
     },
     "loss_mask": {
-        r"one late: the first answer token carries no loss": lambda r: (r[:, :-1] >= 3).astype(float),
+        r"one late: the first answer token carries no loss": lambda r: is_answer(r[:, :-1]).astype(float),
         r"one early: it lights the last prompt token": lambda r: (
-            np.pad(r[:, 2:] >= 3, ((0, 0), (0, 1))) * 1.0
+            np.pad(is_answer(r[:, 2:]), ((0, 0), (0, 1))) * 1.0
         ),
         r"The first answer token is left out": count_from_prompt,
         r"The last prompt token is lit, too": count_too_early,
         r"<eos> is left out: it belongs to the response": lambda r: np.where(r[:, 1:] == 3, 1.0, 0.0),
         r"Only <eos> is lit": lambda r: np.where(r[:, 1:] == 4, 1.0, 0.0),
-        r"Inverted: prompt and pads carry loss and answers none": lambda r: 1.0 - (r[:, 1:] >= 3),
-        r"Inverted: prompt tokens carry loss and answers none": lambda r: (r[:, 1:] == 2).astype(float),
+        r"Inverted: prompt and pads carry loss and answers none": lambda r: 1.0 - is_answer(r[:, 1:]),
+        r"Inverted: role PROMPT carries loss and answers none": lambda r: (r[:, 1:] == 2).astype(float),
+        r"Inverted: prompt tokens carry loss and answers none": lambda r: (
+            (r[:, 1:] == 2) | (r[:, 1:] > 4)
+        ).astype(float),
         r"This is full-sequence loss: the prompt is not masked": lambda r: (r[:, 1:] > 0).astype(float),
         r"The prompt is not masked, and pads count, too": lambda r: np.ones_like(r[:, 1:], dtype=float),
-        r"Pads are counted": lambda r: (r[:, 1:] != 2).astype(float),
-        r"One column too many: it is not shifted": lambda r: (r >= 3).astype(float),
-        r"shape \(\d+,\).*Axes are missing": lambda r: (r[0, 1:] >= 3).astype(float),
+        r"All but role PROMPT is lit: there are nine roles": lambda r: (r[:, 1:] != 2).astype(float),
+        r"Pads are counted": lambda r: np.where(r[:, 1:] == 0, 1.0, is_answer(r[:, 1:])),
+        r"One column too many: it is not shifted": lambda r: is_answer(r).astype(float),
+        r"shape \(\d+,\).*Only the first along axis 0 is there": lambda r: is_answer(r[0, 1:]).astype(float),
     },
 }
 
@@ -84,6 +92,6 @@ RIGHT = {
     "loss_mask": (
         mask_by_loops,
         lambda r: np.isin(r, [3, 4])[:, 1:].astype(np.float32),
-        lambda r: [[1.0 if role >= 3 else 0.0 for role in row[1:]] for row in r],
+        lambda r: [[1.0 if role in {3, 4} else 0.0 for role in row[1:]] for row in r],
     ),
 }

@@ -106,7 +106,7 @@ WRONG = {
         r"shape.*A column is cut: roles and turns are those of the targets already": lambda roles, turns: (
             light_last(roles[:, 1:], turns[:, 1:])
         ),
-        r"entries differ, the first at": light_last_token,
+        r"Only <eos> is lit: the answer before it counts": light_last_token,
     },
     "combine_gradients": {
         r"mean of the means: a token of a small part counts more than one of a large part": lambda g, n: (
