@@ -2,7 +2,9 @@
 
 import importlib
 
-NAMES = ("compare figures mask trace gradcheck train plot generate export import diagnose quiz bench").split()
+NAMES = (
+    "compare figures mask trace gradcheck train plot generate export import diagnose quiz bench site"
+).split()
 
 
 def load(name):

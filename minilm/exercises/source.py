@@ -1,0 +1,30 @@
+"""Judge an answer that is text, for a page without a notebook."""
+
+import linecache
+
+from . import SECONDS, Verdict, end_sentence, find, judge, sandbox
+
+FILE = "your code"
+
+
+def check_source(name, text, seconds=SECONDS):
+    """The Verdict on the function `name` that the Python in `text` defines.
+
+    Whatever the text does ends in a Verdict. Raises ValueError for an unknown exercise.
+    """
+    exercise = find(name)
+    linecache.cache[FILE] = (len(text), None, text.splitlines(keepends=True), FILE)  # errors show the line
+    names = {}
+    outcome = sandbox.call(lambda: exec(compile(text, FILE, "exec"), names), (), seconds)
+    if outcome.problem:
+        return make_wrong(name, exercise, f"Your code {outcome.problem}")
+    if name not in names:
+        return make_wrong(
+            name, exercise, f"Your code defines no function {name}: begin with `def {name}(...):`."
+        )
+    return judge(name, exercise, names[name], seconds)
+
+
+def make_wrong(name, exercise, message):
+    """A Verdict on text that gives no function, with minilm's own in its place."""
+    return Verdict(name, "wrong", end_sentence(message), exercise.solve)
