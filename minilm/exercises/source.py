@@ -1,6 +1,7 @@
 """Judge an answer that is text, for a page without a notebook."""
 
 import linecache
+import types
 
 from . import SECONDS, Verdict, end_sentence, find, judge, sandbox
 
@@ -12,16 +13,18 @@ def check_source(name, text, seconds=SECONDS):
 
     Whatever the text does ends in a Verdict. Raises ValueError for an unknown exercise.
     """
-    exercise = find(name)
+    exercise, names = find(name), {}
     linecache.cache[FILE] = (len(text), None, text.splitlines(keepends=True), FILE)  # errors show the line
-    names = {}
-    outcome = sandbox.call(lambda: exec(compile(text, FILE, "exec"), names), (), seconds)
+    try:
+        code = compile(text, FILE, "exec")
+    except (SyntaxError, ValueError) as error:
+        line = f" in line {error.lineno}" if getattr(error, "lineno", None) else ""
+        return make_wrong(name, exercise, f"This is no Python{line}: {getattr(error, 'msg', error)}")
+    outcome = sandbox.call(types.FunctionType(code, names), (), seconds)
     if outcome.problem:
         return make_wrong(name, exercise, f"Your code {outcome.problem}")
     if name not in names:
-        return make_wrong(
-            name, exercise, f"Your code defines no function {name}: begin with `def {name}(...):`."
-        )
+        return make_wrong(name, exercise, f"Your code defines no {name}: begin with `def {name}(...):`.")
     return judge(name, exercise, names[name], seconds)
 
 

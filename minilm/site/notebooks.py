@@ -29,5 +29,5 @@ def make_settings(is_local):
         "loadPyodideOptions": {"packages": [*packages.NEEDED]},
         "disablePyPIFallback": is_local,
     }
-    config = {"appName": "minilm", "litePluginSettings": {KERNEL: kernel}}
+    config = {"appName": "minilm", "exposeAppInBrowser": True, "litePluginSettings": {KERNEL: kernel}}
     return {"jupyter-lite-schema-version": 0, "jupyter-config-data": config}

@@ -1,10 +1,10 @@
 """What Python in the browser loads: minilm as a wheel, and Pyodide with the packages that lessons need."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 SOURCES = ("minilm", "figures", "pyproject.toml", "requirements.txt", "README.md")
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
@@ -34,25 +34,31 @@ def run_tool(name, argv, folder):
 def copy_pyodide(folder, out):
     """Copy Pyodide and the packages that lessons need, with all that those need, as its lock file lists them.
 
-    Raises ValueError, naming the first, if a file is not there.
+    Raises ValueError, naming the first, if one is not there.
     """
-    if not (folder / CORE[-1]).is_file():
-        raise ValueError(f"{folder} holds no Pyodide: {CORE[-1]} is missing")
-    lock = json.loads((folder / CORE[-1]).read_text(encoding="utf-8"))
-    names = [*CORE, *(lock["packages"][name]["file_name"] for name in find_needed(lock["packages"]))]
+    names = CORE[-1:] if not (folder / CORE[-1]).is_file() else [*CORE, *list_wheels(folder)]
     out.mkdir()
     for name in names:
-        if not (folder / Path(name).name).is_file():
+        if not (folder / name).is_file():
             raise ValueError(f"{folder} lacks {name}: it needs Pyodide's own files and {', '.join(NEEDED)}")
         shutil.copy(folder / name, out / name)
 
 
-def find_needed(packages):
-    """The names in a lock file of the packages that lessons need, and of those that these need."""
-    found, open_names = [], [name for name in (*NEEDED, "comm") if name in packages]
-    while open_names:
-        name = open_names.pop()
+def list_wheels(folder):
+    """The file names of the packages that lessons need, and of those that these need."""
+    packages = json.loads((folder / CORE[-1]).read_text(encoding="utf-8"))["packages"]
+    packages = {normalize(name): entry for name, entry in packages.items()}
+    found, waiting = [], [*NEEDED, *({"comm"} & packages.keys())]
+    while waiting:
+        name = normalize(waiting.pop())
+        if name not in packages:
+            raise ValueError(f"{folder} lacks {name}: {CORE[-1]} does not list it")
         if name not in found:
             found.append(name)
-            open_names.extend(packages[name]["depends"])
-    return found
+            waiting.extend(packages[name]["depends"])
+    return [packages[name]["file_name"] for name in found]
+
+
+def normalize(name):
+    """A package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -7,15 +7,15 @@ notebooks' kernel needs is pure Python. By hand:
 
 import hashlib
 import json
-import re
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
+from minilm.site.packages import CORE, normalize
+
 VENDOR, INSIDE = "open-webui==0.12.4", "open_webui/frontend/pyodide/"
-CORE = "pyodide.mjs pyodide.asm.mjs pyodide.asm.wasm python_stdlib.zip pyodide-lock.json".split()
 WASM = (
     "numpy matplotlib contourpy cycler fonttools kiwisolver micropip packaging pillow pyparsing "
     "python-dateutil pytz six"
@@ -35,7 +35,7 @@ def make_folder(folder):
         with zipfile.ZipFile(next(Path(downloads).glob("open_webui-*.whl"))) as vendor:
             for name in vendor.namelist():
                 file = name.removeprefix(INSIDE)
-                if name.startswith(INSIDE) and (file in CORE or normalize(file) in WASM):
+                if name.startswith(INSIDE) and (file in CORE or normalize(file.split("-")[0]) in WASM):
                     (folder / file).write_bytes(vendor.read(name))
     path = folder / CORE[-1]
     lock = json.loads(path.read_text(encoding="utf-8"))
@@ -50,21 +50,16 @@ def download(folder, version, names):
     subprocess.run([*argv, *only, *names], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def normalize(file):
-    """The normal form of the name of the package that a wheel holds."""
-    return re.sub(r"[-_.]+", "-", file.split("-")[0]).lower()
-
-
 def list_packages(folder, known):
     """The lock file's entries of the wheels in a folder, `known` those of Pyodide's own lock file."""
     known = {normalize(name): (name, entry) for name, entry in known.items()}
     packages = {}
     for wheel in sorted(folder.glob("*.whl")):
-        short = normalize(wheel.name)
+        stem, version, *_ = wheel.name.split("-")
+        short = normalize(stem)
         new = {"name": short, "depends": [], "imports": [short.replace("-", "_")], "install_dir": "site"}
         name, entry = known.get(short, (short, {**new, "package_type": "package", "unvendored_tests": False}))
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        version = wheel.name.split("-")[1]
         packages[name] = {**entry, "file_name": wheel.name, "version": version, "sha256": digest}
     return packages
 
