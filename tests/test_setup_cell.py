@@ -1,4 +1,4 @@
-"""The notebooks' first cell: it finds minilm, or installs it from an address that is one, or says what to set."""
+"""The notebooks' first cell: it finds minilm, installs it from an address or a folder, or says what to set."""
 
 import importlib.util
 import subprocess
@@ -7,6 +7,25 @@ import sys
 import build
 import pytest
 
+REFUSED = (
+    *(
+        None,
+        "",
+        "minilm",
+        "http://example.org/m",
+        "file:///etc",
+        "git+ssh://git@example.org/m",
+        "git+file:///m",
+    ),
+    *(
+        "git@example.org:m",
+        "-e evil",
+        "; rm -rf x",
+        "$(rm x)",
+        " https://example.org/m",
+        "--index-url=https://x",
+    ),
+)
 PIP = [sys.executable, "-m", "pip", "install", "-q"]
 
 
@@ -44,26 +63,7 @@ def test_a_folder_is_found_without_a_dot_and_is_never_an_option(run_setup, tmp_p
     assert run_setup(name) == [(([*PIP, str((tmp_path / name).resolve())],), {"check": True})]
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        None,
-        "",
-        "minilm",
-        "http://example.org/m",
-        "file:///etc",
-        "git+ssh://git@example.org/m",
-        "git+file:///m",
-    ]
-    + [
-        "git@example.org:m",
-        "-e evil",
-        "; rm -rf x",
-        "$(rm x)",
-        " https://example.org/m",
-        "--index-url=https://x",
-    ],
-)
+@pytest.mark.parametrize("source", REFUSED)
 def test_anything_else_is_refused_with_what_to_set(run_setup, source):
     with pytest.raises(
         ModuleNotFoundError, match=r"set os.environ\['MINILM_SOURCE'\] to its address, https://"
