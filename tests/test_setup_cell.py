@@ -1,4 +1,4 @@
-"""The notebooks' first cell: it finds minilm, installs it from an address or a folder, or says what to set."""
+"""The notebooks' first cell: it finds minilm, installs it from where it may, or says what to set."""
 
 import importlib.util
 import subprocess
