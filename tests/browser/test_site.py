@@ -110,6 +110,7 @@ def context(browser):
 def page(context):
     """A new page that lists in `page.foreign` the requests to other machines."""
     page = context.new_page()
+    page.bring_to_front()  # the system gives a page behind others less of the processor
     page.foreign = []
     page.on("request", lambda request: page.foreign.append(request.url) if is_foreign(request.url) else None)
     yield page
