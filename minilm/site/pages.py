@@ -44,22 +44,27 @@ def make_exercise():
 
 def make_start(lessons):
     """The start page: the explorer, the exercise, and the list of lessons, the short course first."""
-    rows = [describe_lesson(path) for path in sorted(lessons.glob("[0-9]*.ipynb"))]
-    short = [item for number, item in rows if number in SHORT]
-    other = [item for number, item in rows if number not in SHORT]
-    alt = figures.load_result("lattice")["alt"]
-    return fill("start.html", alt=html.escape(alt), short="\n".join(short), other="\n".join(other))
+    minutes = read_minutes((lessons / "README.md").read_text(encoding="utf-8"))
+    paths = sorted(lessons.glob("[0-9]*.ipynb"))
+    lists = {
+        part: "\n".join(make_item(path, minutes) for path in paths if (path.name[:2] in SHORT) == is_short)
+        for part, is_short in (("short", True), ("other", False))
+    }
+    return fill("start.html", alt=html.escape(figures.load_result("lattice")["alt"]), **lists)
 
 
-def describe_lesson(path):
-    """(number, list item): the title and the minutes are those that the notebook's first cell gives."""
+def read_minutes(text):
+    """{name of a notebook: how many minutes it takes, as text} from the table in lessons/README.md."""
+    return dict(re.findall(r"^\| \[[^|]*\]\(([\w.]+)\) \|[^|]*\| *(\d[^|]*?) *\|", text, re.M))
+
+
+def make_item(path, minutes):
+    """A lesson in the list: its title, which is the notebook's first heading, its minutes, the solved one."""
     text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-    title = re.search(r"^# (.+)$", text, re.M)[1]
-    minutes = re.search(r"\b(\d+) minutes", text)
-    time = f' <span class="soft">{minutes[1]} min</span>' if minutes else ""
-    address = f"lite/notebooks/index.html?path={path.name}"
-    solved = f"lite/notebooks/index.html?path=solutions/{path.name}"
-    return path.name[:2], (
-        f'<li><a href="{address}">{html.escape(title)}</a>{time} '
-        f'<a class="soft" href="{solved}" aria-label="{html.escape(title)}, solved">solved</a></li>'
+    title = html.escape(re.search(r"^# (.+)$", text, re.M)[1])
+    time = f' <span class="soft">{minutes[path.name]} min</span>' if path.name in minutes else ""
+    opened = "lite/notebooks/index.html?path="
+    return (
+        f'<li><a href="{opened}{path.name}">{title}</a>{time} '
+        f'<a class="soft" href="{opened}solutions/{path.name}" aria-label="{title}, solved">solved</a></li>'
     )
