@@ -30,8 +30,8 @@ pytestmark = [
 ]
 HOME = Path(__file__).parents[2]
 LESSONS = sorted(path.name for path in (HOME / "lessons").glob("[0-9]*.ipynb"))
-SECONDS = {"04": 120}  # of the processor, from opening a lesson; this one trains, and there is no BLAS
-BUSY = 4  # how many times as long the clock may show, since other tests run beside these
+SECONDS = {"04": 120}  # from opening a lesson to its last output; this one trains, and there is no BLAS
+PATIENCE = 300_000  # milliseconds; what is too slow is judged when it is done
 CDN = "https://cdn.jsdelivr.net/pyodide/"
 PROBES = Path(__file__).with_name("probes.js")
 RUN_ALL = """async () => {
@@ -101,7 +101,7 @@ def browser():
 def context(browser):
     """One context for all pages that need no other, so that Python is compiled once."""
     context = browser.new_context()
-    context.set_default_timeout(60_000 * BUSY)
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
@@ -121,53 +121,46 @@ def is_foreign(url):
     return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
 
 
-def measure_seconds():
-    """The time that this process and all below it, the browser's among them, have had of the processor."""
-    total = 0
-    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
-        with contextlib.suppress(psutil.Error):
-            total += sum(process.cpu_times()[:2])
-    return total
+def judge_time(name, seconds, limit):
+    """Print a row of a table; fail above the limit, which grows where processes wait for a core."""
+    crowd = max(1.0, psutil.getloadavg()[0] / psutil.cpu_count())
+    print(f"| {name} | {seconds:.1f} s | {crowd:.1f} processes a core |")
+    assert seconds <= limit * crowd
+
+
+def find_errors(cells):
+    """What went wrong in the cells of a lesson: outputs that are errors, and cells that did not run."""
+    outputs = [output for _, outputs in cells for output in outputs if output["output_type"] == "error"]
+    return outputs + ["a cell did not run" for count, _ in cells if not count]
 
 
 def run_lesson(page, address, name):
     """Open a lesson and run all of its cells; returns (seconds, [execution count, outputs])."""
-    start = measure_seconds()
-    page.set_default_timeout(1000 * SECONDS.get(name[:2], 60) * BUSY)
+    start = time.monotonic()
     page.goto(f"{address}lite/notebooks/index.html?path={name}")
     page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.content?.model?.cells?.length > 0")
     page.evaluate(RUN_ALL)
     page.wait_for_function("is_done")
-    return measure_seconds() - start, page.evaluate(OUTPUTS)
+    return time.monotonic() - start, page.evaluate(OUTPUTS)
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_runs_to_its_end_and_asks_nothing_from_elsewhere(page, address, name):
-    start = time.monotonic()
     seconds, cells = run_lesson(page, address, name)
-    print(
-        f"| {name} | {seconds:.0f} s | {time.monotonic() - start:.0f} s by the clock | {len(cells)} cells |"
-    )
-    errors = [output for _, outputs in cells for output in outputs if output["output_type"] == "error"]
-    assert errors == [] and all(count for count, _ in cells)
-    assert page.foreign == []
-    assert seconds <= SECONDS.get(name[:2], 60)
+    assert find_errors(cells) == [] and page.foreign == []
+    judge_time(name, seconds, SECONDS.get(name[:2], 60))
 
 
 def test_the_exercise_answers_right_wrong_and_broken_code(page, address):
-    start, clock = measure_seconds(), time.monotonic()
+    start = time.monotonic()
     page.goto(f"{address}exercise.html")
     page.wait_for_selector("#check:enabled")
     for answer, said in ANSWERS.items():
         page.fill("#code", answer)
         page.click("#check")
-        page.wait_for_function(
-            "(said) => document.getElementById('answer').innerText.includes(said)", arg=said
-        )
+        page.wait_for_function(IS_SAID, arg=said)
         if answer == next(iter(ANSWERS)):
-            seconds = measure_seconds() - start
-            print(f"| first answer | {seconds:.1f} s | {time.monotonic() - clock:.1f} s by the clock |")
-            assert seconds < 10
+            judge_time("the exercise's first answer", time.monotonic() - start, 10)
     page.click("#hint")
     assert "belongs to the token that is predicted" in page.inner_text("#answer")
     assert page.foreign == []
@@ -205,8 +198,8 @@ def test_pages_have_contrast_and_fit_in_both_themes(browser, address, scheme, na
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_lessons_follow_the_theme_of_the_system(browser, address, scheme):
     with contextlib.closing(browser.new_page(color_scheme=scheme)) as page:
+        page.set_default_timeout(PATIENCE)
         page.goto(f"{address}lite/notebooks/index.html?path={LESSONS[0]}")
-        page.set_default_timeout(60_000 * BUSY)
         page.wait_for_selector(
             f"body[data-jp-theme-light={'true' if scheme == 'light' else 'false'}]", state="attached"
         )
@@ -216,19 +209,20 @@ def test_the_published_site_takes_python_from_its_usual_place(browser, pyodide, 
     """What is asked from that place is answered from the folder: the real one cannot be reached in a test."""
     site.build_site(tmp_path / "site")
     assert not (tmp_path / "site" / "pyodide").exists()
-    asked = []
 
     def answer(route):
-        asked.append(route.request.url)
-        name = route.request.url.rpartition("/")[2]
-        route.fulfill(path=pyodide / name, headers={"Access-Control-Allow-Origin": "*"})
+        path = pyodide / route.request.url.rpartition("/")[2]
+        route.fulfill(path=path, headers={"Access-Control-Allow-Origin": "*"})
 
     with contextlib.closing(browser.new_context(service_workers="block")) as context, serve(tmp_path) as url:
+        asked = []
+        context.on("request", lambda request: asked.append(request.url))
         context.route(f"{CDN}**", answer)
-        context.set_default_timeout(60_000 * BUSY)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(f"{url}site/exercise.html")
         page.wait_for_selector("#check:enabled")
         assert f"{CDN}v{constants.PYODIDE_VERSION}/full/pyodide.mjs" in asked
         _, cells = run_lesson(page, f"{url}site/", LESSONS[0])
-        assert not [output for _, outputs in cells for output in outputs if output["output_type"] == "error"]
+        assert find_errors(cells) == []
+        assert [url for url in asked if is_foreign(url) and not url.startswith(CDN)] == []
