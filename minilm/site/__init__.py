@@ -33,9 +33,9 @@ def build_site(path, pyodide=None):
     """
     check_tools()
     with replace_site(path) as folder, tempfile.TemporaryDirectory() as work:
-        wheel = packages.build_wheel(HOME, Path(work), folder)
         if pyodide is not None:
             packages.copy_pyodide(Path(pyodide), folder / "pyodide")
+        wheel = packages.build_wheel(HOME, Path(work), folder)
         pages.write_pages(folder, wheel, HOME / "lessons", is_local=pyodide is not None)
         notebooks.build_notebooks(HOME / "lessons", Path(work), folder / "lite", is_local=pyodide is not None)
 
