@@ -15,9 +15,9 @@ BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(s
 def build_wheel(home, work, out):
     """Build minilm's wheel in the folder `out`, from a copy of its sources in `work`; returns its name."""
     source = work / "source"
+    source.mkdir()
     for name in SOURCES:
         copy = shutil.copytree if (home / name).is_dir() else shutil.copy
-        source.mkdir(exist_ok=True)
         copy(home / name, source / name)
     run_tool("setuptools", ["-c", BUILD, str(out)], source)
     return next(out.glob("minilm-*.whl")).name
@@ -27,7 +27,7 @@ def run_tool(name, argv, folder):
     """Run Python with `argv` in a folder. Raises ValueError with the tool's last line if it fails."""
     done = subprocess.run([sys.executable, *argv], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        said = (done.stderr + done.stdout).strip() or "nothing"
+        said = done.stderr.strip() or done.stdout.strip() or "nothing"
         raise ValueError(f"{name} failed and said: {said.splitlines()[-1]}")
 
 
@@ -36,9 +36,10 @@ def copy_pyodide(folder, out):
 
     Raises ValueError, naming the first, if one is not there.
     """
-    names = CORE[-1:] if not (folder / CORE[-1]).is_file() else [*CORE, *list_wheels(folder)]
+    if not (folder / CORE[-1]).is_file():
+        raise ValueError(f"{folder} holds no Pyodide: it lacks {CORE[-1]}")
     out.mkdir()
-    for name in names:
+    for name in (*CORE, *list_wheels(folder)):
         if not (folder / name).is_file():
             raise ValueError(f"{folder} lacks {name}: it needs Pyodide's own files and {', '.join(NEEDED)}")
         shutil.copy(folder / name, out / name)
