@@ -3,7 +3,7 @@
 import importlib
 
 NAMES = (
-    "compare figures mask trace gradcheck train plot generate export import diagnose lessons quiz bench"
+    "compare figures mask trace gradcheck train plot generate export import diagnose lessons site quiz bench"
 ).split()
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from . import results
 
-FIGURES = Path(__file__).parents[2] / "figures"  # in the repository; an installed package has none
+HERE = Path(__file__).parent
+STORED = HERE / "stored"  # where pyproject.toml puts the repository's figures/ in an installed package
+FIGURES = STORED if STORED.is_dir() else HERE.parents[1] / "figures"
 
 NAMES = (
     "lattice",
@@ -38,7 +40,7 @@ def find_module(name):
 
 
 def load_result(name):
-    """The numbers of a figure: those stored in the repository, or else two quick seeds, made now."""
+    """The numbers of a figure: those stored, or else two quick seeds, made now."""
     path = FIGURES / f"{name}.json"
     if path.is_file():
         return results.read_json(path)

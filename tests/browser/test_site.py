@@ -1,0 +1,228 @@
+"""The site in a real browser: every lesson runs to its end, the exercise answers, the links lead somewhere.
+
+Needs Chromium, `playwright` and the tools that build a site. Pyodide comes from the package index, or
+from the folder that the environment variable MINILM_PYODIDE names.
+"""
+
+import contextlib
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pyodide_folder
+import pytest
+
+from minilm import site
+
+api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NO_LITE = "needs JupyterLite: pip install -e '.[site]'"
+constants = pytest.importorskip("jupyterlite_pyodide_kernel.constants", reason=NO_LITE)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+HOME = Path(__file__).parents[2]
+LESSONS = sorted(path.name for path in (HOME / "lessons").glob("[0-9]*.ipynb"))
+SECONDS = {"04": 120}  # from opening a lesson to its last output; this one trains, and there is no BLAS
+PATIENCE = 300_000  # milliseconds; what is too slow is judged when it is done
+CDN = "https://cdn.jsdelivr.net/pyodide/"
+PROBES = Path(__file__).with_name("probes.js")
+RUN_ALL = """async () => {
+  await jupyterapp.shell.currentWidget.sessionContext.ready;
+  window.is_done = false;
+  jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.is_done = true; });
+}"""
+OUTPUTS = """() => Array.from(jupyterapp.shell.currentWidget.content.model.cells)
+  .filter((cell) => cell.type === 'code').map((cell) => [cell.executionCount, cell.outputs.toJSON()])"""
+ANSWERS = {  # what is written -> what the page says
+    "def loss_mask(roles):\n    return (roles[:, 1:] >= 3) * 1.0\n": "passed. 4 random cases agree.",
+    "def loss_mask(roles):\n    return (roles[:, :-1] >= 3) * 1.0\n": "The mask is one late: the first",
+    "def loss_mask(roles):\n    return roles[:, 1:] >= \n": "This is no Python in line 2: invalid syntax",
+    "def loss_mask(roles):\n    return rolls\n": "raises NameError in line 2, `return rolls`: name",
+    "while True: pass\n": "Your code is still running after 5 s",
+    "1 + 1\n": "Your code defines no loss_mask",
+}
+IS_SAID = "(said) => document.getElementById('answer').innerText.includes(said)"
+
+
+@pytest.fixture(scope="module")
+def pyodide(tmp_path_factory):
+    """A folder with Pyodide and its packages."""
+    if folder := os.environ.get("MINILM_PYODIDE"):
+        return Path(folder)
+    folder = tmp_path_factory.mktemp("pyodide")
+    try:
+        pyodide_folder.make_folder(folder)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"needs Pyodide from the package index: {error.stderr.decode()[-300:]}")
+    return folder
+
+
+@contextlib.contextmanager
+def serve(folder):
+    """Serve a folder on this machine; gives its address."""
+    handler = functools.partial(QuietHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(pyodide, tmp_path_factory):
+    """The address of the self-contained site, which does not stand at the server's root."""
+    root = tmp_path_factory.mktemp("root")
+    site.build_site(root / "course", pyodide)
+    with serve(root) as url:
+        yield f"{url}course/"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser):
+    """One context for all pages that need no other, so that Python is compiled once."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context):
+    """A new page that lists in `page.foreign` the requests to other machines."""
+    page = context.new_page()
+    page.bring_to_front()  # the system gives a page behind others less of the processor
+    page.foreign = []
+    page.on("request", lambda request: page.foreign.append(request.url) if is_foreign(request.url) else None)
+    yield page
+    page.close()
+
+
+def is_foreign(url):
+    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+
+
+def judge_time(name, seconds, limit):
+    """Print a row of a table; fail above the limit, which grows where processes wait for a core."""
+    crowd = max(1.0, psutil.getloadavg()[0] / psutil.cpu_count())
+    print(f"| {name} | {seconds:.1f} s | {crowd:.1f} processes a core |")
+    assert seconds <= limit * crowd
+
+
+def find_errors(cells):
+    """What went wrong in the cells of a lesson: outputs that are errors, and cells that did not run."""
+    outputs = [output for _, outputs in cells for output in outputs if output["output_type"] == "error"]
+    return outputs + ["a cell did not run" for count, _ in cells if not count]
+
+
+def run_lesson(page, address, name):
+    """Open a lesson and run all of its cells; returns (seconds, [execution count, outputs])."""
+    start = time.monotonic()
+    page.goto(f"{address}lite/notebooks/index.html?path={name}")
+    page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.content?.model?.cells?.length > 0")
+    page.evaluate(RUN_ALL)
+    page.wait_for_function("is_done")
+    return time.monotonic() - start, page.evaluate(OUTPUTS)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_runs_to_its_end_and_asks_nothing_from_elsewhere(page, address, name):
+    seconds, cells = run_lesson(page, address, name)
+    assert find_errors(cells) == [] and page.foreign == []
+    judge_time(name, seconds, SECONDS.get(name[:2], 60))
+
+
+def test_the_exercise_answers_right_wrong_and_broken_code(page, address):
+    start = time.monotonic()
+    page.goto(f"{address}exercise.html")
+    page.wait_for_selector("#check:enabled")
+    for answer, said in ANSWERS.items():
+        page.fill("#code", answer)
+        page.click("#check")
+        page.wait_for_function(IS_SAID, arg=said)
+        if answer == next(iter(ANSWERS)):
+            judge_time("the exercise's first answer", time.monotonic() - start, 10)
+    page.click("#hint")
+    assert "belongs to the token that is predicted" in page.inner_text("#answer")
+    assert page.foreign == []
+
+
+def test_the_start_page_lists_all_lessons_and_its_links_work(page, address):
+    page.goto(address)
+    links = page.eval_on_selector_all("a", "links => links.map((link) => link.href)")
+    assert len(links) == 3 + 2 * len(LESSONS)
+    for link in links:
+        opened = page.request.get(link)
+        assert opened.ok and len(opened.body()) > 500, link
+        if "?path=" in link:
+            path = link.partition("?path=")[2]
+            assert page.request.get(f"{address}lite/files/{path}").json()["cells"]
+    page.click("text=Open the explorer")
+    page.wait_for_selector("#map")
+    assert page.foreign == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", "exercise.html"])
+def test_pages_have_contrast_and_fit_in_both_themes(browser, address, scheme, name):
+    with contextlib.closing(
+        browser.new_page(color_scheme=scheme, viewport={"width": 420, "height": 900})
+    ) as page:
+        page.goto(f"{address}{name}")
+        page.add_script_tag(path=PROBES)
+        assert page.evaluate("find_low_contrast()") == []
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        is_dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 20, 20)"
+        assert is_dark == (scheme == "dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lessons_follow_the_theme_of_the_system(browser, address, scheme):
+    with contextlib.closing(browser.new_page(color_scheme=scheme)) as page:
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"{address}lite/notebooks/index.html?path={LESSONS[0]}")
+        page.wait_for_selector(
+            f"body[data-jp-theme-light={'true' if scheme == 'light' else 'false'}]", state="attached"
+        )
+
+
+def test_the_published_site_takes_python_from_its_usual_place(browser, pyodide, tmp_path):
+    """What is asked from that place is answered from the folder: the real one cannot be reached in a test."""
+    site.build_site(tmp_path / "site")
+    assert not (tmp_path / "site" / "pyodide").exists()
+
+    def answer(route):
+        path = pyodide / route.request.url.rpartition("/")[2]
+        route.fulfill(path=path, headers={"Access-Control-Allow-Origin": "*"})
+
+    with contextlib.closing(browser.new_context(service_workers="block")) as context, serve(tmp_path) as url:
+        asked = []
+        context.on("request", lambda request: asked.append(request.url))
+        context.route(f"{CDN}**", answer)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(f"{url}site/exercise.html")
+        page.wait_for_selector("#check:enabled")
+        assert f"{CDN}v{constants.PYODIDE_VERSION}/full/pyodide.mjs" in asked
+        _, cells = run_lesson(page, f"{url}site/", LESSONS[0])
+        assert find_errors(cells) == []
+        assert [url for url in asked if is_foreign(url) and not url.startswith(CDN)] == []

@@ -1,0 +1,144 @@
+"""The command `site`: what it refuses, what it replaces, what the pages hold; tests/browser opens them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import refusing
+
+from minilm import exercises, site
+from minilm.chat import ROLES
+from minilm.site import packages, pages
+
+HOME = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A site of one file, without the tools."""
+    monkeypatch.setattr(site, "EXTRA", ())
+    monkeypatch.setattr(packages, "build_wheel", lambda home, work, out: "minilm-0-py3-none-any.whl")
+    monkeypatch.setattr(
+        pages, "write_pages", lambda folder, *_, **__: (folder / "minilm.js").write_text("new")
+    )
+    monkeypatch.setattr(site.notebooks, "build_notebooks", lambda *_, **__: None)
+
+
+def list_files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_installed_package_says_that_it_has_no_lessons(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(site, "HOME", tmp_path)
+    refusing.fails(
+        ["site", "--out", tmp_path / "site"], capsys, "only minilm's repository can build the site"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_tools_are_named_with_what_to_install(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(site, "EXTRA", ("json", "not_there_a", "not_there_b"))
+    message = r"minilm: not_there_a and not_there_b are missing: .* pip install -e '.\[site\]'$"
+    refusing.fails(["site", "--out", tmp_path / "site"], capsys, message)
+
+
+def test_a_folder_that_is_no_site_is_left_alone(quick, tmp_path, capsys):
+    (tmp_path / "own.txt").touch()
+    refusing.fails(["site", "--out", tmp_path], capsys, "exists and is not an empty folder: name a new one")
+    assert list_files(tmp_path) == ["own.txt"]
+
+
+def test_an_older_site_is_replaced_as_a_whole(quick, tmp_path):
+    for _ in range(2):
+        site.build_site(tmp_path / "deep" / "site")
+        assert list_files(tmp_path) == ["deep/site/minilm.js"]
+        (tmp_path / "deep" / "site" / "old.html").touch()
+
+
+def test_nothing_half_written_is_left_where_a_part_fails(quick, monkeypatch, tmp_path):
+    site.build_site(tmp_path / "site")
+    (tmp_path / "site" / "minilm.js").write_text("old")
+
+    def fail(*_, **__):
+        raise ValueError("jupyterlite failed")
+
+    monkeypatch.setattr(site.notebooks, "build_notebooks", fail)
+    for name in ("site", "other"):
+        with pytest.raises(ValueError, match="jupyterlite failed"):
+            site.build_site(tmp_path / name)
+    assert (
+        list_files(tmp_path) == ["site/minilm.js"] and (tmp_path / "site" / "minilm.js").read_text() == "old"
+    )
+
+
+def make_pyodide(folder, **depends):
+    """A folder that looks like Pyodide with these packages."""
+    folder.mkdir()
+    entries = {name: {"depends": needs, "file_name": f"{name}.whl"} for name, needs in depends.items()}
+    for name in (*packages.CORE, *(entry["file_name"] for entry in entries.values())):
+        (folder / name).touch()
+    (folder / "pyodide-lock.json").write_text(json.dumps({"packages": entries}), encoding="utf-8")
+    return folder
+
+
+NEEDED = {"micropip": [], "ipython": ["Prompt_Toolkit"], "jedi": [], "numpy": [], "matplotlib": ["numpy"]}
+
+
+def test_pyodide_is_copied_with_what_the_lessons_need_alone(tmp_path):
+    depends = {**NEEDED, "prompt-toolkit": ["six"], "six": [], "scipy": ["numpy"]}
+    packages.copy_pyodide(make_pyodide(tmp_path / "in", **depends), tmp_path / "out")
+    wheels = [f"{name}.whl" for name in depends if name != "scipy"]
+    assert list_files(tmp_path / "out") == sorted([*packages.CORE, *wheels])
+
+
+def test_a_folder_that_lacks_a_package_is_refused(tmp_path):
+    refusing.refused(
+        lambda: packages.copy_pyodide(tmp_path, tmp_path / "a"),
+        "holds no Pyodide: it lacks pyodide-lock.json",
+    )
+    folder = make_pyodide(tmp_path / "in", **NEEDED)
+    refusing.refused(
+        lambda: packages.copy_pyodide(folder, tmp_path / "b"), "lacks prompt-toolkit: .* not list it"
+    )
+    folder = make_pyodide(tmp_path / "in2", **{**NEEDED, "ipython": []})
+    (folder / "numpy.whl").unlink()
+    refusing.refused(lambda: packages.copy_pyodide(folder, tmp_path / "c"), "lacks numpy.whl: it needs")
+
+
+def test_a_tool_that_fails_is_quoted(tmp_path):
+    code = "import sys; print('reading'); sys.exit('no such thing')"
+    refusing.refused(
+        lambda: packages.run_tool("the tool", ["-c", code], tmp_path),
+        "^the tool failed and said: no such thing$",
+    )
+
+
+def test_the_start_page_lists_the_short_course_first():
+    text = pages.make_start(HOME / "lessons")
+    listed = re.findall(r'path=(\d\d_\w+\.ipynb)"', text)
+    assert sorted(listed) == sorted(path.name for path in (HOME / "lessons").glob("[0-9]*.ipynb"))
+    assert [name[:2] for name in listed] == sorted(name[:2] for name in listed)
+    assert text.index(listed[-1]) > text.index("The other lessons") > text.index(listed[0])
+
+
+def test_titles_are_the_notebooks_and_minutes_the_tables(tmp_path):
+    table = "| [x](01_a.ipynb) | 0, 2 in part | 20 | a \\| b |\n| [y](07_b.ipynb) | | 15 + 45 | |\n"
+    (tmp_path / "README.md").write_text(table, encoding="utf-8")
+    for name in ("01_a", "05_c", "07_b"):
+        notebook = {"cells": [{"source": ["About 9 minutes.\n", f"# {name} <&\n", "## more"]}]}
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    items = re.findall(r"<li>(.*?)</li>", pages.make_start(tmp_path))
+    assert [re.sub("<.*?>", "", item) for item in items] == [
+        "01_a &lt;&amp; 20 min solved",
+        "05_c &lt;&amp; solved",
+        "07_b &lt;&amp; 15 + 45 min solved",
+    ]
+
+
+def test_the_exercise_page_s_roles_are_the_package_s():
+    text = pages.make_exercise()
+    assert [int(role) for role in re.search(r"^role +([\d ]+)", text, re.M)[1].split()] == [
+        ROLES.index(name) for name in ["bos", *["prompt"] * 5, "response", "eos"]
+    ]
+    assert exercises.find(pages.EXERCISE).describe_call() + ":" in text and ROLES[0] == "pad"
