@@ -66,7 +66,10 @@ def test_form(path):
             assert output.output_type != "error"
             assert len(json.dumps(output)) < 400_000
             assert not (output.output_type == "stream" and output.name == "stderr")
-    assert code_cells(path)[0].source == build.SETUP
+    setup = code_cells(path)[0]
+    assert (
+        setup.source == build.SETUP and setup.metadata["jupyter"]["source_hidden"]
+    )  # folded: no learner reads it
 
 
 @pytest.mark.parametrize("path", SOLUTIONS[:5], ids=lambda p: p.stem)
