@@ -16,7 +16,7 @@ import nbformat
 
 from minilm import faults, files
 from minilm.commands import terminal
-from minilm.exercises import handout, mistakes
+from minilm.exercises.handing_out import handout, mistakes
 from minilm.figures import processes
 
 SETUP = """\

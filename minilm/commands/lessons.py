@@ -20,7 +20,7 @@ def add_options(sub):
 
 def run(options):
     """Print the table of all exercises, or write one notebook for each of those named."""
-    from ..exercises import handout  # which loads all exercises
+    from ..exercises.handing_out import handout  # which loads all exercises
 
     notebooks = handout.read_lessons()
     places = {place.name: place for place in handout.list_places(notebooks)}

@@ -16,7 +16,6 @@ from . import (
     attention,
     backward_by_hand,
     diagnosis,
-    explain,
     forward,
     gradient_check,
     loss_mask,
@@ -24,12 +23,11 @@ from . import (
     one_sequence,
     question,
     real_data,
-    result,
-    sandbox,
     whole_model,
 )
+from .checker import explain, result, sandbox
+from .checker.verdict import Verdict
 from .prediction import Note, predict  # noqa: F401  (for notebooks)
-from .verdict import Verdict
 
 SECONDS = 5.0  # the limit for one call of a learner's function
 LESSONS = (  # in their order

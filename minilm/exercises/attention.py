@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import layers
-from . import all_of_attention, causal_softmax, softmax_backward
-from .exercise import Exercise, draw_normal, draw_sizes
+from .checker.exercise import Exercise, draw_normal, draw_sizes
+from .single import all_of_attention, causal_softmax, softmax_backward
 
 
 def make_mix_case(rng, dtype):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from .. import layers, losses
-from . import gelu, layer_norm, rms_norm
-from .compare import find_ratio
-from .exercise import Exercise, count_rows, draw_normal, draw_sizes
-from .variations import vary_factor, vary_sum
+from .checker.compare import find_ratio
+from .checker.exercise import Exercise, count_rows, draw_normal, draw_sizes
+from .checker.variations import vary_factor, vary_sum
+from .single import gelu, layer_norm, rms_norm
 
 
 def count_targets(dnll, cache):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from . import examples
-from .exercise import Exercise, draw_normal, draw_sizes, pick_targets
+from .checker import examples
+from .checker.exercise import Exercise, draw_normal, draw_sizes, pick_targets
 
 
 def target_weights(dlogits, exchanged, targets):

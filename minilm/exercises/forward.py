@@ -3,10 +3,11 @@
 import numpy as np
 
 from .. import data, losses
-from . import examples, token_nll
-from .exercise import Exercise, draw_roles
-from .mask_of_roles import NO_EOS, PADS_COUNT
+from .checker import examples
+from .checker.exercise import Exercise, draw_roles
 from .question import Question
+from .single import token_nll
+from .single.mask_of_roles import NO_EOS, PADS_COUNT
 
 LABELS = ("log P(x)", "log P(y|x)", "log P(x, y)")
 A_MEAN = "It is a mean: log-probabilities of tokens add up to that of the sequence."

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from . import complex_step
-from .complex_step import list_loop_slips, make_function, measure
-from .exercise import Exercise
+from .checker.exercise import Exercise
 from .question import Question
+from .single import complex_step
+from .single.complex_step import list_loop_slips, make_function, measure
 
 
 def central_difference(f, x, h):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .. import data, losses
-from . import exchange
-from .exercise import Exercise, draw_roles
+from .checker.exercise import Exercise, draw_roles
 from .question import Question
+from .single import exchange
 
 MEAN_OF_ROWS = "It is a mean of row means: rows with short answers weigh more than they should."
 UNMASKED = "The mask is missing: every position is lit, prompts and pads, too."

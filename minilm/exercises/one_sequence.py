@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from . import examples, mask_of_roles
-from .exercise import Exercise, draw_sizes
+from .checker import examples
+from .checker.exercise import Exercise, draw_sizes
 from .question import Question
+from .single import mask_of_roles
 
 
 def shift(tokens):

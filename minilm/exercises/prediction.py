@@ -10,8 +10,8 @@ The learner writes over `None`, in the notebook itself: it is saved with it, and
 import math
 import numbers
 
+from .checker.verdict import write_html
 from .question import read_letter
-from .verdict import write_html
 
 
 class Prediction:

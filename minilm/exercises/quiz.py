@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import exercises, faults
 from . import evidence
+from .checker import sandbox
 from .evidence import LEGEND  # noqa: F401  (for notebooks)
 
 HEALTHY = "healthy"
@@ -168,7 +169,7 @@ def suggest_name(answer):
 
 def check(case, function):
     """Judge what a learner's function without arguments returns; "to do" if it is not written yet."""
-    outcome = exercises.sandbox.call(function, (), exercises.SECONDS)
+    outcome = sandbox.call(function, (), exercises.SECONDS)
     if outcome.todo:
         return make_verdict(case, "to do", "Read the case, and return the name of a fault, or 'healthy'.")
     if outcome.problem:

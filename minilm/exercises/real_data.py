@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from . import last_turn
-from .exercise import Exercise, draw_normal, draw_sizes
+from .checker.exercise import Exercise, draw_normal, draw_sizes
+from .single import last_turn
 
 
 def combine_gradients(gradients, counts):

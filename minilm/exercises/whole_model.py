@@ -3,10 +3,10 @@
 import numpy as np
 
 from .. import layers, model, tree
-from . import training_step
-from .exercise import Exercise, count_rows, draw_normal, draw_sizes, pick_leaves
+from .checker.exercise import Exercise, count_rows, draw_normal, draw_sizes, pick_leaves
+from .checker.variations import vary_sum
 from .question import Question
-from .variations import vary_sum
+from .single import training_step
 
 LEAVES = [f"{layer}.{leaf}" for layer in ("ln_2", "mlp.c_fc", "mlp.c_proj") for leaf in ("weight", "bias")]
 LATE = "dy is added before the layer norm's backward: the residual goes around the norm, add it at the end."

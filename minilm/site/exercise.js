@@ -12,7 +12,8 @@ function show(text) {
 async function start() {
   const pyodide = await loadPyodide();
   const judge = pyodide.runPython(
-    "from minilm.exercises import hint, source\n" +
+    "from minilm.exercises import hint\n" +
+    "from minilm.exercises.checker import source\n" +
     "lambda name, text: source.check_source(name, text)._repr_html_()");
   const give_hint = pyodide.runPython("lambda name, number: str(hint(name, number))");
   check.onclick = () => {

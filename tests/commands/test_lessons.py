@@ -7,7 +7,7 @@ import build
 import pytest
 
 from minilm.__main__ import main
-from minilm.exercises import handout
+from minilm.exercises.handing_out import handout
 
 HOME = Path(__file__).parents[2]
 

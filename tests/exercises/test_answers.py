@@ -8,7 +8,7 @@ from exercises.answers import RIGHT, WRONG
 from exercises.judging import is_tidy
 
 from minilm import exercises
-from minilm.exercises import explain
+from minilm.exercises.checker import explain
 
 
 @pytest.mark.parametrize(

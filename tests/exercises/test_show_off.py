@@ -5,7 +5,7 @@ import pytest
 from exercises.answers import RIGHT, one_sequence
 
 from minilm import exercises
-from minilm.exercises import examples
+from minilm.exercises.checker import examples
 
 SHOWN = {
     "shift": r"  predicts  User: What",

@@ -14,7 +14,7 @@ import pytest
 
 from minilm import exercises
 from minilm.__main__ import main
-from minilm.exercises import handout
+from minilm.exercises.handing_out import handout
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: nobody generates and grades with it here")
 

@@ -1,0 +1,1 @@
+"""For instructors: single exercises as notebooks, and the page of what students get wrong."""
