@@ -69,10 +69,15 @@ def pyodide(tmp_path_factory):
 def serve(folder):
     """Serve a folder on this machine; gives its address."""
     handler = functools.partial(QuietHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with QuietServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):  # a page that is closed reads no further
+        pass
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
