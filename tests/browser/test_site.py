@@ -19,7 +19,7 @@ import pyodide_folder
 import pytest
 
 from minilm import exercises, site
-from minilm.exercises import source
+from minilm.exercises.checker import source
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
