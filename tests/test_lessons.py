@@ -98,6 +98,14 @@ def test_stored_solutions_passed(path):
             assert "passed" in json.dumps(cell.outputs)
 
 
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_every_lesson_stores_a_picture_that_has_a_text(path):
+    outputs = [output for cell in code_cells(path) for output in cell.outputs]
+    shown = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
+    assert any(re.search(r'<img alt="[^"]{40,}" style="[^"]*max-width', html) for html in shown)
+    assert not any("<Figure size" in json.dumps(output) for output in outputs)
+
+
 def test_links_between_lessons_lead_somewhere():
     for path in [*SOLUTIONS, *LEARNERS, HOME / "lessons" / "README.md"]:
         for target in re.findall(r"\]\(([\w./]+)\)", path.read_text(encoding="utf-8")):
