@@ -23,8 +23,8 @@ QUESTIONS = {
             "b": "The thought: conditional on anything is conditional on x. But 17 of 19 targets, on "
             "average, are prompt tokens predicted from earlier ones: that is log P(x), and answers nothing.",
             "c": "Yes: log P(y|x) is still a part, so the model does learn to answer. But 97 % of the loss "
-            "at the end is the prompt's. Halfway, at step 100, it answers 0.622 of the held-out rows "
-            "exactly, and the masked model 0.823.",
+            "at the end is the prompt's. Halfway, it answers 0.622 of the held-out rows exactly, and the "
+            "masked model 0.823 (means over the figure's ten seeds).",
             "d": "The thought: what is diluted is gone. But log P(x, y) contains log P(y|x), and after 200 "
             "steps full loss answers 0.940 of the held-out rows exactly.",
         },
@@ -48,8 +48,8 @@ QUESTIONS = {
             "c": "The thought: reading is training. But reading needs no loss, and grading adds some: -log "
             "P(x) ends at 0.723 nats per token under full loss, at 5.323 under masked loss.",
             "d": "Yes: -log P(x) falls to 0.723 nats per token, close to the floor of 0.715, so the model "
-            "writes questions. The answers come later, 0.622 exact against 0.823 at step 100. How much this "
-            "costs depends on rate, steps and data.",
+            "writes questions. The answers come later: over ten seeds, 0.622 exact against 0.823 halfway. "
+            "How much this costs depends on rate, steps and data.",
         },
     ),
     "objective": Question(

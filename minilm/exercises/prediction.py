@@ -77,7 +77,8 @@ def find_problem(yours, choices, of):
     if choices:
         return "" if read_letter(yours) in choices else f"{yours!r:.80} is none of {', '.join(choices)}."
     if not is_number(yours):
-        return f"{yours!r:.80} is no number."
+        quoted = isinstance(yours, str) and yours.strip().isdecimal()
+        return f"{yours!r:.80} is no number{': leave out the quotes' if quoted else ''}."
     return f"{yours!r:.80} is not from 0 to {of}." if of is not None and not 0 <= yours <= of else ""
 
 

@@ -144,7 +144,7 @@ def find_lines(case, name):
 def judge(case, answer):
     """An exercises.Verdict on an answer: right or wrong, the sign of what was named, and where to look."""
     if not isinstance(answer, str) or answer not in list_answers():
-        return make_verdict(case, "wrong", f"{answer!r:.80} is no known fault. {suggest_name(answer)}")
+        return make_verdict(case, "wrong", f"{answer!r:.80} is no known fault. {suggest_name(case, answer)}")
     if answer == unseal_answer(case):
         return make_verdict(case, "passed", reveal(case))
     would = "In a healthy run" if answer == HEALTHY else f"With {answer}"
@@ -160,11 +160,11 @@ def reveal(case):
     return f"It is {right}. {get_sign(right)}" + (lines and f" Seen here:{lines}")
 
 
-def suggest_name(answer):
-    """A sentence with the name that is most like an unknown answer, or else with all names."""
+def suggest_name(case, answer):
+    """A sentence with the name that is most like an unknown answer, or else with the names of the case."""
     simplified = str(answer).lower().replace(" ", "_")
     nearest = difflib.get_close_matches(simplified, list_answers(), n=1)
-    return f"Do you mean {nearest[0]!r}?" if nearest else f"Choose one of: {', '.join(list_answers())}."
+    return f"Do you mean {nearest[0]!r}?" if nearest else f"Choose one of: {', '.join(case.options)}."
 
 
 def check(case, function):

@@ -6,8 +6,8 @@ function draw_numbers(set) {
   const items = [["R of N", `${R} of ${T}`, "targets of the answer, and all targets", "R"], ["loss", show_fixed(n.loss), "sum of loss weight · −log P", "loss"],
     ["log P(x)", show_fixed(n.log_p_x), "of the prompt: no step is taken here, so it stands still", "log_p_x"],
     ["log P(y|x)", show_fixed(n.log_p_y), "of the answer after the prompt", "log_p_y"], ["sum", show_fixed(n.log_p_xy), "log P(x, y)", "log_p_xy"],
-    ["‖g_x‖", format(n.g_x), "size of the gradient of the prompt's targets", "g_x"], ["‖g_y‖", format(n.g_y), "size of the gradient of the answer's targets", "g_y"],
-    ["‖g_full‖", format(n.g), "size of their sum, g_full = g_x + g_y", "g"]];
+    ["‖g_x‖", format(n.g_x), "size of the gradient of the prompt's targets, with these loss weights", "g_x"], ["‖g_y‖", format(n.g_y), "size of the gradient of the answer's targets, with these loss weights", "g_y"],
+    ["‖g_x + g_y‖", format(n.g), "size of their sum; when all loss weights are 1, this is g_full", "g"]];
   const list = get("numbers");
   if (!list.children.length) list.append(...items.map(([name, , about]) => make("div", {title: about}, make("dt", {}, name), make("dd"))));
   items.forEach(([, text, , key], i) => {
@@ -22,7 +22,7 @@ function draw_numbers(set) {
   draw_triangle(n);
 }
 
-// g_full = g_x + g_y, as arrows in the plane that holds all three.
+// g_x, g_y and their sum, as arrows in the plane that holds all three.
 function draw_triangle(n) {
   if (!n.g_x || !n.g_y) {
     get("triangle").replaceChildren(make("p", {}, "One part of the gradient is 0, so the whole is the other part."));
@@ -32,9 +32,9 @@ function draw_triangle(n) {
   const [x1, x2, y2] = [n.g_x * scale, n.g_x * scale + n.g_y * scale * n.cosine, n.g_y * scale * Math.sin(angle)];
   const left = Math.max(0, -x2) + 4;
   const arrow = (path, colour, dash) => make("path", {d: path, stroke: `var(${colour})`, "stroke-width": 3, fill: "none", "stroke-dasharray": dash});
-  const svg = make("svg", {width: 300, height: y2 + 12, role: "img", "aria-label": "g_x and g_y as two sides of a triangle, g_full as the third"},
+  const svg = make("svg", {width: 300, height: y2 + 12, role: "img", "aria-label": "g_x and g_y as two sides of a triangle, their sum as the third"},
     arrow(`M${left},${y2 + 6}h${x1}`, "--cold", "7 4"), arrow(`M${left + x1},${y2 + 6}L${left + x2},6`, "--hot", "none"), arrow(`M${left},${y2 + 6}L${left + x2},6`, "--ink", "2 3"));
-  get("triangle").replaceChildren(make("p", {}, `Sizes do not add up, the arrows do: g_x (dashed) + g_y (solid) = g_full (dotted). Their cosine is ${format(n.cosine, 2)}.`), svg);
+  get("triangle").replaceChildren(make("p", {}, `Sizes do not add up, the arrows do: g_x (dashed) + g_y (solid) = their sum (dotted). The cosine of the two is ${format(n.cosine, 2)}.`), svg);
 }
 
 // ---- Words: one sentence for every beat, chosen by the state

@@ -44,6 +44,7 @@ def test_without_a_prediction_it_says_what_to_write(options, what):
     ("yours", "options", "problem"),
     [
         ("two", {"of": 5}, "'two' is no number."),
+        ("2", {"of": 5}, "'2' is no number: leave out the quotes."),
         (True, {"of": 5}, "True is no number."),
         (float("nan"), {}, "nan is no number."),
         (6, {"of": 5}, "6 is not from 0 to 5."),

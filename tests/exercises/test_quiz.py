@@ -40,7 +40,10 @@ def test_a_learners_answer_is_graded_with_an_explanation(short_runs, monkeypatch
     assert "returns None" in quiz.check(case, lambda: None).message
     assert "raises" in quiz.check(case, lambda: 1 / 0).message
     assert "Do you mean 'mean_of_means'?" in quiz.check(case, lambda: "Mean of means").message
-    assert "Choose one of" in quiz.check(case, lambda: np.array([1, 2])).message
+    for answer in (np.array([1, 2]), 3):  # 3 stands beside a name: the names to choose from are this case's
+        assert quiz.check(case, lambda a=answer: a).message.endswith(
+            "Choose one of: healthy, mask_inverted, mask_not_applied, smoothing_ignores_mask."
+        )
     wrong = quiz.check(case, lambda: "eos_masked")
     assert wrong.status == "wrong" and "It is not eos_masked" in wrong.message
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")

@@ -10,9 +10,9 @@ from minilm.exercises.checker import examples
 SHOWN = {
     "shift": r"  predicts  User: What",
     "loss_mask": "  User: What is 2+2? Assistant: [4] [<eos>]",
-    "token_nll": "  NLL     ",
-    "log_probs": "log P(x) -12.49  +  log P(y|x) -3.75  =  log P(x, y) -16.24",
-    "target_weights": "  weight  0     0    0  0    0          0.5 0.5",
+    "token_nll": "  NLL     2.30  2.70 3.88 1.96 3.27       1.65",
+    "log_probs": "log P(x) -14.11  +  log P(y|x) -1.65  =  log P(x, y) -15.75",
+    "target_weights": "  weight  0     0    0  0    0          1",
     "last_turn_mask": "  <user> 1+1? <assistant> 2 <eos> <user> 2+2? <assistant> [4] [<eos>]",
 }
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ... import chat, data, losses, model
 from ... import tokenizer as tokenizers
+from ...figures import identities
 
 PROMPT, ANSWER = "User: What is 2+2? Assistant:", "4"
 TURNS = (("user", "1+1?"), ("assistant", "2"), ("user", "2+2?"), ("assistant", "4"))
@@ -16,11 +17,9 @@ def encode_question():
 
 
 def measure_nll():
-    """The question's Batch, and the logits of an untrained model for it."""
-    tokenizer, row = encode_question()
+    """The question's Batch without <eos>, and the logits that the lessons' random model has for it."""
+    tokenizer, row, config, params = identities.seed_example()
     batch = data.collate([row])
-    config = model.Config(len(tokenizer.vocab), len(row.tokens), n_layer=1, n_head=2, n_embd=16)
-    params = model.init(config, np.random.default_rng(0))
     return tokenizer, batch, model.forward(params, batch.ids, config)[0]
 
 
@@ -56,11 +55,8 @@ def show_mask(loss_mask):
 def show_nll(token_nll):
     tokenizer, batch, logits = measure_nll()
     nll = [f"{x:.2f}" for x in np.asarray(token_nll(logits, batch.targets))[0]]
-    targets, V = [tokenizer.show(token) for token in batch.targets[0]], logits.shape[-1]
-    guess = f"a blind guess among {V} tokens costs ln {V} = {np.log(V):.2f}"
-    return (
-        f"Yours, on the 2+2 row, of an untrained model ({guess}):\n{write_columns(target=targets, NLL=nll)}"
-    )
+    targets = [tokenizer.show(token) for token in batch.targets[0]]
+    return f"Yours, on the 2+2 row, of a random model:\n{write_columns(target=targets, NLL=nll)}"
 
 
 def show_log_probs(log_probs):
@@ -68,7 +64,7 @@ def show_log_probs(log_probs):
     nll, _ = losses.token_nll_forward(logits, batch.targets)
     x, y, both = (float(np.asarray(part)[0]) for part in log_probs(nll, batch.roles))
     return (
-        f"Yours, on the 2+2 row, of an untrained model:\n  log P(x) {x:.2f}  +  log P(y|x) {y:.2f}"
+        f"Yours, on the 2+2 row, of a random model:\n  log P(x) {x:.2f}  +  log P(y|x) {y:.2f}"
         f"  =  log P(x, y) {both:.2f}"
     )
 

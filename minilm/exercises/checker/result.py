@@ -3,8 +3,8 @@
 import numpy as np
 
 FLOAT64 = (
-    "\nNote: float32 came in and float64 went out, which makes training slower; np.zeros and "
-    "np.sqrt of a number do that, np.zeros_like and math.sqrt do not."
+    "\nNote: float32 came in and float64 went out, which makes training slower. np.zeros, np.sqrt of a "
+    "number and minilm's masks are float64; np.zeros_like and math.sqrt go with float32."
 )
 NO_FLOATS = "\nNote: floats were asked for, so that loss weights other than 0 and 1 are possible, too."
 
