@@ -25,7 +25,8 @@ def build_wheel(home, work, out):
 
 def run_tool(name, argv, folder):
     """Run Python with `argv` in a folder. Raises ValueError with the tool's last line if it fails."""
-    done = subprocess.run([sys.executable, *argv], cwd=folder, capture_output=True, text=True)
+    command = [sys.executable, *argv]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         said = done.stderr.strip() or done.stdout.strip() or "nothing"
         raise ValueError(f"{name} failed and said: {said.splitlines()[-1]}")

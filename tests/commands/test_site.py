@@ -146,6 +146,8 @@ def test_a_tool_that_fails_is_quoted(tmp_path):
         lambda: packages.run_tool("the tool", ["-c", code], tmp_path),
         "^the tool failed and said: no such thing$",
     )
+    code = r"import os; os.write(2, b'\xff is no letter'); os._exit(1)"
+    refusing.refused(lambda: packages.run_tool("it", ["-c", code], tmp_path), "said: \ufffd is no letter$")
 
 
 def test_the_start_page_lists_the_short_course_first():
