@@ -35,10 +35,14 @@ def test_a_learners_answer_is_graded_with_an_explanation(short_runs, monkeypatch
     def unwritten():
         raise NotImplementedError
 
+    def stop():
+        raise RuntimeError("It is over.")
+
     case = quiz.case("A")
     assert quiz.check(case, unwritten).status == "to do"
     assert "returns None" in quiz.check(case, lambda: None).message
-    assert "raises" in quiz.check(case, lambda: 1 / 0).message
+    assert quiz.check(case, lambda: 1 / 0).message.endswith(": division by zero.")
+    assert quiz.check(case, stop).message.endswith(": It is over.")
     assert "Do you mean 'mean_of_means'?" in quiz.check(case, lambda: "Mean of means").message
     assert "Choose one of" in quiz.check(case, lambda: np.array([1, 2])).message
     wrong = quiz.check(case, lambda: "eos_masked")
