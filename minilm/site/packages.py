@@ -48,7 +48,10 @@ def copy_pyodide(folder, out):
 
 def list_wheels(folder):
     """The file names of the packages that lessons need, and of those that these need."""
-    packages = json.loads((folder / CORE[-1]).read_text(encoding="utf-8"))["packages"]
+    try:
+        packages = json.loads((folder / CORE[-1]).read_text(encoding="utf-8"))["packages"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{folder / CORE[-1]} lists no packages: is it Pyodide's own?") from None
     packages = {normalize(name): entry for name, entry in packages.items()}
     found, waiting = [], [*NEEDED, *({"comm"} & packages.keys())]
     while waiting:

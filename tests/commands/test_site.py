@@ -135,6 +135,12 @@ def test_a_folder_that_lacks_a_package_is_refused(tmp_path):
     refusing.refused(
         lambda: packages.copy_pyodide(folder, tmp_path / "b"), "lacks prompt-toolkit: .* not list it"
     )
+    for number, text in enumerate(["cut {", "[]", "{}"]):
+        (folder / "pyodide-lock.json").write_text(text, encoding="utf-8")
+        refusing.refused(
+            lambda out=tmp_path / str(number): packages.copy_pyodide(folder, out),
+            "lock.json lists no packages",
+        )
     folder = make_pyodide(tmp_path / "in2", **{**NEEDED, "ipython": []})
     (folder / "numpy.whl").unlink()
     refusing.refused(lambda: packages.copy_pyodide(folder, tmp_path / "c"), "lacks numpy.whl: it needs")
