@@ -19,6 +19,7 @@ from minilm.commands import terminal
 from minilm.exercises.handing_out import handout, mistakes
 from minilm.figures import processes
 
+HERE = Path(__file__).parent
 SETUP = """\
 import importlib.util
 import os
@@ -98,12 +99,16 @@ def read_notebook(path):
 def write_notebook(path, notebook):
     """Write a notebook in nbformat's layout, whole or not at all."""
     nbformat.validate(notebook)
-    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def write_text(path, text):
+    """Write a text as it stands, whole or not at all, on Windows, too."""
     with files.atomic.replace_file(path) as file:
         file.write(text.encode("utf-8"))
 
 
-def build_notebooks(folder="lessons", execute=True, report=None):
+def build_notebooks(folder=HERE, execute=True, report=None):
     """Make folder/*.ipynb from folder/solutions/*.ipynb; returns the paths of those made.
 
     `execute` runs both versions and stores their outputs. `report(done, total)` is called after
@@ -111,7 +116,7 @@ def build_notebooks(folder="lessons", execute=True, report=None):
     """
     sources = list_solutions(folder)
     if not sources:
-        raise ValueError(f"{folder}/solutions holds no notebooks: run this from the repository's root")
+        raise ValueError(f"{folder}/solutions holds no notebooks")
     targets = [Path(folder, source.name) for source in sources]
     for done, (source, target) in enumerate(zip(sources, targets, strict=True), start=1):
         solution = read_notebook(source)
@@ -130,7 +135,7 @@ def list_solutions(folder):
     return sorted(Path(folder, "solutions").glob("*.ipynb"))
 
 
-def find_stale(folder="lessons"):
+def find_stale(folder=HERE):
     """Names of the learners' notebooks that are missing or differ from what their solution gives."""
     names = []
     for source in list_solutions(folder):
@@ -146,26 +151,24 @@ def make_fault_page():
     return FAULT_PAGE.format(table=faults.table(with_signs=True))
 
 
-def write_pages(folder="lessons"):
-    """Write folder/faults.md and folder/mistakes.md; returns their paths."""
-    pages = {"faults.md": make_fault_page(), "mistakes.md": mistakes.make_page()}
-    for name, text in pages.items():
-        Path(folder, name).write_text(text, encoding="utf-8")
-    return [Path(folder, name) for name in pages]
+def write_pages():
+    """Write faults.md and mistakes.md beside this file; returns their paths."""
+    pages = {HERE / "faults.md": make_fault_page(), HERE / "mistakes.md": mistakes.make_page()}
+    for path, text in pages.items():
+        write_text(path, text)
+    return list(pages)
 
 
 def main():
-    """Make all learners' notebooks and the pages; `--no-run` runs none, `--pages` makes the pages alone."""
+    """Make all learners' notebooks and the pages; `--pages` makes the pages alone."""
     parser = argparse.ArgumentParser(description="Make the learners' notebooks and run them, and the pages.")
-    parser.add_argument("--dir", default="lessons", help="the folder that holds solutions/ (default lessons)")
-    parser.add_argument("--no-run", action="store_true", help="make them without running: no outputs")
     parser.add_argument("--pages", action="store_true", help="make only faults.md and mistakes.md")
     options = parser.parse_args()
     if not options.pages:
         with terminal.Progress("lessons") as progress:
-            paths = build_notebooks(options.dir, not options.no_run, progress.report)
-        print(f"made {len(paths)} notebooks in {options.dir}/ from {options.dir}/solutions/")
-    print("made", *write_pages(options.dir))
+            paths = build_notebooks(report=progress.report)
+        print(f"made {len(paths)} notebooks in {HERE} from {HERE / 'solutions'}")
+    print("made", *write_pages())
 
 
 if __name__ == "__main__":

@@ -79,11 +79,8 @@ def test_a_caption_that_its_numbers_do_not_make_is_found(home, new_problems):
 
 
 def test_a_number_that_no_cell_of_a_lesson_prints_is_found(home, new_problems):
-    edit(
-        home / "lessons" / "solutions" / "03_loss_mask.ipynb",
-        "# 3. The loss mask",
-        "# 3. The loss mask, 12.345",
-    )
+    path = home / "lessons" / "solutions" / "03_loss_mask.ipynb"
+    edit(path, "# 3. The loss mask", "# 3. The loss mask, 12.345")
     (problem,) = new_problems()
     assert problem.startswith("lessons/03_loss_mask.ipynb: 12.345 in ")
 

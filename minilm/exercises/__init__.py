@@ -3,7 +3,7 @@
 The exercises of lessons/NN_name.ipynb are in the module `name`, long ones in a module of their own that
 `name` takes in. An exercise is a few random cases, minilm's own function, and the mistakes that learners
 make, each with the sentence that helps. A wrong answer is compared with those mistakes, and with the
-right one scaled, transposed, reshaped: explain.py.
+right one scaled, transposed, reshaped: checker/explain.py.
 """
 
 import inspect

@@ -17,8 +17,8 @@ from .question import read_letter
 class Prediction:
     """What a learner expects. `problem` says why `yours` cannot be taken, "" if it can."""
 
-    def __init__(self, question, yours, choices, of):
-        self.question, self.choices, self.of = question, choices, of
+    def __init__(self, yours, choices, of):
+        self.choices, self.of = choices, of
         self.problem = find_problem(yours, choices, of)
         self.yours = None if self.problem else yours
 
@@ -63,11 +63,11 @@ class Note(str):
 def predict(question, yours=None, choices=None, of=None):
     """A Prediction. `yours` is the learner's: None until they write there.
 
-    choices: {letter: text} to choose from; of: the largest number possible, the smallest being 0;
-    without both, `yours` may be any number or line of text. What cannot be taken is said where the
-    cell shows its result; nothing is raised, so that a notebook goes on.
+    question: read in the cell itself; choices: {letter: text} to choose from; of: the largest number
+    possible, the smallest being 0; without these two, `yours` may be any number or line of text. What
+    cannot be taken is said where the cell shows its result; nothing is raised, so that a notebook goes on.
     """
-    return Prediction(question, yours, choices, of)
+    return Prediction(yours, choices, of)
 
 
 def find_problem(yours, choices, of):

@@ -16,13 +16,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from .. import files
 
+GREY, PURPLE, BLUE, ORANGE = "0.35", "#CC79A7", "#0072B2", "#D55E00"
 STYLE = {
-    "0": {"color": "#0072B2", "linestyle": "-", "label": "masked"},
+    "0": {"color": BLUE, "linestyle": "-", "label": "masked"},
     "0.1": {"color": "#009E73", "linestyle": "-.", "label": "weight 0.1"},
-    "1": {"color": "#D55E00", "linestyle": "--", "label": "full"},
+    "1": {"color": ORANGE, "linestyle": "--", "label": "full"},
 }
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
-GREY, PURPLE = "0.35", "#CC79A7"
 FONT = 12
 
 
@@ -49,6 +49,12 @@ def shade_cell(axes, x, y, colour, share):
     """A square cell around (x, y), the darker the larger the share, from 0 to 1."""
     place, box = (x - 0.47, y - 0.42), {"facecolor": (colour, share), "edgecolor": "0.7", "linewidth": 0.8}
     axes.add_patch(Rectangle(place, 0.94, 0.84, **box))
+
+
+def draw_arrow(axes, start, end, zorder=3, **style):
+    """An arrow from one place (x, y) to another."""
+    style = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, **style}
+    axes.annotate("", end, start, arrowprops=style, zorder=zorder)
 
 
 def set_ticks(axes, places, names):

@@ -3,7 +3,7 @@
     index.html       the start page               explorer.html   one example, every number
     exercise.html    one exercise, checked        lite/           all lessons, in JupyterLite
     minilm.js        loads Pyodide and minilm, for the notebooks and the exercise alike
-    minilm-*.whl     minilm itself, the stored figures included
+    minilm-*.whl     minilm itself, the figures' numbers included
     pyodide/         Python for the browser; without it, minilm.js asks Pyodide's usual place
 
 Only the repository can build it, since the lessons are not part of the package.
@@ -20,7 +20,7 @@ from .. import files
 from . import notebooks, packages, pages
 
 HOME = Path(__file__).parents[2]
-MARK = "minilm.js"  # a folder that holds it is a site of ours
+MARKS = ("minilm.js", "explorer.html", "lite")  # a folder that holds them is an older site
 EXTRA = ("jupyterlite_core", "jupyterlite_pyodide_kernel", "setuptools")
 
 
@@ -56,12 +56,24 @@ def replace_site(path):
     Raises ValueError for a folder that is neither empty nor a site.
     """
     target = Path(os.path.realpath(path))
-    is_site = (target / MARK).is_file()
+    is_site = all((target / name).exists() for name in MARKS)
     new = files.atomic.name_part(target) if is_site else target
     with files.atomic.create_folder(new) as folder:
         yield folder
     if is_site:
-        old = files.atomic.name_part(target)
-        os.replace(target, old)
-        os.replace(new, target)
-        shutil.rmtree(old)
+        exchange_folders(target, new)
+
+
+def exchange_folders(target, new):
+    """Put the folder `new` in place of `target`, which is deleted; `target` stays where that fails."""
+    old = files.atomic.name_part(target)
+    try:
+        os.replace(target, old)  # Windows refuses while a server has it open
+        try:
+            os.replace(new, target)
+        except OSError:
+            os.replace(old, target)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -25,7 +25,8 @@ def build_wheel(home, work, out):
 
 def run_tool(name, argv, folder):
     """Run Python with `argv` in a folder. Raises ValueError with the tool's last line if it fails."""
-    done = subprocess.run([sys.executable, *argv], cwd=folder, capture_output=True, text=True)
+    command = [sys.executable, *argv]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         said = done.stderr.strip() or done.stdout.strip() or "nothing"
         raise ValueError(f"{name} failed and said: {said.splitlines()[-1]}")
@@ -47,7 +48,10 @@ def copy_pyodide(folder, out):
 
 def list_wheels(folder):
     """The file names of the packages that lessons need, and of those that these need."""
-    packages = json.loads((folder / CORE[-1]).read_text(encoding="utf-8"))["packages"]
+    try:
+        packages = json.loads((folder / CORE[-1]).read_text(encoding="utf-8"))["packages"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{folder / CORE[-1]} lists no packages: is it Pyodide's own?") from None
     packages = {normalize(name): entry for name, entry in packages.items()}
     found, waiting = [], [*NEEDED, *({"comm"} & packages.keys())]
     while waiting:

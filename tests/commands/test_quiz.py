@@ -24,7 +24,8 @@ def play(monkeypatch, capsys):
     return type_keys
 
 
-def test_ten_cases_in_the_terminal(play):
+def test_ten_cases_in_the_terminal(play, monkeypatch):
+    monkeypatch.setattr(evidence, "describe_run", lambda fault, seed: "loss of both  1.0000")
     code, out, _ = play("7\nx\n" + "1\n" * 10)
     assert code == 0
     assert "'7' is none of them" in out and out.count("q to stop: ") == 12

@@ -1,6 +1,7 @@
 """The command `site`: what it refuses, what it replaces, what the pages hold; tests/browser opens them."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -16,12 +17,15 @@ HOME = Path(__file__).parents[2]
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A site of one file, without the tools."""
+    """A site of three files, without the tools."""
+
+    def write_pages(folder, *_, **__):
+        for name in site.MARKS:
+            (folder / name).write_text("new")
+
     monkeypatch.setattr(site, "EXTRA", ())
     monkeypatch.setattr(packages, "build_wheel", lambda home, work, out: "minilm-0-py3-none-any.whl")
-    monkeypatch.setattr(
-        pages, "write_pages", lambda folder, *_, **__: (folder / "minilm.js").write_text("new")
-    )
+    monkeypatch.setattr(pages, "write_pages", write_pages)
     monkeypatch.setattr(site.notebooks, "build_notebooks", lambda *_, **__: None)
 
 
@@ -44,32 +48,62 @@ def test_missing_tools_are_named_with_what_to_install(monkeypatch, tmp_path, cap
 
 
 def test_a_folder_that_is_no_site_is_left_alone(quick, tmp_path, capsys):
-    (tmp_path / "own.txt").touch()
+    source = Path(site.__file__).parent
+    for name in [
+        path.name for path in source.iterdir() if path.is_file()
+    ]:  # minilm/site looks a little like one
+        (tmp_path / name).touch()
+    before = list_files(tmp_path)
     refusing.fails(["site", "--out", tmp_path], capsys, "exists and is not an empty folder: name a new one")
-    assert list_files(tmp_path) == ["own.txt"]
+    assert list_files(tmp_path) == before
 
 
 def test_an_older_site_is_replaced_as_a_whole(quick, tmp_path):
     for _ in range(2):
         site.build_site(tmp_path / "deep" / "site")
-        assert list_files(tmp_path) == ["deep/site/minilm.js"]
+        assert list_files(tmp_path) == sorted(f"deep/site/{name}" for name in site.MARKS)
         (tmp_path / "deep" / "site" / "old.html").touch()
 
 
-def test_nothing_half_written_is_left_where_a_part_fails(quick, monkeypatch, tmp_path):
-    site.build_site(tmp_path / "site")
-    (tmp_path / "site" / "minilm.js").write_text("old")
+@pytest.fixture
+def old_site(quick, tmp_path):
+    """A folder with an older site, and a function that tells whether it is alone, and as it was."""
 
+    def is_alone():
+        return list_files(tmp_path) == ["site/explorer.html", "site/lite", "site/minilm.js"] and (
+            (tmp_path / "site" / "lite").read_text() == "old"
+        )
+
+    site.build_site(tmp_path / "site")
+    (tmp_path / "site" / "lite").write_text("old")
+    return tmp_path / "site", is_alone
+
+
+def test_nothing_half_written_is_left_where_a_part_fails(old_site, monkeypatch, tmp_path):
     def fail(*_, **__):
         raise ValueError("jupyterlite failed")
 
     monkeypatch.setattr(site.notebooks, "build_notebooks", fail)
-    for name in ("site", "other"):
+    for folder in (old_site[0], tmp_path / "other"):
         with pytest.raises(ValueError, match="jupyterlite failed"):
-            site.build_site(tmp_path / name)
-    assert (
-        list_files(tmp_path) == ["site/minilm.js"] and (tmp_path / "site" / "minilm.js").read_text() == "old"
-    )
+            site.build_site(folder)
+    assert old_site[1]()
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_older_site_stays_where_it_cannot_be_exchanged(old_site, monkeypatch, place):
+    (folder, is_alone), replace, refused = old_site, os.replace, []
+
+    def refuse(*paths):  # once, to move the older site away, or the new one to its place
+        if paths[place] == folder and not refused:
+            refused.append(paths)
+            raise PermissionError(13, "it is open")
+        return replace(*paths)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(PermissionError):
+        site.build_site(folder)
+    assert refused and is_alone()
 
 
 def make_pyodide(folder, **depends):
@@ -101,6 +135,12 @@ def test_a_folder_that_lacks_a_package_is_refused(tmp_path):
     refusing.refused(
         lambda: packages.copy_pyodide(folder, tmp_path / "b"), "lacks prompt-toolkit: .* not list it"
     )
+    for number, text in enumerate(["cut {", "[]", "{}"]):
+        (folder / "pyodide-lock.json").write_text(text, encoding="utf-8")
+        refusing.refused(
+            lambda out=tmp_path / str(number): packages.copy_pyodide(folder, out),
+            "lock.json lists no packages",
+        )
     folder = make_pyodide(tmp_path / "in2", **{**NEEDED, "ipython": []})
     (folder / "numpy.whl").unlink()
     refusing.refused(lambda: packages.copy_pyodide(folder, tmp_path / "c"), "lacks numpy.whl: it needs")
@@ -112,6 +152,8 @@ def test_a_tool_that_fails_is_quoted(tmp_path):
         lambda: packages.run_tool("the tool", ["-c", code], tmp_path),
         "^the tool failed and said: no such thing$",
     )
+    code = r"import os; os.write(2, b'\xff is no letter'); os._exit(1)"
+    refusing.refused(lambda: packages.run_tool("it", ["-c", code], tmp_path), "said: \ufffd is no letter$")
 
 
 def test_the_start_page_lists_the_short_course_first():

@@ -6,6 +6,7 @@ cell of that lesson prints or says. What is no measurement is listed here. That 
 does not make its sentence right: people should read those.
 """
 
+import functools
 import json
 import re
 import subprocess
@@ -73,14 +74,19 @@ def captions(results):
 def readme(home, results):
     """README's blocks, captions and numbers."""
     text = (home / "README.md").read_text(encoding="utf-8")
-    printed = [report.format_comparison(results["masked_vs_full"]), report.describe_mask()]
+    printed = [report.format_comparison(results["masked_vs_full"]), *measure_anew()]
     for name, result in results.items():
         if f"](figures/{name}.png)\n\n*" in text and result["caption"] not in text:
             yield f"README.md: the caption under figures/{name}.png is another than in its JSON"
-    entropy = f"{corpora.expected_entropy():.3f}"  # over all prompts
-    sources = "\n".join([*printed, entropy, *(result["caption"] for result in results.values())])
+    sources = "\n".join([*printed, *(result["caption"] for result in results.values())])
     prose = re.sub(r"```python\n.*?```", "", text, flags=re.DOTALL)
     yield from unfounded("README.md", prose, sources, NO_MEASUREMENT["README.md"])
+
+
+@functools.cache
+def measure_anew():
+    """What README says of the mask and of all prompts, which no file of `home` holds."""
+    return report.describe_mask(), f"{corpora.expected_entropy():.3f}"
 
 
 def lessons(home):
@@ -125,8 +131,14 @@ def forbidden(home, results):
         if path.name != "claims.py":
             texts[str(path.relative_to(home))] = path.read_text(encoding="utf-8")
     return [
-        f"{where}: '{found[0]}' claims more than was measured"
+        f"{where}: '{words}' claims more than was measured"
         for where, text in texts.items()
-        for pattern in FORBIDDEN
-        if (found := re.search(pattern, text, re.IGNORECASE))
+        for words in find_forbidden(text)
     ]
+
+
+@functools.cache
+def find_forbidden(text):
+    """The words of a text that say too much, the first of each kind."""
+    found = (re.search(pattern, text, re.IGNORECASE) for pattern in FORBIDDEN)
+    return [match[0] for match in found if match]

@@ -36,16 +36,10 @@ def draw():
         for j in range(i + 1):
             is_last = i == T - 1
             style = {"color": DARK if is_last else LIGHT, "linewidth": 1.6 if is_last else 0.8}
-            draw_arrow(left, (j, 0.45), (i, 1.55), zorder=2 if is_last else 1, **style)
+            plots.draw_arrow(left, (j, 0.45), (i, 1.55), zorder=2 if is_last else 1, **style)
     left.set_title("forward: each reads itself and what stands before it", fontsize=plots.FONT)
     draw_table(right, tokens, weights)
     return figure
-
-
-def draw_arrow(axes, start, end, zorder=2, **style):
-    """An arrow from one place to another."""
-    props = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, **style}
-    axes.annotate("", xy=end, xytext=start, arrowprops=props, zorder=zorder)
 
 
 def draw_positions(axes, tokens, upper, lower):
@@ -69,7 +63,7 @@ def draw_table(axes, tokens, weights):
     T = len(tokens)
     for i in range(T):
         for j in range(T):
-            plots.shade_cell(axes, j, T - 1 - i, "#0072B2", float(weights[i, j]) * 0.6)
+            plots.shade_cell(axes, j, T - 1 - i, plots.BLUE, float(weights[i, j]) * 0.6)
             text = f"{weights[i, j]:.2f}" if weights[i, j] else "0"
             axes.text(j, T - 1 - i, text, ha="center", va="center", fontsize=plots.FONT - 2)
     axes.set_yticks(range(T), tokens[::-1])

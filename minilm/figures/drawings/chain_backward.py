@@ -9,7 +9,6 @@ ALT = (
     "1, so dh = 2. The arrow from h to w multiplies by x = 2, so dw = 4. Two arrows reach x: one from y, "
     "× 1, brings 2, and one from h, × w = 3, brings 6. They are added: dx = 2 + 6 = 8."
 )
-BLUE = "#0072B2"
 
 
 def run_backward(x=2.0, w=3.0):
@@ -29,11 +28,11 @@ def draw():
     for name, number in gradients.items():
         parts = [gradients[high] * slopes[low, high] for low, high in ARROWS if low == name]
         adds = " + ".join(f"{part:g}" for part in parts) + " = " if len(parts) > 1 else ""
-        write_number(axes, name, f"d{name} = {adds}{number:g}", BLUE)
+        write_number(axes, name, f"d{name} = {adds}{number:g}", plots.BLUE)
     for low, high in ARROWS:
         (x0, y0), (x1, y1) = PLACES[low], PLACES[high]
-        draw_arrow(axes, (x1, y1), (x0, y0), BLUE)
+        draw_arrow(axes, (x1, y1), (x0, y0), plots.BLUE)
         place = (x0 + x1) / 2 + 0.08, (y0 + y1) / 2 - 0.09 * (x1 - x0)  # beside the arrow, not on it
-        axes.text(*place, f"× {slopes[low, high]:g}", va="center", fontsize=plots.FONT, color=BLUE)
+        axes.text(*place, f"× {slopes[low, high]:g}", va="center", fontsize=plots.FONT, color=plots.BLUE)
     axes.text(-0.28, 1, "two gradients meet:\nthey are added", ha="right", va="center", fontsize=plots.FONT)
     return figure

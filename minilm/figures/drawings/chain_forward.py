@@ -46,7 +46,6 @@ def write_number(axes, name, text, colour="black"):
     axes.text(*PLACES[name], text, ha="center", va="center", fontsize=plots.FONT, color=colour, bbox=box)
 
 
-def draw_arrow(axes, start, end, colour, width=1.2):
+def draw_arrow(axes, start, end, colour):
     """An arrow between two places, a little shorter than their distance, so that it meets no text."""
-    style = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 20, "shrinkB": 20}
-    axes.annotate("", xy=end, xytext=start, arrowprops=style)
+    plots.draw_arrow(axes, start, end, color=colour, linewidth=1.2, shrinkA=20, shrinkB=20)

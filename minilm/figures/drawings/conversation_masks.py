@@ -12,7 +12,7 @@ MESSAGES = (
     ("tool", "21 degrees"),
     ("assistant", "yes , 21 degrees"),
 )
-BLUE, DARK = plots.STYLE["0"]["color"], "0.93"
+DARK = "0.93"
 ALT = (
     "A grid. At the bottom the 18 targets of a conversation: a user's question, an assistant's call of a "
     "tool, the tool's output, the assistant's answer, with a marker before each message and an <eos> after "
@@ -53,7 +53,7 @@ def draw():
     axes = figure.subplots()
     for y, (name, mask) in enumerate(lines.items()):
         for x, weight in enumerate(mask[0]):
-            axes.bar(x, 0.84, 0.92, bottom=y - 0.42, color=BLUE if weight else DARK)
+            axes.bar(x, 0.84, 0.92, bottom=y - 0.42, color=plots.BLUE if weight else DARK)
         axes.text(-0.8, y, name, ha="right", va="center", fontsize=plots.FONT)
         axes.text(len(names) - 0.2, y, f"{mask.sum():g}", va="center", fontsize=plots.FONT)
     turns = batch.turns[0]

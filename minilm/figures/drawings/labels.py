@@ -4,7 +4,7 @@ from ... import chat, data
 from ... import tokenizer as tokenizers
 from .. import plots
 
-RIGHT, WRONG, QUIET = plots.STYLE["0"]["color"], plots.STYLE["1"]["color"], "0.55"
+RIGHT, WRONG, QUIET = plots.BLUE, plots.ORANGE, "0.55"
 IGNORED = "-100"
 ALT = (
     "Three panels, each with the tokens <bos> 2 + 2 ? newline 4 <eos> at the bottom. First, minilm's "
@@ -51,7 +51,6 @@ def draw_panel(axes, title, tokens, scored, shift, colour):
             axes.text(t, 1, text, color=QUIET, **style)
             continue
         axes.text(t, 1, text, color=colour, weight="bold", **style)
-        arrow = {"arrowstyle": "-|>", "color": colour, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", (t - 0.15 * shift, 0.78), (t - 0.85 * shift, 0.22), arrowprops=arrow)
+        plots.draw_arrow(axes, (t - 0.85 * shift, 0.22), (t - 0.15 * shift, 0.78), color=colour)
     axes.set(xlim=(-0.6, len(tokens) - 0.4), ylim=(-0.3, 1.3))
     axes.set_axis_off()

@@ -14,7 +14,7 @@ ALT = (
     "loss mask enters: times 0 in the five columns of the prompt, times 1 in the column whose target is "
     "'4'. On top: one number, the loss. Shapes stand on the right."
 )
-GRADED, QUIET, FILL = "#0072B2", "0.35", "0.93"
+GRADED, QUIET, FILL = plots.BLUE, "0.35", "0.93"
 STEP = 1.22  # from column to column
 PARTS = (  # (height, name, shape)
     (0.0, "reads", "ids (B, T)"),
@@ -90,8 +90,8 @@ def draw_column(axes, x, read, target, nll, loss_weight):
         is_end = low > 7
         if is_end and not loss_weight:
             continue  # a loss weight of 0: nothing reaches the loss
-        style = {"arrowstyle": "-|>", "color": GRADED if is_end else "0.5", "lw": 1.6 if is_end else 0.9}
-        axes.annotate("", (x, high), (x, low), arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
+        style = {"color": GRADED, "lw": 1.6} if is_end else {"color": "0.5", "lw": 0.9}
+        plots.draw_arrow(axes, (x, low), (x, high), **style)
 
 
 def write_box(axes, x, y, text="", width=0.86, edgecolor="0.7"):

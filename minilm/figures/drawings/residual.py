@@ -9,7 +9,7 @@ ALT = (
     "At the fork the two gradients meet, and become dx."
 )
 STEPS = ("ln_2", "c_fc", "gelu", "c_proj")
-UP, DOWN = "0.35", "#0072B2"
+UP, DOWN = "0.35", plots.BLUE
 LEFT, RIGHT, FORK, SUM = 1.0, 3.4, 0.9, 6.1  # places of the two branches, heights of fork and sum
 
 
@@ -65,5 +65,4 @@ def draw_way(axes, colour, line, shift, is_down=False):
     ]
     for start, end in ways:
         start, end = (end, start) if is_down else (start, end)
-        style = {"arrowstyle": "-|>", "color": colour, "linestyle": line, "linewidth": 1.6}
-        axes.annotate("", end, start, arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
+        plots.draw_arrow(axes, start, end, color=colour, linestyle=line, linewidth=1.6)

@@ -12,7 +12,7 @@ ALT = (
     "moved by one. On top the loss weights: 0 in four columns, 1 in the last, which reads 'Assistant:' "
     "and should say '4'."
 )
-GRADED, QUIET = "#0072B2", "0.35"
+GRADED, QUIET = plots.BLUE, "0.35"
 READS, TARGETS, WEIGHTS = 0.0, 1.45, 2.25  # heights
 
 
@@ -34,8 +34,8 @@ def draw():
         colour = GRADED if loss_weight else "0.7"
         write_token(axes, t, READS, tokenizer.show(batch.ids[0, t]), "0.7")
         write_token(axes, t, TARGETS, tokenizer.show(batch.targets[0, t]), colour)
-        arrow = {"arrowstyle": "-|>", "color": GRADED if loss_weight else "0.5", "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", (t, TARGETS - 0.3), (t, READS + 0.3), arrowprops=arrow)
+        arrow_colour = GRADED if loss_weight else "0.5"
+        plots.draw_arrow(axes, (t, READS + 0.3), (t, TARGETS - 0.3), color=arrow_colour)
         weight_colour = GRADED if loss_weight else QUIET
         axes.text(t, WEIGHTS, f"{loss_weight:g}", ha="center", va="center", fontsize=13, color=weight_colour)
         if t + 1 < T:
