@@ -35,7 +35,6 @@ def test_a_wheel_holds_the_stored_figures_and_shows_them(tmp_path):
     place = tmp_path / "installed"
     argv = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(place)]
     subprocess.run([*argv, str(tmp_path / wheel)], check=True)
-    assert list(place.rglob("*.png")) == []  # drawn when they are shown: a browser has less to load
     env = {**os.environ, "PYTHONPATH": str(place)}
     code = ASK.replace("PLACE", repr(str(place)))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)

@@ -3,7 +3,7 @@
     index.html       the start page               explorer.html   one example, every number
     exercise.html    one exercise, checked        lite/           all lessons, in JupyterLite
     minilm.js        loads Pyodide and minilm, for the notebooks and the exercise alike
-    minilm-*.whl     minilm itself, the figures' numbers included
+    minilm-*.whl     minilm itself, the stored figures included
     pyodide/         Python for the browser; without it, minilm.js asks Pyodide's usual place
 
 Only the repository can build it, since the lessons are not part of the package.
