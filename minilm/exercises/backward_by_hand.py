@@ -66,6 +66,10 @@ def list_other_rows(dnll, probs, onehot):
         "The probabilities are missing: every logit is in the softmax's sum.": -onehot,
         "1 is added at the target: it is subtracted.": probs + onehot,
         "1 is subtracted twice at the target.": probs - 2 * onehot,
+        "1 is subtracted everywhere: subtract it at the target.": probs - 1,
+        "The target's entry is set to -1: it is probs - 1 there, -= and not =.": (
+            np.where(onehot > 0, -1, probs)
+        ),
         "1 is subtracted at the most likely token: subtract it at the target.": (
             probs - (probs == probs.max(-1, keepdims=True))
         ),
@@ -98,10 +102,10 @@ def find_smoothing(label, wrong):
     )
 
 
-def make_linear_case(rng, dtype):
+def make_linear_case(rng, dtype, has_bias):
     B, T, C, K = draw_sizes(rng, "B", "T", "C", "K")
-    arrays = draw_normal(rng, dtype, B, T, C), draw_normal(rng, dtype, C, K), draw_normal(rng, dtype, K)
-    _, cache = layers.linear_forward(*arrays)
+    bias = draw_normal(rng, dtype, K) if has_bias else None
+    _, cache = layers.linear_forward(draw_normal(rng, dtype, B, T, C), draw_normal(rng, dtype, C, K), bias)
     return draw_normal(rng, dtype, B, T, K), cache
 
 
@@ -171,7 +175,7 @@ EXERCISES = {
     ),
     "linear_backward": Exercise(
         "linear_backward(dy, cache): x, weight, has_bias = cache, where y = x weight + bias; "
-        "return (dx, dweight, dbias); has_bias is True here.",
+        "return (dx, dweight, dbias), with dbias None where has_bias is False.",
         ("dx", "dweight", "dbias"),
         layers.linear_backward,
         make_linear_case,
@@ -180,9 +184,10 @@ EXERCISES = {
             "Which shapes must dx, dweight, dbias have? Only one product gives each.",
             "x, weight, has_bias = cache\n"
             "rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])\n"
-            "return dy @ weight.T, rows.T @ drows, drows.sum(axis=0)",
+            "return dy @ weight.T, rows.T @ drows, drows.sum(axis=0) if has_bias else None",
         ),
         constants=count_rows,
+        kinds=(True, True, False, True),  # has_bias: the head has none
     ),
     **gelu.EXERCISES,
     **rms_norm.EXERCISES,
