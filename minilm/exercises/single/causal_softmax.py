@@ -3,6 +3,7 @@
 import numpy as np
 
 from ... import layers
+from ..checker.compare import is_close
 from ..checker.exercise import Exercise, draw_normal, draw_sizes
 
 UNDIVIDED = "It is not yet divided by the sum of its row."
@@ -13,6 +14,9 @@ AS_SCORE = "A forbidden score is set to 0, but exp(0) is 1: it must become 0 aft
 OVERFLOW = (
     "exp overflows where scores are large: subtract the row's maximum before exp, which changes no ratio."
 )
+GIVEN = "causal is not used: besides the future it may forbid more, such as another document's tokens."
+UNREAD = "The row's maximum is one of a forbidden key, and exp of all that is allowed is 0: forbid first."
+DIAGONAL = "The diagonal is 0: a query may read its own position."
 BACKWARDS = "It reads what causal forbids, and forbids what causal allows: True means allowed."
 
 
@@ -24,7 +28,9 @@ def causal_softmax(scores, causal):
 def make_scores(rng, dtype):
     B, H, T = draw_sizes(rng, "B", "H", "T", low=3)
     level = 0 if T % 2 else 800  # exp(800) overflows
-    return draw_normal(rng, dtype, B, H, T, T) + dtype(level), np.tri(T, dtype=bool)
+    causal, document = np.tri(T, dtype=bool), np.arange(T) >= T - 2
+    scores = draw_normal(rng, dtype, B, H, T, T) + np.where(causal, level, 2 * level).astype(dtype)
+    return scores, causal & (document[:, None] == document)
 
 
 def divide_by_sum(exps, axis=-1):
@@ -34,15 +40,13 @@ def divide_by_sum(exps, axis=-1):
 def take_exps(scores, allowed, axis=-1):
     """exp of the scores, each less the largest along `axis`, and 0 where not allowed."""
     kept = np.where(allowed, scores, -np.inf)
-    return np.exp(kept - scores.max(axis=axis, keepdims=True))
+    return np.exp(kept - kept.max(axis=axis, keepdims=True))
 
 
 def make_causal_mistakes(scores, causal):
     everywhere = np.ones_like(causal)
     all_exps = take_exps(scores, everywhere)
     overflowing = np.where(causal, np.exp(scores), 0)
-    kept = np.where(causal, scores, -np.inf)
-    shifted = np.exp(kept - kept.max(axis=-1, keepdims=True))
     return {
         "weights": {
             OVERFLOW: divide_by_sum(overflowing),
@@ -50,6 +54,14 @@ def make_causal_mistakes(scores, causal):
             AFTERWARDS: divide_by_sum(all_exps) * causal,
             AS_SCORE: divide_by_sum(take_exps(scores * causal, everywhere)),
             BACKWARDS: divide_by_sum(take_exps(scores, ~causal)),
+            GIVEN: divide_by_sum(take_exps(scores, np.tri(len(causal), dtype=bool))),
+            UNREAD: divide_by_sum(all_exps * causal),
+            **{
+                f"-{c} is not enough: a forbidden score may be larger by more. Add -1e9, or -inf.": (
+                    divide_by_sum(take_exps(scores - c * ~causal, everywhere))
+                )
+                for c in (10, 100)
+            },
             OVER_QUERIES: divide_by_sum(take_exps(scores, causal, -2), -2),
             f"{OVER_QUERIES} And it reads the future.": divide_by_sum(take_exps(scores, everywhere, -2), -2),
             "It sums over all rows: each row adds up to 1 on its own.": divide_by_sum(
@@ -66,9 +78,25 @@ def make_causal_mistakes(scores, causal):
                 causal + np.zeros_like(scores)
             ),
             UNDIVIDED: overflowing,
-            f"{UNDIVIDED} The maximum is subtracted as it should be.": shifted,
+            f"{UNDIVIDED} The maximum is subtracted as it should be.": take_exps(scores, causal),
         }
     }
+
+
+def find_slip(label, wrong):
+    """A sentence for what the zeros and the rows of all wrong cases show, or ""."""
+    cases = [(got, right, causal) for (_, causal), got, right in wrong if np.isfinite(got[:, :, 1:]).all()]
+    if not cases:
+        return ""
+    if len(wrong) == 4 and not any((got * causal)[:, :, :-1].any() for got, _, causal in cases):
+        return BACKWARDS
+    diagonals = [np.diagonal(got, axis1=2, axis2=3)[..., causal.sum(1) > 1] for got, _, causal in cases]
+    if not any(diagonal.any() for diagonal in diagonals):
+        return DIAGONAL
+    if len(wrong) == len(cases) and not any((got * ~causal).any() for got, _, causal in cases):
+        rows = [(got.sum(-1, keepdims=True) * right, got) for got, right, _ in cases]
+        return AFTERWARDS if all(is_close(*pair) for pair in rows) else ""
+    return ""
 
 
 EXERCISES = {
@@ -87,5 +115,6 @@ EXERCISES = {
             "return exps / exps.sum(axis=-1, keepdims=True)",
         ),
         is_tuple=False,
+        diagnose=find_slip,
     )
 }
