@@ -128,10 +128,14 @@ def find_exchange(exercise, label, trials):
         its = [(got[j], right[j]) for _, got, right in trials]
         if j == k or any(right is None for _, right in mine):
             continue
-        if all(are_equal(*pair) for pair in mine) and not all(are_equal(*pair) for pair in its):
+        if not all(are_equal(*pair) for pair in mine):
+            continue
+        if not all(are_equal(*pair) for pair in its):
             names = exercise.returns or exercise.labels
             order = f": the order is {', '.join(names)}" if len(names) == len(exercise.labels) else ""
             return f"These are the values of {other}{order}."
+        if not have_shapes([(got[k], right[k]) for _, got, right in trials]):
+            return f"These are the values of {other}, which stand in both places."
     return ""
 
 
