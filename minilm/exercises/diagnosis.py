@@ -47,6 +47,9 @@ def list_of_one(dlogits, exchanged, targets):
         "A norm of exchanged alone tells that a row is lit, not by which loss weight.": (
             np.linalg.norm(exchanged, axis=-1)
         ),
+        "This says only whether a row is lit: the loss weight is by how much its target lights it.": (
+            1.0 * (sums > 0)
+        ),
         "The sum of a row's entries without sign: p and what else lights the row do not cancel.": sums,
         "Half the sum of a row's entries is w (1 - p) only if nothing else lights it.": sums / 2,
         "The largest entry is w (1 - p) only if nothing else lights the row.": np.abs(dlogits).max(axis=-1),
@@ -76,6 +79,10 @@ def list_of_difference(rise, targets):
         "The sign: without its target, the entry rises from w (p - 1) to w p.": -right,
         "Every target's row changes at two entries: take only the one at the target.": np.abs(rise).sum(-1),
         "The sum over V is 0: what falls at the new target rises at the old one.": rise.sum(-1),
+        "This is a mean over V: two entries change by w, so it is 2 w / V.": np.abs(rise).mean(-1),
+        "The targets are shifted once more: position t holds its own target already.": (
+            pick_targets(rise, np.roll(targets, -1, axis=1))
+        ),
         "The mean over V is no loss weight: what rises and what falls cancel.": rise.mean(-1),
         "These are sums of squares, twice the square of the loss weight.": squares,
         "This is the length of the row's change, sqrt(2) w: two entries change.": np.sqrt(squares),

@@ -45,6 +45,9 @@ def list_other_weights(dloss, weights, total):
     share, lit = dloss / total, weights > 0
     return {
         "The weights are missing: every row would be lit, masked or not.": np.full(weights.shape, share),
+        "weights are missing, and every position is counted: dloss * weights / total.": (
+            np.full(weights.shape, dloss / weights.size)
+        ),
         "weights and total are both missing.": np.full(weights.shape, dloss),
         "weights are used as a switch: they may be 0.25, too, multiply by them.": share * lit,
         "weights are used as a switch, and counted: multiply by them, divide by their sum.": (

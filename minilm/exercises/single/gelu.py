@@ -105,6 +105,7 @@ def list_others(dy, x, first, dt, du):
             dy * (sigmoid + x * sigmoid * (1 - sigmoid))
         ),
         "The second term lacks its 1/2.": dy * (first + x * dt * du),
+        "Both terms lack their 1/2: y is x (1 + t) / 2.": dy * (2 * first + x * dt * du),
         "The first term lacks its 1/2.": dy * (2 * first + x * dt * du / 2),
     }
 

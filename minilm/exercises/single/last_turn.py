@@ -59,6 +59,9 @@ def list_other_turns(roles, turns):
         "If a row ends with the user, nothing is lit: look for the last turn among answers.": (
             answers * (turns == turns.max(axis=1, keepdims=True))
         ),
+        "The first row's last turn is looked for in all rows: each has its own.": (
+            answers * (turns == turns[0].max())
+        ),
         "That is the first answer of each row.": answers * (turns == first),
         "All answers but the last are lit.": answers * (turns != last),
         "That is the answer before the last one.": answers * (turns == last - 2),
@@ -123,7 +126,7 @@ def list_moved(roles, turns):
         "Only the first row's mask is there: one for each row.": mask[0],
         "The turns themselves are returned: 1 on the last answer, 0 elsewhere.": 1.0 * turns,
         IGNORED: np.where(mask > 0, 1, -100),
-        NO_TEXT: 0 * mask,
+        f"{NO_TEXT} And a row may end with the user, or with pads.": 0 * mask,
         OF_ROW: mask / mask.sum(axis=1, keepdims=True),
         OF_SUM: mask / mask.sum(),
     }

@@ -48,6 +48,16 @@ def list_picks(logits, targets):
         "Targets of the position before are used: position t has its own.": (
             token_nll(logits, np.roll(targets, 1, axis=1))
         ),
+        "Targets of the position after are used: position t has its own.": (
+            token_nll(logits, np.roll(targets, -1, axis=1))
+        ),
+        "The first row's targets are used in all rows: each row has its own.": (
+            token_nll(logits, np.tile(targets[0], (len(targets), 1)))
+        ),
+        "One token is picked at all positions: each has its own target.": every[..., targets[0, 0]],
+        "The position t is picked as if it were a token: pick targets[b, t].": (
+            token_nll(logits, np.arange(targets.size).reshape(targets.shape) % targets.shape[1] % V)
+        ),
         "The targets are shifted once more: position t holds its own target already.": shifted_twice,
     }
 

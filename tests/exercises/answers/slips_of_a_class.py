@@ -1,0 +1,207 @@
+"""Answers: what a class writes that has read the task once, and quickly."""
+
+import numpy as np
+from exercises.answers.attention import dmix_v, go_down
+from exercises.answers.backward_by_hand import onehot, replace
+from exercises.answers.causal_softmax import softmax
+from exercises.answers.forward import log_softmax, pick, sums
+from exercises.answers.rms_norm import mean
+from exercises.unpacking import unpack_caches
+
+from minilm import layers
+
+
+def softmax_of_kept(scores, causal):
+    return softmax(np.where(causal, scores, -np.inf))
+
+
+def pick_by_t(z, y):
+    T, V = z.shape[1:]
+    return -log_softmax(z)[:, np.arange(T), np.arange(T) % V]
+
+
+def by_masks(nll, masks):
+    x, y = (-(nll * mask).sum(1) for mask in masks)
+    return x, y, x + y
+
+
+def turn_all_axes(dmix, cache):
+    weights, v = cache
+    return v @ dmix.T, weights.T @ dmix
+
+
+def block_with_one_name(last):
+    """An mlp_block_backward in which every gradient is called dy; `last` is what it returns as dx."""
+
+    def answer(dy, cache):
+        dy, *of_proj = layers.linear_backward(dy, cache[3])
+        dy, *of_fc = layers.linear_backward(*layers.gelu_backward(dy, cache[2]), cache[1])
+        dh, *of_norm = layers.layer_norm_backward(dy, cache[0])
+        mlp = {"c_fc": of_fc, "c_proj": of_proj}
+        mlp = {name: dict(zip(("weight", "bias"), leaves, strict=True)) for name, leaves in mlp.items()}
+        return last(dy, dh), {"ln_2": {"weight": of_norm[0], "bias": of_norm[1]}, "mlp": mlp}
+
+    return answer
+
+
+def copy_a_name(dy, cache):
+    dx, grads = block_with_one_name(lambda dy, dh: dh)(dy, cache)
+    grads["mlp"]["c_fc"]["bias"] = grads["mlp"]["c_proj"]["bias"]
+    return dx + dy, grads
+
+
+def keep_the_tuple(dy, cache):
+    dact, *_ = layers.linear_backward(dy, cache[3])
+    return layers.linear_backward(layers.gelu_backward(dact, cache[2]), cache[1])
+
+
+def keep_the_tuple_of_softmax(dy, cache):
+    dweights, _ = layers.mix_backward(layers.split_heads(dy, cache[3]), cache[2])
+    return layers.scores_backward(layers.causal_softmax_backward(dweights, cache[1]), cache[0])
+
+
+def embed(change_ids=lambda ids: ids, change_dy=lambda dy: dy, begin=0):
+    def answer(dy, cache):
+        ids, shape = cache
+        dweight = np.zeros(shape, dy.dtype)
+        np.add.at(dweight, change_ids(ids), change_dy(dy))
+        dweight[:begin] = 0
+        return None, dweight
+
+    return answer
+
+
+def step_on_top(params, batch, config, lr):
+    return 0.0, {name: params[name] - lr * params[name] for name in params}
+
+
+def lit_in_turn(find_last):
+    def answer(roles, turns):
+        return np.isin(roles, (3, 4)) * (turns == find_last(roles, turns)) * 1.0
+
+    return answer
+
+
+def light_the_end(roles, turns):
+    """From the end of the row to the first token that is no answer: a pad, already."""
+    return np.flip(np.cumprod(np.flip(np.isin(roles, (3, 4)), 1), axis=1), 1) * 1.0
+
+
+WRONG = {
+    "token_nll": {
+        r"Targets of the position after are used": lambda z, y: -pick(log_softmax(z), np.roll(y, -1, 1)),
+        r"The first row's targets are used in all rows": lambda z, y: -pick(log_softmax(z), 0 * y + y[0]),
+        r"One token is picked at all positions": lambda z, y: -log_softmax(z)[:, :, y[0, 0]],
+        r"The position t is picked as if it were a token": pick_by_t,
+        r"the last axis, of length 1, should go": lambda z, y: -pick(log_softmax(z), y)[..., None],
+    },
+    "log_probs": {
+        r"log P\(x\) is subtracted": lambda nll, r: (*sums(nll, r)[:2], sums(nll, r)[1] - sums(nll, r)[0]),
+        r"Only <eos> is counted": lambda nll, r: by_masks(nll, (r == 2, r == 4)),
+        r"Logarithms of NLLs are added up": lambda nll, r: by_masks(-np.log(nll), (r == 2, r >= 3)),
+        r"The roles are shifted once more, by np\.roll": lambda nll, r: by_masks(
+            nll, (np.roll(r, -1, 1) == 2, np.roll(r, -1, 1) >= 3)
+        ),
+    },
+    "weighted_mean_backward": {
+        r"weights are missing, and every position is counted": lambda dloss, cache: (
+            np.full(cache[0].shape, dloss / cache[0].size),
+            None,
+        ),
+    },
+    "split_gradient": {
+        r"That is the response's part less the prompt's": lambda g, x, y: (g(x), g(y), g(y) - g(x)),
+    },
+    "token_nll_backward": unpack_caches(
+        {
+            r"raises.*One array lacks an axis.*None\] puts one in": lambda d, p, where: (p * d, None),
+            r"1 is subtracted everywhere": lambda d, p, where: ((p - 1) * d[..., None], None),
+            r"The target's entry is set to -1.*-= and not =": lambda d, p, where: (
+                np.where(onehot(p, where) > 0, -1, p) * d[..., None],
+                None,
+            ),
+        }
+    ),
+    "linear_backward": {
+        r"dbias has no gradient: return None": lambda dy, cache: layers.linear_backward(
+            dy, (*cache[:2], True)
+        ),
+        r"^dx is wrong.*x is a factor too much": lambda dy, cache: (  # and not the bias, which is None later
+            replace(0, lambda d, x, w: d @ w.T * x)(dy, cache)
+        ),
+    },
+    "rms_norm_backward": unpack_caches(
+        {
+            r"x stands where xhat belongs": lambda d, xhat, s: (d * s - xhat * mean(d * xhat / s),),
+            r"xhat is squared, and dy averaged alone": lambda d, xhat, s: ((d - xhat**2 * mean(d)) * s,),
+            r"dy stands outside the mean": lambda d, xhat, s: (d * (1 - mean(xhat**2)) * s,),
+        }
+    ),
+    "causal_softmax": {
+        r"forbids what causal allows": lambda s, causal: softmax(np.where(causal, -1e9, s)),
+        r"The diagonal is 0": lambda s, causal: softmax(np.where(np.tril(causal, -1), s, -1e9)),
+        r"causal is not used": lambda s, causal: softmax(np.where(np.tri(len(causal)) > 0, s, -np.inf)),
+        r"maximum is one of a forbidden key": lambda s, causal: (
+            np.exp(s - s.max(-1, keepdims=True))
+            * causal
+            / (np.exp(s - s.max(-1, keepdims=True)) * causal).sum(-1, keepdims=True)
+        ),
+        r"-10 is not enough": lambda s, causal: softmax(s - 10 * ~causal),
+        r"-100 is not enough": lambda s, causal: softmax(s - 100 * ~causal),
+        r"Its rows do not add up to 1.*over what is allowed": lambda s, causal: (
+            softmax_of_kept(s, causal) * len(causal)
+        ),
+    },
+    "mix_backward": unpack_caches(
+        {
+            r"dmix stands where v belongs": lambda d, w, v: (dmix_v(d, d), w.mT @ d),
+        }
+    )
+    | {r"raises.*dmix has more than two axes, and \.T turns all": turn_all_axes},
+    "causal_softmax_backward": unpack_caches(
+        {
+            r"weights is squared in the first term": lambda d, w: (
+                w * (d * w - (d * w).sum(-1, keepdims=True)),
+                None,
+            ),
+            r"weights stands outside the sum": lambda d, w: (
+                w * d - w * w * d.sum(-1, keepdims=True),
+                None,
+            ),
+        }
+    )
+    | {
+        r"the first axis, of length 1.*a tuple of one that is not unpacked": lambda d, w: (
+            w * (d - (d * w).sum(-1, keepdims=True)),
+            None,
+        ),
+    },
+    "attention_backward": {
+        r"dqkv is one array: merge_heads each of dq, dk, dv": go_down,
+        r"Is a tuple not unpacked": keep_the_tuple_of_softmax,
+    },
+    "mlp_block_backward": {
+        r"dy is overwritten on the way down.*the layer norm's dx": block_with_one_name(lambda dy, dh: 2 * dh),
+        r"dy is overwritten on the way down.*c_fc's dx": block_with_one_name(lambda dy, dh: dy + dh),
+        r"the values of the gradient of mlp\.c_proj\.bias, which stand in both places": copy_a_name,
+        r"'tuple' object has no attribute.*Is a tuple not unpacked": keep_the_tuple,
+    },
+    "embedding_backward": {
+        r"The rows are one too low": embed(lambda ids: ids - 1),
+        r"Row 0 is left empty": embed(begin=1),
+        r"dy of an example's first position": embed(change_dy=lambda dy: dy[:, :1]),
+    },
+    "train_step": {r"Parameters and gradients are nested dicts": step_on_top},
+    "target_weights": {
+        r"only whether a row is lit": lambda a, b, y: 1.0 * a.any(-1),
+        r"mean over V: two entries change by w": lambda a, b, y: np.abs(b - a).mean(-1),
+        r"The targets are shifted once more": lambda a, b, y: pick(b - a, np.roll(y, -1, 1)),
+    },
+    "last_turn_mask": {
+        r"The first row's last turn": lit_in_turn(lambda roles, turns: turns[0].max()),
+        r"a row may end with the user, or with pads": light_the_end,
+        r"raises.*One array lacks an axis.*keepdims=True keeps it": lit_in_turn(
+            lambda roles, turns: turns.max(1)
+        ),
+    },
+}
