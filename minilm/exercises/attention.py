@@ -108,6 +108,7 @@ def make_scores_mistakes(dscores, cache):
             "dscores is not used.": q,
             "dscores is not transposed: a key hears from all queries that look at it.": dscores @ q,
             "q is needed here, not k.": dscores.mT @ k,
+            "q is needed here, not k, and dscores transposed.": dscores @ k,
         },
     }
 

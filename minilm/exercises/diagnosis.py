@@ -19,7 +19,7 @@ def make_dlogits(rng, dtype):
     targets = rng.integers(0, V, (B, T))
     others = (targets + rng.integers(1, V, (B, T))) % V
     weights = (rng.random((B, T)) < 0.6) * rng.random((B, T)) / (B * T)
-    weights[0, 0] = 1 / (B * T)
+    weights[0, 0] = 0.7 / (B * T)
     leak = 0.01 * (p - 1 / V)
     rows = [weights[..., None] * (p - np.eye(V)[y]) + leak for y in (targets, others)]
     return *(row.astype(dtype) for row in rows), targets

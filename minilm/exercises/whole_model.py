@@ -114,6 +114,9 @@ def list_loops(dy, ids, shape):
     }
     return alone | {
         "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
+        "The first position of every example is left out: does a loop begin at 1?": (
+            add_rows(ids[:, 1:], shape, dy[:, 1:])
+        ),
         "Only the first position of each token is there: each position adds its part.": first,
         "The largest entry is kept: each position adds its part.": largest,
         "It is not yet summed over the batch: all examples share one weight.": (

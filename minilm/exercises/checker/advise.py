@@ -7,6 +7,7 @@ TUPLE = (
     "Is a tuple not unpacked? Every backward returns one, even of one gradient: write "
     "`(dx,) = gelu_backward(dy, cache)`"
 )
+BRACKETS = "Between arrays write & and |, not `and` and `or`, and brackets: (a == 1) | (a == 2)"
 DICT = "Parameters and gradients are nested dicts: go down to the arrays, or use tree.map_arrays."
 LOST_AXIS = (
     "One array lacks an axis of the other: keepdims=True keeps it in a mean, a sum or a max, and "
@@ -23,7 +24,11 @@ def find_advice(error, text, function):
     shapes = re.search(r"broadcast together with shapes \(([\d,]+)\) \(([\d,]+)\)", text)
     if shapes and is_reduced(*(re.findall(r"\d+", shape) for shape in shapes.groups())):
         return f". {LOST_AXIS}"
-    if "inhomogeneous" in text or re.search(r"'tuple' object has no attribute|operand .*'tuple'", text):
+    if "truth value of an array" in text:
+        return f". {BRACKETS}"
+    if "inhomogeneous" in text or re.search(
+        r"'tuple' object has no attribute|operand .*'tuple'|multiply sequence by", text
+    ):
         return f". {TUPLE}"
     return f". {DICT}" if re.search(r"operand .*'dict'", text) else ""
 

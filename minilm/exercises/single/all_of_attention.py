@@ -65,6 +65,9 @@ def list_step_slips(dy, cache):
         ),
         "dq is scaled once more: scores_backward does that already.": merge((dq * scale, dk, dv)),
         "dk is scaled, too: the q in the cache is scaled already.": merge((dq, dk * scale, dv)),
+        "dq and dk are scaled once more: scores_backward does that already.": (
+            merge((dq * scale, dk * scale, dv))
+        ),
         "dv is 0: values get gradient, too, from mix_backward.": merge((dq, dk, 0 * dv)),
         "dk is 0: keys get gradient, too, from scores_backward.": merge((dq, 0 * dk, dv)),
         "dq is 0: queries get gradient, too, from scores_backward.": merge((0 * dq, dk, dv)),

@@ -10,12 +10,13 @@ UNDIVIDED = "It is not yet divided by the sum of its row."
 OVER_QUERIES = "It sums over the queries: a row is a query, and its sum runs over the keys."
 FUTURE = "It reads the future: where causal is False, the attention weight must be 0."
 AFTERWARDS = "Its rows do not add up to 1: forbid first, then divide by the sum over what is allowed."
-AS_SCORE = "A forbidden score is set to 0, but exp(0) is 1: it must become 0 after exp."
+AS_SCORE = "A forbidden score is set to a number, such as 0, but exp(0) is 1: it must become 0 after exp."
 OVERFLOW = (
     "exp overflows where scores are large: subtract the row's maximum before exp, which changes no ratio."
 )
 GIVEN = "causal is not used: besides the future it may forbid more, such as another document's tokens."
 UNREAD = "The row's maximum is one of a forbidden key, and exp of all that is allowed is 0: forbid first."
+TOO_WEAK = "Something forbidden has an attention weight: its score must be -inf, below whatever is allowed."
 DIAGONAL = "The diagonal is 0: a query may read its own position."
 BACKWARDS = "It reads what causal forbids, and forbids what causal allows: True means allowed."
 
@@ -27,9 +28,10 @@ def causal_softmax(scores, causal):
 
 def make_scores(rng, dtype):
     B, H, T = draw_sizes(rng, "B", "H", "T", low=3)
-    level = 0 if T % 2 else 800  # exp(800) overflows
+    large = 0 if T % 2 else 800  # exp(800) overflows, exp(-800) is 0
+    level = large * (-1) ** np.arange(T)[:, None]  # of the rows, in turn
     causal, document = np.tri(T, dtype=bool), np.arange(T) >= T - 2
-    scores = draw_normal(rng, dtype, B, H, T, T) + np.where(causal, level, 2 * level).astype(dtype)
+    scores = draw_normal(rng, dtype, B, H, T, T) + np.where(causal, level, level + large).astype(dtype)
     return scores, causal & (document[:, None] == document)
 
 
@@ -56,16 +58,16 @@ def make_causal_mistakes(scores, causal):
             BACKWARDS: divide_by_sum(take_exps(scores, ~causal)),
             GIVEN: divide_by_sum(take_exps(scores, np.tri(len(causal), dtype=bool))),
             UNREAD: divide_by_sum(all_exps * causal),
-            **{
-                f"-{c} is not enough: a forbidden score may be larger by more. Add -1e9, or -inf.": (
-                    divide_by_sum(take_exps(scores - c * ~causal, everywhere))
-                )
-                for c in (10, 100)
-            },
             OVER_QUERIES: divide_by_sum(take_exps(scores, causal, -2), -2),
             f"{OVER_QUERIES} And it reads the future.": divide_by_sum(take_exps(scores, everywhere, -2), -2),
+            "One maximum is subtracted from all rows, and low rows are lost: each has its own.": (
+                divide_by_sum(take_exps(scores, causal, None))
+            ),
             "It sums over all rows: each row adds up to 1 on its own.": divide_by_sum(
                 take_exps(scores, causal, None), None
+            ),
+            "The scores are transposed: a row is a query, a column is a key.": divide_by_sum(
+                take_exps(scores.mT, causal)
             ),
             "causal is transposed: a row is a query, a column is a key.": divide_by_sum(
                 take_exps(scores, causal.T)
@@ -93,10 +95,10 @@ def find_slip(label, wrong):
     diagonals = [np.diagonal(got, axis1=2, axis2=3)[..., causal.sum(1) > 1] for got, _, causal in cases]
     if not any(diagonal.any() for diagonal in diagonals):
         return DIAGONAL
-    if len(wrong) == len(cases) and not any((got * ~causal).any() for got, _, causal in cases):
-        rows = [(got.sum(-1, keepdims=True) * right, got) for got, right, _ in cases]
-        return AFTERWARDS if all(is_close(*pair) for pair in rows) else ""
-    return ""
+    if any((got * ~causal).any() for got, _, causal in cases):
+        return TOO_WEAK
+    rows = [(got.sum(-1, keepdims=True) * right, got) for got, right, _ in cases]
+    return AFTERWARDS if len(wrong) == len(cases) and all(is_close(*pair) for pair in rows) else ""
 
 
 EXERCISES = {

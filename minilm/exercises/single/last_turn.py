@@ -85,6 +85,9 @@ def list_other_roles(roles, turns):
     to_the_end = np.arange(roles.shape[1]) >= turns.argmax(axis=1, keepdims=True)
     return {
         NO_EOS: mask * masks.without_eos(roles),
+        "& binds more strongly than |: put brackets round response or <eos>.": (
+            1.0 * ((roles == data.RESPONSE) | (is_eos & (last > 0)))
+        ),
         "Every <eos> is lit, and nothing else.": 1.0 * is_eos,
         "Only <eos> is lit: the answer before it counts, too.": mask * is_eos,
         "The first token of the answer is left out: it is a target, too.": shorter,

@@ -53,6 +53,8 @@ def list_wrong_factors(dy, second, inv_std):
         "The second term is half of what it should be: the derivative of x^2 is 2 x.": right + second / 2,
         "The second term is twice what it should be: the derivative of sqrt is 1 / (2 sqrt).": right - second,
         "A sum stands where a mean over the channels belongs.": direct - second * dy.shape[-1],
+        "The sum is divided by T: it is a mean over C channels.": direct
+        - second * dy.shape[-1] / dy.shape[1],
         "It is divided by C twice: a mean holds that division already.": direct - second / dy.shape[-1],
         NO_MEAN: right - average(dy) * inv_std,
         "x stands where xhat belongs: xhat = x * inv_std.": direct - second / inv_std**2,

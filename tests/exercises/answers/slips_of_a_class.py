@@ -82,6 +82,10 @@ def lit_in_turn(find_last):
     return answer
 
 
+def last_answer(roles, turns):
+    return np.where(roles == 3, turns, -1).max(1, keepdims=True)
+
+
 def light_the_end(roles, turns):
     """From the end of the row to the first token that is no answer: a pad, already."""
     return np.flip(np.cumprod(np.flip(np.isin(roles, (3, 4)), 1), axis=1), 1) * 1.0
@@ -134,6 +138,9 @@ WRONG = {
         {
             r"x stands where xhat belongs": lambda d, xhat, s: (d * s - xhat * mean(d * xhat / s),),
             r"xhat is squared, and dy averaged alone": lambda d, xhat, s: ((d - xhat**2 * mean(d)) * s,),
+            r"The sum is divided by T": lambda d, xhat, s: (
+                (d - xhat * (d * xhat).sum(-1, keepdims=True) / d.shape[1]) * s,
+            ),
             r"dy stands outside the mean": lambda d, xhat, s: (d * (1 - mean(xhat**2)) * s,),
         }
     ),
@@ -146,8 +153,16 @@ WRONG = {
             * causal
             / (np.exp(s - s.max(-1, keepdims=True)) * causal).sum(-1, keepdims=True)
         ),
-        r"-10 is not enough": lambda s, causal: softmax(s - 10 * ~causal),
-        r"-100 is not enough": lambda s, causal: softmax(s - 100 * ~causal),
+        r"Something forbidden has an attention weight": lambda s, causal: softmax(s - 10 * ~causal),
+        r"set to a number, such as 0, but exp": lambda s, causal: softmax(np.where(causal, s, -50)),
+        r"The scores are transposed": lambda s, causal: softmax_of_kept(s.mT, causal),
+        r"One maximum is subtracted from all rows": lambda s, causal: (
+            np.exp(np.where(causal, s, -np.inf) - np.where(causal, s, -np.inf).max())
+            / np.exp(np.where(causal, s, -np.inf) - np.where(causal, s, -np.inf).max()).sum(-1, keepdims=True)
+        ),
+        r"overflow encountered in exp\. Subtract each row's maximum": lambda s, causal: (
+            np.exp(s) * causal / (np.exp(s) * causal).sum(-1, keepdims=True)
+        ),
         r"Its rows do not add up to 1.*over what is allowed": lambda s, causal: (
             softmax_of_kept(s, causal) * len(causal)
         ),
@@ -178,6 +193,17 @@ WRONG = {
     },
     "attention_backward": {
         r"dqkv is one array: merge_heads each of dq, dk, dv": go_down,
+        r"dq and dk are scaled once more": lambda dy, cache: (
+            np.concatenate(
+                [
+                    layers.merge_heads(part * scale)
+                    for part, scale in zip(go_down(dy, cache), (cache[0][2], cache[0][2], 1), strict=True)
+                ],
+                axis=-1,
+            ),
+            None,
+            None,
+        ),
         r"Is a tuple not unpacked": keep_the_tuple_of_softmax,
     },
     "mlp_block_backward": {
@@ -188,17 +214,40 @@ WRONG = {
     },
     "embedding_backward": {
         r"The rows are one too low": embed(lambda ids: ids - 1),
+        r"The first position of every example is left out": embed(
+            lambda ids: ids[:, 1:], lambda dy: dy[:, 1:]
+        ),
         r"Row 0 is left empty": embed(begin=1),
         r"dy of an example's first position": embed(change_dy=lambda dy: dy[:, :1]),
     },
     "train_step": {r"Parameters and gradients are nested dicts": step_on_top},
+    "scores_backward": {
+        r"dk is wrong.*q is needed here, not k, and dscores transposed": lambda d, cache: (
+            d @ cache[1] * cache[2],
+            d @ cache[1],
+        ),
+    },
+    "complex_step": {
+        r"It is divided by 1j \* h, which exchanges": lambda f, x, h: (
+            np.array([(f(x + 1j * h * at) / (1j * h)).imag for at in np.eye(x.size).reshape(-1, *x.shape)])
+        ).reshape(x.shape),
+    },
+    "loss_mask": {
+        r"raises ValueError.*Between arrays write & and \|": lambda roles: (
+            1.0 * (roles[:, 1:] == 3 or roles[:, 1:] == 4)
+        ),
+    },
     "target_weights": {
+        r"exactly 42 times too large: divide by B T": lambda a, b, y: pick(b - a, y) * y.size,
         r"only whether a row is lit": lambda a, b, y: 1.0 * a.any(-1),
         r"mean over V: two entries change by w": lambda a, b, y: np.abs(b - a).mean(-1),
         r"The targets are shifted once more": lambda a, b, y: pick(b - a, np.roll(y, -1, 1)),
     },
     "last_turn_mask": {
         r"The first row's last turn": lit_in_turn(lambda roles, turns: turns[0].max()),
+        r"& binds more strongly than \|": lambda roles, turns: (
+            1.0 * ((roles == 3) | (roles == 4) & (turns == last_answer(roles, turns)))
+        ),
         r"a row may end with the user, or with pads": light_the_end,
         r"raises.*One array lacks an axis.*keepdims=True keeps it": lit_in_turn(
             lambda roles, turns: turns.max(1)
