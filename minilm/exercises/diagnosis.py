@@ -66,9 +66,6 @@ def list_of_both(dlogits, exchanged, targets):
         "A difference of norms is no loss weight: take the difference of the rows, at the target.": (
             np.linalg.norm(exchanged, axis=-1) - np.linalg.norm(dlogits, axis=-1)
         ),
-        "The largest entries of two rows belong to different tokens: subtract at the target.": (
-            exchanged.max(-1) - dlogits.max(-1)
-        ),
     }
 
 
@@ -86,7 +83,6 @@ def list_of_difference(rise, targets):
         "The mean over V is no loss weight: what rises and what falls cancel.": rise.mean(-1),
         "These are sums of squares, twice the square of the loss weight.": squares,
         "This is the length of the row's change, sqrt(2) w: two entries change.": np.sqrt(squares),
-        "This is half the length of the row's change, w / sqrt(2).": np.sqrt(squares) / 2,
         "This says only whether a row changes: the loss weight is by how much.": 1.0 * (squares > 0),
         "It is divided by its sum: the loss weight that the step really uses is asked for.": (
             right / right.sum()
@@ -94,10 +90,6 @@ def list_of_difference(rise, targets):
         "It is divided by the largest: the loss weight that the step really uses is asked for.": (
             right / right.max()
         ),
-        "These are indices of tokens: the loss weight is the difference at the target.": (
-            1.0 * rise.argmax(-1)
-        ),
-        "1 - w is no loss weight.": 1 - right,
         "The target's entry is not picked yet: one number for each position.": rise,
         "[:, :, targets] picks all targets at all positions: use np.take_along_axis.": rise[:, :, targets],
         "It is summed over time: each target has its loss weight.": right.sum(axis=-1),

@@ -53,16 +53,12 @@ def make_log_prob_mistakes(nll, roles):
             "This is log P(x, y): the prompt's part must go.": both,
             "Only <eos> is counted: y is the whole answer and <eos>.": -(nll * (roles == data.EOS)).sum(-1),
             "Only the first answer token is counted: y is the whole answer and <eos>.": first,
-            "Logarithms are divided: log P(x, y) - log P(x) is the logarithm of the quotient.": both / x,
         },
         "log P(x, y)": {
             PADS_COUNT: -nll.sum(-1),
             "Logarithms of a product add up: log P(x) + log P(y|x), not their product.": x * y,
             "log P(y|x) is subtracted: a product's logarithm is the sum.": x - y,
             "log P(x) is subtracted: a product's logarithm is the sum.": y - x,
-            "This is the logarithm of P(x) + P(y|x): the joint probability is their product.": (
-                np.logaddexp(x, y)
-            ),
             "<eos> is left out: it belongs to y.": x + without_eos,
         },
     }

@@ -67,7 +67,6 @@ def list_other_turns(roles, turns):
         "That is the answer before the last one.": answers * (turns == last - 2),
         "The last two answers are lit: only the last one is asked for.": answers * (turns >= last - 2),
         "That is turn 1 of each row: the last answer's turn differs from row to row.": answers * (turns == 1),
-        "Turns with odd numbers are lit: the last answer alone is asked for.": answers * (turns % 2 == 1),
         "The turn is read off the last column, where pads stand.": answers * (turns == turns[:, -1:]),
         "The largest turn is looked for in each column: axis 1 goes along a row.": (
             answers * (turns == last_of_column)

@@ -96,20 +96,11 @@ def list_softmaxes(logits, targets):
 def list_losses(logits, targets):
     """Other losses of the right softmax."""
     nll, probs = token_nll(logits, targets), np.exp(take_log_softmax(logits))
-    p, onehot = np.exp(-nll), np.eye(logits.shape[-1])[targets]
-    with np.errstate(all="ignore"):
-        others = -np.log(1 - probs)
     return {
-        "These are probabilities: take -log.": p,
-        "1 - p is no NLL: take -log(p).": 1 - p,
+        "These are probabilities: take -log.": np.exp(-nll),
+        "1 - p is no NLL: take -log(p).": 1 - np.exp(-nll),
         "This is the perplexity exp(NLL): return the NLL.": np.exp(nll),
         "The softmax is taken twice: its input is the logits.": token_nll(probs, targets),
-        "This is a squared error: the NLL is -log(p).": ((probs - onehot) ** 2).sum(-1),
-        "This says whether the best guess is wrong: return -log(p).": 1.0 * (logits.argmax(-1) != targets),
-        "Only the target's -log(p) counts: log(1 - p) belongs to yes-or-no questions.": nll + others.sum(-1),
-        "Only the target's -log(p) counts: the other tokens' log(1 - p) are too much.": (
-            nll + np.where(onehot > 0, 0, others).sum(-1)
-        ),
     }
 
 
