@@ -80,6 +80,7 @@ def list_of_difference(rise, targets):
         "The targets are shifted once more: position t holds its own target already.": (
             pick_targets(rise, np.roll(targets, -1, axis=1))
         ),
+        "The entry of token 0 is taken everywhere: take each target's own.": rise[..., 0],
         "The mean over V is no loss weight: what rises and what falls cancel.": rise.mean(-1),
         "These are sums of squares, twice the square of the loss weight.": squares,
         "This is the length of the row's change, sqrt(2) w: two entries change.": np.sqrt(squares),

@@ -58,6 +58,7 @@ def make_log_prob_mistakes(nll, roles):
             PADS_COUNT: -nll.sum(-1),
             "Logarithms of a product add up: log P(x) + log P(y|x), not their product.": x * y,
             "log P(y|x) is subtracted: a product's logarithm is the sum.": x - y,
+            "That is the mean of the two: a product's logarithm is their sum.": (x + y) / 2,
             "log P(x) is subtracted: a product's logarithm is the sum.": y - x,
             "<eos> is left out: it belongs to y.": x + without_eos,
         },

@@ -45,6 +45,7 @@ def list_shares(gradients, counts):
         "Each part counts by the inverse of its count: a mean times its count is a sum.": inverse,
         "Each part counts by the root of its count: by the count itself.": np.sqrt(counts),
         "Each part counts by the square of its count: by the count itself.": counts**2,
+        "A count of 0 is replaced by 1: a part without tokens has no share.": np.maximum(counts, 1),
         "1 is added to every count: a part without tokens has no share.": counts + 1,
         "The counts are in reverse order: gradients[k] goes with counts[k].": counts[::-1],
         "That is the largest part alone: all parts have their share.": 1.0 * (counts == counts.max()),

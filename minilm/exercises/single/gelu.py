@@ -59,6 +59,7 @@ def list_chain_slips(dy, x, t, first, dt, du):
         ),
         "The derivative of tanh(u) is 1 - t^2, with a minus.": dy * (first + x * (1 + t * t) * du / 2),
         "The derivative of tanh(u) is 1 - t^2, not (1 - t)^2.": dy * (first + x * (1 - t) ** 2 * du / 2),
+        "t is tanh(u): tanh(x) stands in its derivative.": dy * (first + x * (1 - np.tanh(x) ** 2) * du / 2),
         "The derivative of tanh(u) is 1 - t^2, without a root.": dy * (first + x * np.sqrt(dt) * du / 2),
     }
 
@@ -70,6 +71,7 @@ def list_slopes(dy, x, first, dt):
     slopes = {
         "u' lacks sqrt(2 / pi).": 1 + 3 * cubic * square,
         "u' has 2 / pi: the root is missing.": slope**2 * (1 + 3 * cubic * square),
+        "u' has sqrt(2) / pi: the root is that of 2 / pi.": np.sqrt(2) / np.pi * (1 + 3 * cubic * square),
         "u' has sqrt(pi / 2): it is sqrt(2 / pi).": (1 + 3 * cubic * square) / slope,
         "sqrt(2 / pi) multiplies the 1 in u' only: is a bracket missing?": slope + 3 * cubic * square,
         "The derivative of x^3 is 3 x^2: the 3 is missing in u'.": slope * (1 + cubic * square),

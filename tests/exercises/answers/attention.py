@@ -219,7 +219,7 @@ WRONG = {
         r"The heads are merged after concatenating": merge_late,
         r"dqkv has shape.*stacked on a new axis": stack_parts,
         r"dqkv is one array: merge_heads each.*Return the tuple \(dqkv, None, None\)": return_three,
-        r"dcausal has no gradient: return None in its place": lambda dy, cache: (
+        r"dcausal has no gradient here: return None in its place": lambda dy, cache: (
             layers.attention_backward(dy, cache)[0],
             dy,
             None,

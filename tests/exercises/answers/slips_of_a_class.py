@@ -2,7 +2,7 @@
 
 import numpy as np
 from exercises.answers.attention import dmix_v, go_down
-from exercises.answers.backward_by_hand import onehot, replace
+from exercises.answers.backward_by_hand import of_dx, onehot, replace
 from exercises.answers.causal_softmax import softmax
 from exercises.answers.forward import log_softmax, pick, sums
 from exercises.answers.rms_norm import mean
@@ -101,6 +101,7 @@ WRONG = {
     },
     "log_probs": {
         r"log P\(x\) is subtracted": lambda nll, r: (*sums(nll, r)[:2], sums(nll, r)[1] - sums(nll, r)[0]),
+        r"That is the mean of the two": lambda nll, r: (*sums(nll, r)[:2], sums(nll, r)[2] / 2),
         r"Only <eos> is counted": lambda nll, r: by_masks(nll, (r == 2, r == 4)),
         r"Logarithms of NLLs are added up": lambda nll, r: by_masks(-np.log(nll), (r == 2, r >= 3)),
         r"The roles are shifted once more, by np\.roll": lambda nll, r: by_masks(
@@ -127,7 +128,7 @@ WRONG = {
         }
     ),
     "linear_backward": {
-        r"dbias has no gradient: return None": lambda dy, cache: layers.linear_backward(
+        r"dbias has no gradient here: return None": lambda dy, cache: layers.linear_backward(
             dy, (*cache[:2], True)
         ),
         r"^dx is wrong.*x is a factor too much": lambda dy, cache: (  # and not the bias, which is None later
@@ -239,9 +240,21 @@ WRONG = {
     },
     "target_weights": {
         r"exactly 42 times too large: divide by B T": lambda a, b, y: pick(b - a, y) * y.size,
+        r"The entry of token 0 is taken everywhere": lambda a, b, y: (b - a)[:, :, 0],
         r"only whether a row is lit": lambda a, b, y: 1.0 * a.any(-1),
         r"mean over V: two entries change by w": lambda a, b, y: np.abs(b - a).mean(-1),
         r"The targets are shifted once more": lambda a, b, y: pick(b - a, np.roll(y, -1, 1)),
+    },
+    "gelu_backward": {
+        r"tanh\(x\) stands in its derivative": of_dx(
+            lambda d, x, t, du: d * ((1 + t) / 2 + x * du / 2 / np.cosh(x) ** 2)
+        ),
+        r"u' has sqrt\(2\) / pi": of_dx(
+            lambda d, x, t, du: d * ((1 + t) / 2 + x * (1 - t * t) * du / np.pi**0.5 / 2)
+        ),
+    },
+    "combine_gradients": {
+        r"A count of 0 is replaced by 1": lambda g, n: np.maximum(n, 1) @ g / np.maximum(n, 1).sum(),
     },
     "last_turn_mask": {
         r"The first row's last turn": lit_in_turn(lambda roles, turns: turns[0].max()),
