@@ -1,18 +1,12 @@
 """Answers: what a class writes that has read the task once, and quickly."""
 
 import numpy as np
-from exercises.answers.attention import dmix_v, go_down
 from exercises.answers.backward_by_hand import of_dx, onehot, replace
-from exercises.answers.causal_softmax import softmax
 from exercises.answers.forward import log_softmax, pick, sums
 from exercises.answers.rms_norm import mean
 from exercises.unpacking import unpack_caches
 
 from minilm import layers
-
-
-def softmax_of_kept(scores, causal):
-    return softmax(np.where(causal, scores, -np.inf))
 
 
 def pick_by_t(z, y):
@@ -23,11 +17,6 @@ def pick_by_t(z, y):
 def by_masks(nll, masks):
     x, y = (-(nll * mask).sum(1) for mask in masks)
     return x, y, x + y
-
-
-def turn_all_axes(dmix, cache):
-    weights, v = cache
-    return v @ dmix.T, weights.T @ dmix
 
 
 def block_with_one_name(last):
@@ -53,11 +42,6 @@ def copy_a_name(dy, cache):
 def keep_the_tuple(dy, cache):
     dact, *_ = layers.linear_backward(dy, cache[3])
     return layers.linear_backward(layers.gelu_backward(dact, cache[2]), cache[1])
-
-
-def keep_the_tuple_of_softmax(dy, cache):
-    dweights, _ = layers.mix_backward(layers.split_heads(dy, cache[3]), cache[2])
-    return layers.scores_backward(layers.causal_softmax_backward(dweights, cache[1]), cache[0])
 
 
 def embed(change_ids=lambda ids: ids, change_dy=lambda dy: dy, begin=0):
@@ -145,68 +129,6 @@ WRONG = {
             r"dy stands outside the mean": lambda d, xhat, s: (d * (1 - mean(xhat**2)) * s,),
         }
     ),
-    "causal_softmax": {
-        r"forbids what causal allows": lambda s, causal: softmax(np.where(causal, -1e9, s)),
-        r"The diagonal is 0": lambda s, causal: softmax(np.where(np.tril(causal, -1), s, -1e9)),
-        r"causal is not used": lambda s, causal: softmax(np.where(np.tri(len(causal)) > 0, s, -np.inf)),
-        r"maximum is one of a forbidden key": lambda s, causal: (
-            np.exp(s - s.max(-1, keepdims=True))
-            * causal
-            / (np.exp(s - s.max(-1, keepdims=True)) * causal).sum(-1, keepdims=True)
-        ),
-        r"Something forbidden has an attention weight": lambda s, causal: softmax(s - 10 * ~causal),
-        r"set to a number, such as 0, but exp": lambda s, causal: softmax(np.where(causal, s, -50)),
-        r"The scores are transposed": lambda s, causal: softmax_of_kept(s.mT, causal),
-        r"One maximum is subtracted from all rows": lambda s, causal: (
-            np.exp(np.where(causal, s, -np.inf) - np.where(causal, s, -np.inf).max())
-            / np.exp(np.where(causal, s, -np.inf) - np.where(causal, s, -np.inf).max()).sum(-1, keepdims=True)
-        ),
-        r"overflow encountered in exp\. Subtract each row's maximum": lambda s, causal: (
-            np.exp(s) * causal / (np.exp(s) * causal).sum(-1, keepdims=True)
-        ),
-        r"Its rows do not add up to 1.*over what is allowed": lambda s, causal: (
-            softmax_of_kept(s, causal) * len(causal)
-        ),
-    },
-    "mix_backward": unpack_caches(
-        {
-            r"dmix stands where v belongs": lambda d, w, v: (dmix_v(d, d), w.mT @ d),
-        }
-    )
-    | {r"raises.*dmix has more than two axes, and \.T turns all": turn_all_axes},
-    "causal_softmax_backward": unpack_caches(
-        {
-            r"weights is squared in the first term": lambda d, w: (
-                w * (d * w - (d * w).sum(-1, keepdims=True)),
-                None,
-            ),
-            r"weights stands outside the sum": lambda d, w: (
-                w * d - w * w * d.sum(-1, keepdims=True),
-                None,
-            ),
-        }
-    )
-    | {
-        r"the first axis, of length 1.*a tuple of one that is not unpacked": lambda d, w: (
-            w * (d - (d * w).sum(-1, keepdims=True)),
-            None,
-        ),
-    },
-    "attention_backward": {
-        r"dqkv is one array: merge_heads each of dq, dk, dv": go_down,
-        r"dq and dk are scaled once more": lambda dy, cache: (
-            np.concatenate(
-                [
-                    layers.merge_heads(part * scale)
-                    for part, scale in zip(go_down(dy, cache), (cache[0][2], cache[0][2], 1), strict=True)
-                ],
-                axis=-1,
-            ),
-            None,
-            None,
-        ),
-        r"Is a tuple not unpacked": keep_the_tuple_of_softmax,
-    },
     "mlp_block_backward": {
         r"dy is overwritten on the way down.*the layer norm's dx": block_with_one_name(lambda dy, dh: 2 * dh),
         r"dy is overwritten on the way down.*c_fc's dx": block_with_one_name(lambda dy, dh: dy + dh),
@@ -222,12 +144,6 @@ WRONG = {
         r"dy of an example's first position": embed(change_dy=lambda dy: dy[:, :1]),
     },
     "train_step": {r"Parameters and gradients are nested dicts": step_on_top},
-    "scores_backward": {
-        r"dk is wrong.*q is needed here, not k, and dscores transposed": lambda d, cache: (
-            d @ cache[1] * cache[2],
-            d @ cache[1],
-        ),
-    },
     "complex_step": {
         r"It is divided by 1j \* h, which exchanges": lambda f, x, h: (
             np.array([(f(x + 1j * h * at) / (1j * h)).imag for at in np.eye(x.size).reshape(-1, *x.shape)])
