@@ -129,16 +129,21 @@ def judge(name, exercise, function, seconds, seed=0):
         got, problem = read_outcome(exercise, outcome, right)
         printed = sandbox.quote_printed(outcome)
         if problem:
-            return make_verdict(name, "wrong", problem + printed)
+            return make_verdict(name, "wrong", (explain_trials(exercise, trials) or problem) + printed)
         trials.append((args, got, right))
         notes = notes or printed
         warned += outcome.warnings
-    with np.errstate(all="ignore"):  # wrong answers may overflow here as they did there
-        problem = explain.explain_answer(exercise, trials)
+    problem = explain_trials(exercise, trials)
     if problem:
         problem = result.find_lost_imaginary(warned) or problem + explain.quote_warning(problem, warned)
         return make_verdict(name, "wrong", f'{problem}{notes}\n(hint("{name}") and hint("{name}", 2) help.)')
     return make_verdict(name, "passed", praise(exercise, function, trials, seconds) + notes, function)
+
+
+def explain_trials(exercise, trials):
+    """What is wrong with the trials so far, or ""; what a later case meets may come of it."""
+    with np.errstate(all="ignore"):  # wrong answers may overflow here as they did there
+        return explain.explain_answer(exercise, trials)
 
 
 def praise(exercise, function, trials, seconds):

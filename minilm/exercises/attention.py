@@ -32,6 +32,7 @@ def make_mix_mistakes(dmix, cache):
             "It is multiplied by weights: that is done in the softmax's part.": dweights * weights,
             "The softmax's backward is in it already: mix = weights v is all that is asked for.": softmaxed,
             "v stands where dmix belongs.": v @ v.mT,
+            "dmix stands where v belongs.": dmix @ dmix.mT,
             "-inf stands where a key is not allowed: that is for scores.": (
                 np.where(weights > 0, dweights, -np.inf)
             ),
@@ -63,7 +64,9 @@ def make_mix_mistakes(dmix, cache):
 
 def name_sizes(array, cache):
     """The lengths that a learner may divide by; `array` ends with T or D, the cache begins with weights."""
-    return {"T": cache[0].shape[-1], "D": cache[-1].shape[-1], "B": array.shape[0], "H": array.shape[1]}
+    D = cache[-1].shape[-1]
+    root = {"sqrt(D), since mix has no such scale, scores has": D**0.5}
+    return root | {"T": cache[0].shape[-1], "D": D, "B": array.shape[0], "H": array.shape[1]}
 
 
 def make_scores_case(rng, dtype):
@@ -105,6 +108,7 @@ def make_scores_mistakes(dscores, cache):
             "dscores is not used.": q,
             "dscores is not transposed: a key hears from all queries that look at it.": dscores @ q,
             "q is needed here, not k.": dscores.mT @ k,
+            "q is needed here, not k, and dscores transposed.": dscores @ k,
         },
     }
 

@@ -59,13 +59,16 @@ def list_other_factors(dnll, probs, onehot):
 
 def list_other_rows(dnll, probs, onehot):
     """dnll times another row than probs - onehot."""
-    of_example, p_target = onehot.any(axis=1, keepdims=True), (probs * onehot).sum(-1, keepdims=True)
-    again = np.exp(probs) / np.exp(probs).sum(-1, keepdims=True)
+    of_example = onehot.any(axis=1, keepdims=True)
     rows = {
         "The one-hot part is missing: only the target's own logit pulls the NLL down.": probs,
         "The probabilities are missing: every logit is in the softmax's sum.": -onehot,
         "1 is added at the target: it is subtracted.": probs + onehot,
         "1 is subtracted twice at the target.": probs - 2 * onehot,
+        "1 is subtracted everywhere: subtract it at the target.": probs - 1,
+        "The target's entry is set to -1: it is probs - 1 there, -= and not =.": (
+            np.where(onehot > 0, -1, probs)
+        ),
         "1 is subtracted at the most likely token: subtract it at the target.": (
             probs - (probs == probs.max(-1, keepdims=True))
         ),
@@ -74,12 +77,8 @@ def list_other_rows(dnll, probs, onehot):
         "The one-hot belongs to the position before: each row has its own.": (
             probs - np.roll(onehot, 1, axis=1)
         ),
-        "The target's probability stands in all columns: each logit has its own.": p_target - onehot,
         "This is the derivative by the probability, -1 / p: go on through the softmax.": -onehot / probs,
-        "-1 / p is added at the target: that is by the probability, subtract 1.": probs - onehot / probs,
         "The softmax's derivative p (1 - p) is not all: -log is missing.": probs * (1 - probs),
-        "The logarithm of probs stands where probs belongs.": np.log(probs) - onehot,
-        "probs goes through a softmax once more: it is the softmax already.": again - onehot,
     }
     return {sentence: row * dnll for sentence, row in rows.items()}
 
@@ -98,10 +97,10 @@ def find_smoothing(label, wrong):
     )
 
 
-def make_linear_case(rng, dtype):
+def make_linear_case(rng, dtype, has_bias):
     B, T, C, K = draw_sizes(rng, "B", "T", "C", "K")
-    arrays = draw_normal(rng, dtype, B, T, C), draw_normal(rng, dtype, C, K), draw_normal(rng, dtype, K)
-    _, cache = layers.linear_forward(*arrays)
+    bias = draw_normal(rng, dtype, K) if has_bias else None
+    _, cache = layers.linear_forward(draw_normal(rng, dtype, B, T, C), draw_normal(rng, dtype, C, K), bias)
     return draw_normal(rng, dtype, B, T, K), cache
 
 
@@ -113,10 +112,6 @@ def make_linear_mistakes(dy, cache):
         "dweight": list_weights(dy, x) | vary_sum(parts),
         "dbias": {
             "dy is not used: each row adds its dy to the bias's gradient.": np.ones(dy.shape[-1]),
-            "These are row counts: each row adds its dy to the bias's gradient.": (
-                np.full(dy.shape[-1], parts.shape[0] * parts.shape[1])
-            ),
-            "The largest of dy is kept: each row adds its dy.": dy.max((0, 1)),
             **vary_sum(dy),
         },
     }
@@ -124,14 +119,12 @@ def make_linear_mistakes(dy, cache):
 
 def list_inputs(dy, x, weight):
     """Wrong dx."""
-    apart = dy.sum(-1, keepdims=True) * weight.sum(1)
     return {
         "This is the forward's product: dx is made of dy, not of x.": x @ weight,
         "weight is reshaped, not transposed: weight.T.": dy @ weight.reshape(weight.shape[::-1]),
         "weight is inverted: the gradient needs the transposed matrix.": dy @ np.linalg.pinv(weight),
         "dy is not used: multiply it by weight^T.": np.ones_like(dy) @ weight.T,
         "x is a factor too much: dx is dy weight^T.": dy @ weight.T * x,
-        "dy and weight are summed apart: each channel of dy goes with its own column.": apart,
     }
 
 
@@ -171,7 +164,7 @@ EXERCISES = {
     ),
     "linear_backward": Exercise(
         "linear_backward(dy, cache): x, weight, has_bias = cache, where y = x weight + bias; "
-        "return (dx, dweight, dbias); has_bias is True here.",
+        "return (dx, dweight, dbias), with dbias None where has_bias is False.",
         ("dx", "dweight", "dbias"),
         layers.linear_backward,
         make_linear_case,
@@ -180,9 +173,10 @@ EXERCISES = {
             "Which shapes must dx, dweight, dbias have? Only one product gives each.",
             "x, weight, has_bias = cache\n"
             "rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])\n"
-            "return dy @ weight.T, rows.T @ drows, drows.sum(axis=0)",
+            "return dy @ weight.T, rows.T @ drows, drows.sum(axis=0) if has_bias else None",
         ),
         constants=count_rows,
+        kinds=(True, True, False, True),  # has_bias: the head has none
     ),
     **gelu.EXERCISES,
     **rms_norm.EXERCISES,

@@ -19,7 +19,7 @@ def make_dlogits(rng, dtype):
     targets = rng.integers(0, V, (B, T))
     others = (targets + rng.integers(1, V, (B, T))) % V
     weights = (rng.random((B, T)) < 0.6) * rng.random((B, T)) / (B * T)
-    weights[0, 0] = 1 / (B * T)
+    weights[0, 0] = 0.7 / (B * T)
     leak = 0.01 * (p - 1 / V)
     rows = [weights[..., None] * (p - np.eye(V)[y]) + leak for y in (targets, others)]
     return *(row.astype(dtype) for row in rows), targets
@@ -47,6 +47,9 @@ def list_of_one(dlogits, exchanged, targets):
         "A norm of exchanged alone tells that a row is lit, not by which loss weight.": (
             np.linalg.norm(exchanged, axis=-1)
         ),
+        "This says only whether a row is lit: the loss weight is by how much its target lights it.": (
+            1.0 * (sums > 0)
+        ),
         "The sum of a row's entries without sign: p and what else lights the row do not cancel.": sums,
         "Half the sum of a row's entries is w (1 - p) only if nothing else lights it.": sums / 2,
         "The largest entry is w (1 - p) only if nothing else lights the row.": np.abs(dlogits).max(axis=-1),
@@ -63,9 +66,6 @@ def list_of_both(dlogits, exchanged, targets):
         "A difference of norms is no loss weight: take the difference of the rows, at the target.": (
             np.linalg.norm(exchanged, axis=-1) - np.linalg.norm(dlogits, axis=-1)
         ),
-        "The largest entries of two rows belong to different tokens: subtract at the target.": (
-            exchanged.max(-1) - dlogits.max(-1)
-        ),
     }
 
 
@@ -76,10 +76,14 @@ def list_of_difference(rise, targets):
         "The sign: without its target, the entry rises from w (p - 1) to w p.": -right,
         "Every target's row changes at two entries: take only the one at the target.": np.abs(rise).sum(-1),
         "The sum over V is 0: what falls at the new target rises at the old one.": rise.sum(-1),
+        "This is a mean over V: two entries change by w, so it is 2 w / V.": np.abs(rise).mean(-1),
+        "The targets are shifted once more: position t holds its own target already.": (
+            pick_targets(rise, np.roll(targets, -1, axis=1))
+        ),
+        "The entry of token 0 is taken everywhere: take each target's own.": rise[..., 0],
         "The mean over V is no loss weight: what rises and what falls cancel.": rise.mean(-1),
         "These are sums of squares, twice the square of the loss weight.": squares,
         "This is the length of the row's change, sqrt(2) w: two entries change.": np.sqrt(squares),
-        "This is half the length of the row's change, w / sqrt(2).": np.sqrt(squares) / 2,
         "This says only whether a row changes: the loss weight is by how much.": 1.0 * (squares > 0),
         "It is divided by its sum: the loss weight that the step really uses is asked for.": (
             right / right.sum()
@@ -87,10 +91,6 @@ def list_of_difference(rise, targets):
         "It is divided by the largest: the loss weight that the step really uses is asked for.": (
             right / right.max()
         ),
-        "These are indices of tokens: the loss weight is the difference at the target.": (
-            1.0 * rise.argmax(-1)
-        ),
-        "1 - w is no loss weight.": 1 - right,
         "The target's entry is not picked yet: one number for each position.": rise,
         "[:, :, targets] picks all targets at all positions: use np.take_along_axis.": rise[:, :, targets],
         "It is summed over time: each target has its loss weight.": right.sum(axis=-1),

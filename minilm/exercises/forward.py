@@ -51,16 +51,15 @@ def make_log_prob_mistakes(nll, roles):
             NO_EOS: without_eos,
             PADS_COUNT: -(nll * (roles != data.PROMPT)).sum(-1),
             "This is log P(x, y): the prompt's part must go.": both,
+            "Only <eos> is counted: y is the whole answer and <eos>.": -(nll * (roles == data.EOS)).sum(-1),
             "Only the first answer token is counted: y is the whole answer and <eos>.": first,
-            "Logarithms are divided: log P(x, y) - log P(x) is the logarithm of the quotient.": both / x,
         },
         "log P(x, y)": {
             PADS_COUNT: -nll.sum(-1),
             "Logarithms of a product add up: log P(x) + log P(y|x), not their product.": x * y,
             "log P(y|x) is subtracted: a product's logarithm is the sum.": x - y,
-            "This is the logarithm of P(x) + P(y|x): the joint probability is their product.": (
-                np.logaddexp(x, y)
-            ),
+            "That is the mean of the two: a product's logarithm is their sum.": (x + y) / 2,
+            "log P(x) is subtracted: a product's logarithm is the sum.": y - x,
             "<eos> is left out: it belongs to y.": x + without_eos,
         },
     }
@@ -81,6 +80,12 @@ def make_log_prob_mistakes(nll, roles):
                 np.log((np.exp(-nll) * mask).sum(-1))
             ),
             "This is the logarithm of the NLL: -NLL is a log-probability already.": np.log(-log_prob),
+            "Logarithms of NLLs are added up: an NLL is minus a logarithm already.": (
+                (np.log(nll) * mask).sum(-1)
+            ),
+            "The roles are shifted once more, by np.roll: nll and roles are both of the targets already.": (
+                -(nll * np.roll(mask, -1, axis=1)).sum(-1)
+            ),
         }
     return mistakes
 

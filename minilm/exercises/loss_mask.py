@@ -31,7 +31,6 @@ def make_mean_mistakes(dloss, cache):
                 "It is one number: each NLL has its own derivative, weights / total.": dloss / total,
                 "It is summed up: each NLL has its own derivative.": right.sum(),
                 "Only the entries that are not 0 are there: keep the shape of weights.": right[weights > 0],
-                "1 is added to total: then the shares no longer add up to 1.": dloss * weights / (total + 1),
                 "This is the derivative by the weights, of which none is asked for.": (
                     dloss * (weights / total - weights.sum() / total**2)
                 ),
@@ -45,6 +44,9 @@ def list_other_weights(dloss, weights, total):
     share, lit = dloss / total, weights > 0
     return {
         "The weights are missing: every row would be lit, masked or not.": np.full(weights.shape, share),
+        "weights are missing, and every position is counted: dloss * weights / total.": (
+            np.full(weights.shape, dloss / weights.size)
+        ),
         "weights and total are both missing.": np.full(weights.shape, dloss),
         "weights are used as a switch: they may be 0.25, too, multiply by them.": share * lit,
         "weights are used as a switch, and counted: multiply by them, divide by their sum.": (
@@ -53,8 +55,6 @@ def list_other_weights(dloss, weights, total):
         "Only weights of 1 are used: they may be 0.25, too, multiply by them.": share * (weights == 1),
         "weights is squared: once is enough.": share * weights**2,
         "weights / total is squared: once is enough.": dloss * (weights / total) ** 2,
-        "It is turned upside down: weights above, total below.": dloss * total / weights,
-        "The mean of weights is used for all: each NLL has its own.": dloss * weights.mean() + 0 * weights,
         "The square root of weights is taken: use them as they are.": share * np.sqrt(weights),
         "The weights are below, not above: multiply by them.": share / weights,
         "The weights are turned round: 1 - weights lights the pads.": share * (1 - weights),
@@ -114,9 +114,6 @@ def make_denominator_mistakes(response, target):
             MEAN_OF_ROWS: response / sums / len(response),
             "It is divided by the number of all positions, pads included: divide by response.sum().": by_size,
             "Each row is divided by its own count: response.sum() counts the whole batch.": response / sums,
-            "Each column is divided by its own count: response.sum() counts the whole batch.": (
-                response / response.sum(0, keepdims=True)
-            ),
             UNMASKED: ones / n,
             "Prompt targets are lit: they have loss weight 0 here.": target / n,
             "target stands where response belongs: prompt targets have loss weight 0 here.": target / n_all,
@@ -137,7 +134,6 @@ def make_denominator_mistakes(response, target):
             UNMASKED: ones / n_all,
             "Only prompt targets are counted: all targets are prompt and response.": response / prompt.sum(),
             "The prompt's targets are lit, and the response's are not.": prompt / n_all,
-            "Response targets count twice below: target holds them already.": response / (n + n_all),
             "It is multiplied by the number of all targets: divide.": response * n_all,
         },
     }

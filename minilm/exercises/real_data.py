@@ -36,7 +36,7 @@ def list_shares(gradients, counts):
     """Other shares than the counts."""
     used = 1.0 * (counts > 0)
     with np.errstate(all="ignore"):
-        softmax, inverse = np.exp(counts - counts.max()), np.where(counts > 0, 1 / counts, 0)
+        inverse = np.where(counts > 0, 1 / counts, 0)
     shares = {
         "The mean of the means: a token of a small part counts more than one of a large part.": (
             1 + 0 * counts
@@ -45,16 +45,12 @@ def list_shares(gradients, counts):
         "Each part counts by the inverse of its count: a mean times its count is a sum.": inverse,
         "Each part counts by the root of its count: by the count itself.": np.sqrt(counts),
         "Each part counts by the square of its count: by the count itself.": counts**2,
-        "The shares are a softmax of the counts: a share is count / sum of counts.": softmax,
+        "A count of 0 is replaced by 1: a part without tokens has no share.": np.maximum(counts, 1),
         "1 is added to every count: a part without tokens has no share.": counts + 1,
         "The counts are in reverse order: gradients[k] goes with counts[k].": counts[::-1],
-        "The counts are sorted: gradients[k] goes with counts[k].": np.sort(counts),
         "That is the largest part alone: all parts have their share.": 1.0 * (counts == counts.max()),
     }
-    table = {sentence: weigh(gradients, share) for sentence, share in shares.items()}
-    return table | {
-        "That is the median: the mean over all tokens is asked for.": np.median(gradients, axis=0)
-    }
+    return {sentence: weigh(gradients, share) for sentence, share in shares.items()}
 
 
 def list_dividers(gradients, counts):
@@ -72,7 +68,6 @@ def list_dividers(gradients, counts):
             total / gradients.shape[1]
         ),
         "Divided by the largest count: divide by the sum of all counts.": total / counts.max(),
-        "Divided by the sum of all counts minus 1.": total / (n_tokens - 1),
         "These are gradients of means: multiply each by its count before adding up.": added / n_tokens,
         "Gradients are divided by their counts: they are means already, multiply.": (
             (gradients / np.maximum(counts, 1)[:, None]).sum(axis=0)

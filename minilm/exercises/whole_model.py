@@ -9,6 +9,7 @@ from .question import Question
 from .single import training_step
 
 LEAVES = [f"{layer}.{leaf}" for layer in ("ln_2", "mlp.c_fc", "mlp.c_proj") for leaf in ("weight", "bias")]
+OVERWRITTEN = "dy is overwritten on the way down: the residual takes the dy that came in."
 LATE = "dy is added before the layer norm's backward: the residual goes around the norm, add it at the end."
 
 
@@ -51,6 +52,8 @@ def make_block_mistakes(dy, cache):
             "The residual's sign is wrong: gradients that meet at a fork are added.": dh - dy,
             "The MLP's path has the wrong sign: gradients that meet at a fork are added.": dy - dh,
             "The MLP's path is taken twice.": dy + 2 * dh,
+            f"{OVERWRITTEN} It is the layer norm's dx by then.": 2 * dh,
+            f"{OVERWRITTEN} It is c_fc's dx by then.": dnorm + dh,
             "The two paths are averaged: gradients that meet at a fork are added.": (dy + dh) / 2,
             "The two paths are multiplied: gradients that meet at a fork are added.": dy * dh,
             "The layer norm's backward is left out.": dy + dnorm,
@@ -111,6 +114,9 @@ def list_loops(dy, ids, shape):
     }
     return alone | {
         "Repeated ids overwrite each other: each position must add its part (np.add.at).": overwritten,
+        "The first position of every example is left out: does a loop begin at 1?": (
+            add_rows(ids[:, 1:], shape, dy[:, 1:])
+        ),
         "Only the first position of each token is there: each position adds its part.": first,
         "The largest entry is kept: each position adds its part.": largest,
         "It is not yet summed over the batch: all examples share one weight.": (
@@ -138,6 +144,13 @@ def list_other_sums(dy, ids, shape):
             right[: ids.max() + 1]
         ),
         "The rows are one too far: token id v has row v.": np.roll(right, 1, axis=0),
+        "The rows are one too low: token id v has row v.": np.roll(right, -1, axis=0),
+        "Row 0 is left empty: which targets count is for the loss mask to say, not for the embedding.": (
+            np.where(np.arange(V)[:, None] > 0, right, 0)
+        ),
+        "dy of an example's first position is used for all: each position has its own.": (
+            add_rows(ids, shape, np.broadcast_to(dy[:, :1], dy.shape))
+        ),
         "All of dy goes to the largest id: the row of weight is ids[b, t].": (
             np.where(is_last, dy.sum((0, 1)), 0)
         ),

@@ -15,6 +15,7 @@ from .explain_shape import explain_shape
 from .explain_values import NOT_FINITE, describe_worst, explain_values
 from .show_row import compare_roles, show_row
 
+OVERFLOW = "overflow encountered in exp"
 COMPARE_SHAPES = "Compare the shapes that go in with the shape that should come out."
 
 
@@ -128,14 +129,21 @@ def find_exchange(exercise, label, trials):
         its = [(got[j], right[j]) for _, got, right in trials]
         if j == k or any(right is None for _, right in mine):
             continue
-        if all(are_equal(*pair) for pair in mine) and not all(are_equal(*pair) for pair in its):
+        if not all(are_equal(*pair) for pair in mine):
+            continue
+        if not all(are_equal(*pair) for pair in its):
             names = exercise.returns or exercise.labels
             order = f": the order is {', '.join(names)}" if len(names) == len(exercise.labels) else ""
             return f"These are the values of {other}{order}."
+        if not have_shapes([(got[k], right[k]) for _, got, right in trials]):
+            return f"These are the values of {other}, which stand in both places."
     return ""
 
 
 def quote_warning(problem, warned):
     """What NumPy warned of, where the answer is not finite: it names the operation. Else ""."""
     texts = [text for name, text in warned if name == "RuntimeWarning"]
-    return f" NumPy warned: {texts[0]}." if NOT_FINITE in problem and texts else ""
+    if NOT_FINITE not in problem or not texts:
+        return ""
+    advice = " Subtract each row's maximum before exp." if texts[0] == OVERFLOW else ""
+    return f" NumPy warned: {texts[0]}.{advice}"

@@ -11,6 +11,13 @@ TRANSPOSED = "It is transposed."
 
 def explain_shape(got, right):
     """A sentence for a wrong shape, or ""."""
+    if got.shape == (*right.shape, 1) and is_close(got[..., 0], right):
+        return "The numbers are right, but the last axis, of length 1, should go: write [..., 0]."
+    if got.shape == (1, *right.shape) and is_close(got[0], right):
+        return (
+            "The numbers are right, but the first axis, of length 1, should go: a keepdims too much, or a "
+            "tuple of one that is not unpacked?"
+        )
     if got.size == right.size and is_close(got.reshape(right.shape), right):
         return f"The numbers are right: reshape them to {right.shape}."
     if got.ndim == right.ndim:

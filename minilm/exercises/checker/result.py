@@ -62,7 +62,7 @@ def find_misplaced_none(exercise, outputs, expected):
 def find_output_problem(label, got, right):
     """The problem with one output that holds no real numbers, or ""."""
     if right is None:
-        return "" if got is None else f"{label} has no gradient: return None in its place."
+        return "" if got is None else f"{label} has no gradient here: return None in its place."
     if got is None:
         return f"{label} is None, but there is a gradient."
     try:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import advise
+
 
 class Outcome(NamedTuple):
     """What a call gave: its result, what it printed, and the problem, "" if there was none.
@@ -58,7 +60,9 @@ def call(function, args, seconds):
     except SystemExit:
         problem = "calls exit(): return the result instead"
     except BaseException as error:
-        problem = f"raises {type(error).__name__}{find_line(error, function)}: {describe_error(error, args)}"
+        text = describe_error(error, args)
+        problem = f"raises {type(error).__name__}{find_line(error, function)}: {text}"
+        problem += advise.find_advice(error, text, function)
     warned = tuple((w.category.__name__, str(w.message)) for w in heard)
     return Outcome(result, printed.getvalue(), problem or find_changes(args, args_copy), todo, warned)
 
@@ -125,7 +129,7 @@ def describe_error(error, args):
     if not any(word in text for word in ("shape", "dimension", "broadcast", "axes", "axis")):
         return text
     shapes = ", ".join(map(describe_shape, args))
-    return f"{text.rstrip('.')}. The shapes that went in: {shapes}"
+    return f"{text.rstrip('. ')}. The shapes that went in: {shapes}"
 
 
 def describe_shape(argument):

@@ -17,6 +17,13 @@ def make_attention_mistakes(dy, cache):
     return {"dqkv": list_step_slips(dy, cache) | list_arrangements(dy, cache)}
 
 
+def read_parts(outputs):
+    """The outputs as they are. Raises ValueError if all three are arrays: dq, dk and dv, most likely."""
+    if not any(part is None for part in outputs):
+        raise ValueError("dqkv is one array: merge_heads each of dq, dk, dv, then concatenate q | k | v")
+    return outputs
+
+
 def go_down(dy, cache, split=layers.split_heads, soften=None):
     """dq, dk, dv, head by head: the backward with another split, or another backward of the softmax."""
     scores_cache, softmax_cache, mix_cache, n_head = cache
@@ -58,6 +65,9 @@ def list_step_slips(dy, cache):
         ),
         "dq is scaled once more: scores_backward does that already.": merge((dq * scale, dk, dv)),
         "dk is scaled, too: the q in the cache is scaled already.": merge((dq, dk * scale, dv)),
+        "dq and dk are scaled once more: scores_backward does that already.": (
+            merge((dq * scale, dk * scale, dv))
+        ),
         "dv is 0: values get gradient, too, from mix_backward.": merge((dq, dk, 0 * dv)),
         "dk is 0: keys get gradient, too, from scores_backward.": merge((dq, 0 * dk, dv)),
         "dq is 0: queries get gradient, too, from scores_backward.": merge((0 * dq, dk, dv)),
@@ -129,6 +139,7 @@ EXERCISES = {
             "return np.concatenate(parts, axis=-1), None, None",
         ),
         constants=lambda dy, cache: {"sqrt(D)": 1 / cache[0][2], "D": cache[0][2] ** -2, "H": cache[3]},
+        split_outputs=read_parts,
         returns=("dqkv", "None", "None"),
     ),
 }

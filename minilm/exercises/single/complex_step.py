@@ -54,6 +54,7 @@ def make_complex_mistakes(f, x, h):
             "This is the real part, f itself: the derivative is in the imaginary part.": f(x) * everywhere,
             "It is divided by 2h, but there is only one point, h away.": complex_step(f, x, h) / 2,
             "This is the real part, divided by h: take the imaginary part.": f(x) / h * everywhere,
+            "It is divided by 1j * h, which exchanges the two parts: divide by h.": -f(x) / h * everywhere,
             "All entries are moved at once: move one, keep the others.": all_moved,
             "It is multiplied by h: divide.": right * h * h,
             "It is 0 everywhere: a real step of h = 1e-20 is lost in x + h, as is any difference of f. Step "

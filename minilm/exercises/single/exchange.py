@@ -51,6 +51,9 @@ def make_gradient_mistakes(gradient, prompt, response):
                 gradient(prompt + response) / 2
             ),
             "That is the difference of the parts: the sums of losses are added.": gradient(prompt - response),
+            "That is the response's part less the prompt's: the sums of losses are added.": (
+                gradient(response - prompt)
+            ),
         },
     }
 

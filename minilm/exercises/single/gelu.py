@@ -37,7 +37,6 @@ def list_chain_slips(dy, x, t, first, dt, du):
         "dy multiplies the first term only: is a bracket missing?": dy * first + x * dt * du / 2,
         "dy multiplies the second term only: is a bracket missing?": first + dy * x * dt * du / 2,
         "dy is added: the chain rule multiplies.": dy + first + x * dt * du / 2,
-        "dy is used twice.": dy * dy * (first + x * dt * du / 2),
         "The two terms are multiplied: the product rule adds them.": dy * first * x * dt * du / 2,
         "The second term lacks its factor x: product rule, x stays when t is derived.": (
             dy * (first + dt * du / 2)
@@ -54,14 +53,13 @@ def list_chain_slips(dy, x, t, first, dt, du):
         "The first term is (1 + t) / 2, with a plus.": dy * ((1 - t) / 2 + x * dt * du / 2),
         "x stands in the second term squared.": dy * (first + x * x * dt * du / 2),
         "The second term lacks its factors x and 1/2.": dy * (first + dt * du),
-        "It is divided by the slope: dy times the slope is asked for.": dy / (first + x * dt * du / 2),
-        "dy is summed up first: each entry has its own.": dy.sum() * (first + x * dt * du / 2),
         "The derivative of tanh(u) is missing: it is 1 - t^2.": dy * (first + x * du / 2),
         "The derivative of tanh(u) is 1 - tanh(u)^2, here 1 - t^2: t stands without its square.": (
             dy * (first + x * (1 - t) * du / 2)
         ),
         "The derivative of tanh(u) is 1 - t^2, with a minus.": dy * (first + x * (1 + t * t) * du / 2),
         "The derivative of tanh(u) is 1 - t^2, not (1 - t)^2.": dy * (first + x * (1 - t) ** 2 * du / 2),
+        "t is tanh(u): tanh(x) stands in its derivative.": dy * (first + x * (1 - np.tanh(x) ** 2) * du / 2),
         "The derivative of tanh(u) is 1 - t^2, without a root.": dy * (first + x * np.sqrt(dt) * du / 2),
     }
 
@@ -73,6 +71,7 @@ def list_slopes(dy, x, first, dt):
     slopes = {
         "u' lacks sqrt(2 / pi).": 1 + 3 * cubic * square,
         "u' has 2 / pi: the root is missing.": slope**2 * (1 + 3 * cubic * square),
+        "u' has sqrt(2) / pi: the root is that of 2 / pi.": np.sqrt(2) / np.pi * (1 + 3 * cubic * square),
         "u' has sqrt(pi / 2): it is sqrt(2 / pi).": (1 + 3 * cubic * square) / slope,
         "sqrt(2 / pi) multiplies the 1 in u' only: is a bracket missing?": slope + 3 * cubic * square,
         "The derivative of x^3 is 3 x^2: the 3 is missing in u'.": slope * (1 + cubic * square),
@@ -93,18 +92,12 @@ def list_slopes(dy, x, first, dt):
 
 def list_others(dy, x, first, dt, du):
     """Other functions, and the forward."""
-    sigmoid, wide = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(-1.702 * x))
     return {
         "This is the forward, y: asked for is dy times its derivative.": x * first,
         "This is dy times y: asked for is dy times the derivative of y.": dy * x * first,
         "This is ReLU's derivative.": dy * (x > 0),
-        "This is the derivative of x sigmoid(1.702 x): another approximation of GELU.": (
-            dy * (wide + 1.702 * x * wide * (1 - wide))
-        ),
-        "This is SiLU's derivative: GELU is x (1 + tanh(u)) / 2.": (
-            dy * (sigmoid + x * sigmoid * (1 - sigmoid))
-        ),
         "The second term lacks its 1/2.": dy * (first + x * dt * du),
+        "Both terms lack their 1/2: y is x (1 + t) / 2.": dy * (2 * first + x * dt * du),
         "The first term lacks its 1/2.": dy * (2 * first + x * dt * du / 2),
     }
 

@@ -59,12 +59,14 @@ def list_other_turns(roles, turns):
         "If a row ends with the user, nothing is lit: look for the last turn among answers.": (
             answers * (turns == turns.max(axis=1, keepdims=True))
         ),
+        "The first row's last turn is looked for in all rows: each has its own.": (
+            answers * (turns == turns[0].max())
+        ),
         "That is the first answer of each row.": answers * (turns == first),
         "All answers but the last are lit.": answers * (turns != last),
         "That is the answer before the last one.": answers * (turns == last - 2),
         "The last two answers are lit: only the last one is asked for.": answers * (turns >= last - 2),
         "That is turn 1 of each row: the last answer's turn differs from row to row.": answers * (turns == 1),
-        "Turns with odd numbers are lit: the last answer alone is asked for.": answers * (turns % 2 == 1),
         "The turn is read off the last column, where pads stand.": answers * (turns == turns[:, -1:]),
         "The largest turn is looked for in each column: axis 1 goes along a row.": (
             answers * (turns == last_of_column)
@@ -82,6 +84,9 @@ def list_other_roles(roles, turns):
     to_the_end = np.arange(roles.shape[1]) >= turns.argmax(axis=1, keepdims=True)
     return {
         NO_EOS: mask * masks.without_eos(roles),
+        "& binds more strongly than |: put brackets round response or <eos>.": (
+            1.0 * ((roles == data.RESPONSE) | (is_eos & (last > 0)))
+        ),
         "Every <eos> is lit, and nothing else.": 1.0 * is_eos,
         "Only <eos> is lit: the answer before it counts, too.": mask * is_eos,
         "The first token of the answer is left out: it is a target, too.": shorter,
@@ -123,7 +128,7 @@ def list_moved(roles, turns):
         "Only the first row's mask is there: one for each row.": mask[0],
         "The turns themselves are returned: 1 on the last answer, 0 elsewhere.": 1.0 * turns,
         IGNORED: np.where(mask > 0, 1, -100),
-        NO_TEXT: 0 * mask,
+        f"{NO_TEXT} And a row may end with the user, or with pads.": 0 * mask,
         OF_ROW: mask / mask.sum(axis=1, keepdims=True),
         OF_SUM: mask / mask.sum(),
     }

@@ -36,10 +36,10 @@ def go_down(model, ids, dlogits):
     return make_reading(ids, model).T @ (dlogits @ model.head.T)
 
 
-def measure(model, ids, targets, weights, total=None):
-    """sum(weights nll) / total and its gradient at the embeddings; total None: the sum of the weights."""
+def measure(model, ids, targets, weights):
+    """sum(weights nll) / sum(weights) and its gradient at the embeddings."""
     weights = weights.astype(model.head.dtype)
-    dnll = weights / weights.dtype.type(total or weights.sum())
+    dnll = weights / weights.sum()
     nll, cache = losses.token_nll_forward(read_logits(model, ids), targets)
     return (dnll * nll).sum(), go_down(model, ids, losses.token_nll_backward(dnll, cache)[0])
 
@@ -50,8 +50,9 @@ def light_all_targets(roles):
 
 
 def masked(model, roles, ids, targets, mask):
-    """A healthy step gets True: its loss is masked, as it should be. Exchange the prompt's targets
-    alone; answers and ids stay. And gradient at the prompt's embeddings is no fault."""
+    """A healthy step gets True: its loss is masked, as it should be. True means that something changes
+    when the prompt's targets do. Exchange the prompt's targets alone; answers and ids stay. And gradient
+    at the prompt's embeddings is no fault."""
     return measure(model, ids, targets, mask)
 
 
@@ -64,15 +65,9 @@ def rounded(model, roles, ids, targets, mask):
 
 
 def unmasked(model, roles, ids, targets, mask):
-    """A faulty step gets False: it ignores the mask, and every target has loss weight 1. Are your
-    targets really other ones?"""
+    """A faulty step gets False: it ignores the mask, and every target has loss weight 1. That shows when
+    you call it twice: are the second call's targets really other ones?"""
     return measure(model, ids, targets, light_all_targets(roles))
-
-
-def divided_by_all(model, roles, ids, targets, mask):
-    """A healthy step gets True: it divides by the number of all targets, prompt included, so that
-    its gradient is small. No prompt target has a say in it."""
-    return measure(model, ids, targets, mask, total=light_all_targets(roles).sum())
 
 
 def lightly_weighted(model, roles, ids, targets, mask):
@@ -98,6 +93,13 @@ def masked_in_the_report(model, roles, ids, targets, mask):
     Compare both."""
     loss, _ = measure(model, ids, targets, mask)
     return loss, measure(model, ids, targets, light_all_targets(roles))[1]
+
+
+def reported_in_full(model, roles, ids, targets, mask):
+    """A faulty step gets False: its gradient is masked, but the loss that it reports is not. Compare
+    both."""
+    loss, _ = measure(model, ids, targets, light_all_targets(roles))
+    return loss, measure(model, ids, targets, mask)[1]
 
 
 def masked_late(model, roles, ids, targets, mask):
@@ -132,11 +134,11 @@ USES_PROMPT_TARGETS = {  # in the order in which they are tried
     masked: False,
     rounded: False,
     unmasked: True,
-    divided_by_all: False,
     lightly_weighted: True,
     strongly_read: False,
     masked_early: True,
     masked_in_the_report: True,
+    reported_in_full: True,
     masked_late: False,
     masked_but_for_one_row: True,
     smoothed: False,

@@ -53,8 +53,11 @@ def list_wrong_factors(dy, second, inv_std):
         "The second term is half of what it should be: the derivative of x^2 is 2 x.": right + second / 2,
         "The second term is twice what it should be: the derivative of sqrt is 1 / (2 sqrt).": right - second,
         "A sum stands where a mean over the channels belongs.": direct - second * dy.shape[-1],
+        "The sum is divided by T: it is a mean over C channels.": direct
+        - second * dy.shape[-1] / dy.shape[1],
         "It is divided by C twice: a mean holds that division already.": direct - second / dy.shape[-1],
         NO_MEAN: right - average(dy) * inv_std,
+        "x stands where xhat belongs: xhat = x * inv_std.": direct - second / inv_std**2,
         "A mean is subtracted at the end: this forward takes no mean out.": right - average(right),
     }
 
@@ -64,6 +67,12 @@ def list_wrong_means(dy, xhat, inv_std):
     product = dy * xhat
     return {
         "The mean of dy * xhat is needed, not that of dy.": (dy - xhat * average(dy)) * inv_std,
+        "xhat is squared, and dy averaged alone: the mean is that of dy * xhat.": (
+            (dy - xhat**2 * average(dy)) * inv_std
+        ),
+        "dy stands outside the mean: each channel's own dy belongs inside, with its xhat.": (
+            dy * (1 - average(xhat**2)) * inv_std
+        ),
         OUTER: (dy - average(product)) * inv_std,
         POSITIONS: (dy - xhat * product.mean(axis=1, keepdims=True)) * inv_std,
         "The mean runs over the whole batch: every row has a std of its own.": (

@@ -65,6 +65,10 @@ def list_outer_factors(dweights, weights):
         "The outer factor weights is missing.": dweights - total,
         "The outer factor weights is missing before the sum: is a bracket missing?": product - total,
         "The outer factor weights is squared.": weights * right,
+        "weights is squared in the first term: once is enough.": weights * (product - total),
+        "weights stands outside the sum: inside, each dweights has a weight of its own.": (
+            product - weights**2 * dweights.sum(-1, keepdims=True)
+        ),
         "The outer factor is only whether a key is allowed: it is weights.": (
             (weights > 0) * (dweights - total)
         ),

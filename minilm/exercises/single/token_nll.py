@@ -48,6 +48,16 @@ def list_picks(logits, targets):
         "Targets of the position before are used: position t has its own.": (
             token_nll(logits, np.roll(targets, 1, axis=1))
         ),
+        "Targets of the position after are used: position t has its own.": (
+            token_nll(logits, np.roll(targets, -1, axis=1))
+        ),
+        "The first row's targets are used in all rows: each row has its own.": (
+            token_nll(logits, np.tile(targets[0], (len(targets), 1)))
+        ),
+        "One token is picked at all positions: each has its own target.": every[..., targets[0, 0]],
+        "The position t is picked as if it were a token: pick targets[b, t].": (
+            token_nll(logits, np.arange(targets.size).reshape(targets.shape) % targets.shape[1] % V)
+        ),
         "The targets are shifted once more: position t holds its own target already.": shifted_twice,
     }
 
@@ -86,20 +96,11 @@ def list_softmaxes(logits, targets):
 def list_losses(logits, targets):
     """Other losses of the right softmax."""
     nll, probs = token_nll(logits, targets), np.exp(take_log_softmax(logits))
-    p, onehot = np.exp(-nll), np.eye(logits.shape[-1])[targets]
-    with np.errstate(all="ignore"):
-        others = -np.log(1 - probs)
     return {
-        "These are probabilities: take -log.": p,
-        "1 - p is no NLL: take -log(p).": 1 - p,
+        "These are probabilities: take -log.": np.exp(-nll),
+        "1 - p is no NLL: take -log(p).": 1 - np.exp(-nll),
         "This is the perplexity exp(NLL): return the NLL.": np.exp(nll),
         "The softmax is taken twice: its input is the logits.": token_nll(probs, targets),
-        "This is a squared error: the NLL is -log(p).": ((probs - onehot) ** 2).sum(-1),
-        "This says whether the best guess is wrong: return -log(p).": 1.0 * (logits.argmax(-1) != targets),
-        "Only the target's -log(p) counts: log(1 - p) belongs to yes-or-no questions.": nll + others.sum(-1),
-        "Only the target's -log(p) counts: the other tokens' log(1 - p) are too much.": (
-            nll + np.where(onehot > 0, 0, others).sum(-1)
-        ),
     }
 
 

@@ -18,6 +18,8 @@ from exercises.answers import (
     one_sequence,
     real_data,
     rms_norm,
+    slips_of_a_class,
+    slips_of_a_class_on_attention,
     slips_of_attention,
     slips_of_layers,
     slips_of_losses,
@@ -51,6 +53,8 @@ SLIPS = (  # of what students, and careless engineers, write
     slips_of_attention,
     slips_of_measuring,
     slips_of_models,
+    slips_of_a_class,
+    slips_of_a_class_on_attention,
 )
 WRONG = {name: dict(table) for lesson in LESSONS for name, table in lesson.WRONG.items()}
 for module in SLIPS:

@@ -36,7 +36,7 @@ WRONG = {
     "causal_softmax": {
         r"It reads the future": lambda scores, causal: softmax(scores),
         r"Its rows do not add up to 1: forbid first": lambda scores, causal: softmax(scores) * causal,
-        r"A forbidden score is set to 0, but exp\(0\) is 1": lambda scores, causal: softmax(
+        r"A forbidden score is set to a number, such as 0, but exp\(0\) is 1": lambda scores, causal: softmax(
             np.where(causal, scores, 0)
         ),
         r"It reads what causal forbids": lambda scores, causal: softmax(np.where(causal, -np.inf, scores)),

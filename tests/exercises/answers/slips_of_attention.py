@@ -20,7 +20,10 @@ MIX = {
     ),
     r"dv is wrong.*v stands where dmix belongs": lambda d, w, v: (dmix_v(d, v), w.mT @ v),
     r"dv has shape.*The heads are added up": lambda d, w, v: (dmix_v(d, v), (w.mT @ d).sum(1)),
-    r"dweights is wrong.*square root of D": lambda d, w, v: (dmix_v(d, v) / d.shape[-1] ** 0.5, w.mT @ d),
+    r"dweights is wrong.*multiply by sqrt\(D\).*mix has no such scale": lambda d, w, v: (
+        dmix_v(d, v) / d.shape[-1] ** 0.5,
+        w.mT @ d,
+    ),
 }
 SOFTMAX = {
     r"1 stands where the sum": lambda d, w: (w * (d - 1), None),

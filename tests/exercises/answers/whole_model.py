@@ -139,7 +139,7 @@ EMBEDDING = {
         None,
         d.reshape(-1, shape[1]).T @ np.eye(shape[0])[ids.ravel()],
     ),
-    r"dids has no gradient: return None in its place": lambda d, ids, shape: (
+    r"dids has no gradient here: return None in its place": lambda d, ids, shape: (
         np.zeros(ids.shape),
         add_at(ids, shape, d),
     ),

@@ -11,7 +11,8 @@ RIGHT = np.random.default_rng(0).normal(size=(4, 3, 2))
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda a: a[..., None], "The numbers are right: reshape them to (4, 3, 2)."),
+        (lambda a: a[..., None], "The numbers are right, but the last axis, of length 1, should go"),
+        (lambda a: a[None], "The numbers are right, but the first axis, of length 1, should go"),
         (lambda a: a.ravel(), "The numbers are right: reshape them to (4, 3, 2)."),
         (lambda a: a.swapaxes(1, 2), "It is transposed."),
         (

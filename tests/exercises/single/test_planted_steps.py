@@ -10,16 +10,16 @@ CASES = {args[0].func: args for args in exercises.find("uses_prompt_targets").ma
 
 
 def measure_target(case, b, t):
-    """The change of the gradient when one target is another."""
+    """The change of the loss, or of its gradient, when one target is another."""
     step, batch, vocab_size = case
     targets = batch.targets.copy()
     targets[b, t] = (targets[b, t] + 1) % vocab_size
-    gradients = [step(batch.ids, y, batch.loss_mask)[1] for y in (batch.targets, targets)]
-    return np.abs(gradients[1] - gradients[0]).max()
+    before, after = (step(batch.ids, y, batch.loss_mask) for y in (batch.targets, targets))
+    return max(np.abs(b - a).max() for a, b in zip(before, after, strict=True))
 
 
 def find_lit_roles(step):
-    """The roles of targets that have a say in the gradient, above rounding."""
+    """The roles of targets that have a say in the loss or its gradient, above rounding."""
     case = CASES[step]
     roles = case[1].roles
     places = [tuple(place) for place in np.argwhere(roles != data.PAD)]
