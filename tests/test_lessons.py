@@ -1,5 +1,6 @@
 """The notebooks: up to date, small, and runnable from every folder."""
 
+import ast
 import json
 import re
 import shutil
@@ -78,6 +79,15 @@ def test_every_cell_of_the_short_course_has_its_place_in_the_slides(path):
     kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in build.read_notebook(path).cells]
     assert set(kinds) <= {"slide", "subslide", "fragment", "skip", "notes"}, kinds
     assert kinds[0] == "slide" and kinds.count("slide") >= 3
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_no_lesson_calls_an_answer_by_keyword(path):
+    """The checker calls by position: an answer passes with whatever names its arguments have."""
+    trees = [ast.parse(cell.source) for cell in code_cells(path)]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = {call.func.id for call in calls if isinstance(call.func, ast.Name) and call.keywords}
+    assert not named & set(exercises.names())
 
 
 @pytest.mark.parametrize("path", LEARNERS, ids=lambda p: p.stem)
