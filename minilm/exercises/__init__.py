@@ -12,6 +12,7 @@ import textwrap
 
 import numpy as np
 
+from .. import recording
 from . import (
     attention,
     backward_by_hand,
@@ -45,6 +46,9 @@ LESSONS = (  # in their order
 EXERCISES = {name: exercise for lesson in LESSONS for name, exercise in lesson.EXERCISES.items()}
 QUESTIONS = {name: asked for lesson in LESSONS for name, asked in getattr(lesson, "QUESTIONS", {}).items()}
 OWN = "This is minilm's own function, which stands in for yours: run your cell first, then this one."
+CALLS_OWN = (
+    "Your function calls minilm's own {own}, in whose place it should stand: write out what that does."
+)
 
 
 def names():
@@ -84,8 +88,10 @@ def ask(name):
 def hint(name, stage=1):
     """The first or second hint for an exercise, as a Note; the second is code, indented by two blanks.
 
-    Raises ValueError for another stage.
+    Raises ValueError for another stage, and for a question.
     """
+    if name in QUESTIONS:
+        raise ValueError(f'a question has no hints: ask("{name}") shows it, and each choice has its reply')
     hints = find(name).hints
     if stage not in (1, 2):
         raise ValueError(f"there is no hint {stage}: ask for 1 or 2")
@@ -116,12 +122,13 @@ def judge(name, exercise, function, seconds, seed=0):
     if not callable(function):
         message = f"Hand over the function itself, not {result.name_type(function)}."
         return make_verdict(name, "wrong", message)
-    trials, notes, warned = [], "", []
+    trials, notes, warned, own_calls, gave_lists = [], "", [], [], False
     for args in exercise.make_cases(seed):
         if not accepts(function, args):
             message = f"Your function takes other arguments: it is {exercise.describe_call()}."
             return make_verdict(name, "wrong", message)
-        outcome = sandbox.call(function, args, seconds)
+        with recording(name_own(exercise)) as calls:
+            outcome = sandbox.call(function, args, seconds)
         if outcome.todo:
             advice = f'hint("{name}") helps; until then minilm\'s own function is used.'
             return make_verdict(name, "to do", f"{exercise.task}\n{advice}")
@@ -133,12 +140,24 @@ def judge(name, exercise, function, seconds, seed=0):
         trials.append((args, got, right))
         notes = notes or printed
         warned += outcome.warnings
+        own_calls += calls
+        gave_lists = gave_lists or result.has_lists(exercise, outcome.result)
     with np.errstate(all="ignore"):  # wrong answers may overflow here as they did there
         problem = explain.explain_answer(exercise, trials)
     if problem:
         problem = result.find_lost_imaginary(warned) or problem + explain.quote_warning(problem, warned)
         return make_verdict(name, "wrong", f'{problem}{notes}\n(hint("{name}") and hint("{name}", 2) help.)')
-    return make_verdict(name, "passed", praise(exercise, function, trials, seconds) + notes, function)
+    if own_calls:  # in its place, the function would call itself without end
+        return make_verdict(name, "wrong", CALLS_OWN.format(own=name_own(exercise)))
+    message = praise(exercise, function, trials, seconds) + notes
+    if gave_lists:
+        return make_verdict(name, "passed", message + result.LISTS)
+    return make_verdict(name, "passed", message, function)
+
+
+def name_own(exercise):
+    """The name of minilm's own function, as swap takes it: "layers.gelu_backward"."""
+    return f"{exercise.solve.__module__}.{exercise.solve.__name__}".removeprefix("minilm.")
 
 
 def praise(exercise, function, trials, seconds):

@@ -45,6 +45,12 @@ def test_two_hints(name):
         exercises.hint(name, 3)
 
 
+@pytest.mark.parametrize("name", exercises.QUESTIONS)
+def test_a_question_has_no_hints_and_says_so(name):
+    with pytest.raises(ValueError, match=f'a question has no hints: ask."{name}".'):
+        exercises.hint(name)
+
+
 def test_an_unknown_name_lists_all():
     for ask in (lambda: exercises.check("gelu", print), lambda: exercises.hint("gelu")):
         with pytest.raises(ValueError, match="there is no exercise 'gelu'") as caught:
