@@ -7,6 +7,7 @@ right one scaled, transposed, reshaped: explain.py.
 """
 
 import inspect
+import os
 import sys
 import textwrap
 
@@ -67,13 +68,16 @@ def check(name, function, seconds=SECONDS, seed=0):
         verdict = judge_choice(name, function, seconds)
     else:
         verdict = judge(name, find(name), function, seconds, seed)
-    if not shows_results():
+    if not shows_results(sys._getframe(1)):
         print(verdict)
     return verdict
 
 
-def shows_results():
-    """Whether the value of an expression is shown: on a console or in a notebook, not in a script."""
+def shows_results(frame):
+    """Whether the value of an expression there is shown: on a console or in a notebook, not in a script."""
+    file, script = frame.f_code.co_filename, frame.f_globals.get("__file__")
+    if script and os.path.abspath(file) == os.path.abspath(script):  # IPython can run a script, too
+        return False
     in_notebook = "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
     return in_notebook or hasattr(sys, "ps1")
 
