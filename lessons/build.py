@@ -109,9 +109,7 @@ def build_notebooks(folder="lessons", execute=True, report=None):
     `execute` runs both versions and stores their outputs. `report(done, total)` is called after
     each notebook. Raises ValueError if the folder holds no authored notebooks.
     """
-    sources = list_solutions(folder)
-    if not sources:
-        raise ValueError(f"{folder}/solutions holds no notebooks: run this from the repository's root")
+    sources = require_solutions(folder)
     targets = [Path(folder, source.name) for source in sources]
     for done, (source, target) in enumerate(zip(sources, targets, strict=True), start=1):
         solution = read_notebook(source)
@@ -128,6 +126,14 @@ def build_notebooks(folder="lessons", execute=True, report=None):
 def list_solutions(folder):
     """The paths of the authored notebooks, in the order of the course."""
     return sorted(Path(folder, "solutions").glob("*.ipynb"))
+
+
+def require_solutions(folder):
+    """The same. Raises ValueError where there are none."""
+    sources = list_solutions(folder)
+    if not sources:
+        raise ValueError(f"{folder}/solutions holds no notebooks: run this from the repository's root")
+    return sources
 
 
 def find_stale(folder="lessons"):
@@ -147,7 +153,8 @@ def make_fault_page():
 
 
 def write_pages(folder="lessons"):
-    """Write folder/faults.md and folder/mistakes.md; returns their paths."""
+    """Write folder/faults.md and folder/mistakes.md; returns their paths. Raises ValueError elsewhere."""
+    require_solutions(folder)
     pages = {"faults.md": make_fault_page(), "mistakes.md": mistakes.make_page()}
     for name, text in pages.items():
         Path(folder, name).write_text(text, encoding="utf-8")

@@ -145,6 +145,9 @@ def test_the_short_course_takes_two_hours():
 def test_nothing_is_made_from_nothing(tmp_path):
     with pytest.raises(ValueError, match="solutions holds no notebooks"):
         build.build_notebooks(tmp_path)
+    with pytest.raises(ValueError, match="run this from the repository's root"):
+        build.write_pages(tmp_path)
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "a.ipynb").write_text("no notebook", encoding="utf-8")
     with pytest.raises(ValueError, match=r"a.ipynb is no notebook"):
