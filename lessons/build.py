@@ -129,7 +129,7 @@ def list_solutions(folder):
 
 
 def require_solutions(folder):
-    """The same. Raises ValueError where there are none."""
+    """The paths of the authored notebooks. Raises ValueError where there are none."""
     sources = list_solutions(folder)
     if not sources:
         raise ValueError(f"{folder}/solutions holds no notebooks: run this from the repository's root")
