@@ -1,5 +1,6 @@
 """The notebooks: up to date, small, and runnable from every folder."""
 
+import ast
 import json
 import re
 import shutil
@@ -80,6 +81,15 @@ def test_every_cell_of_the_short_course_has_its_place_in_the_slides(path):
     assert kinds[0] == "slide" and kinds.count("slide") >= 3
 
 
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_no_lesson_calls_an_answer_by_keyword(path):
+    """The checker calls by position: an answer passes with whatever names its arguments have."""
+    trees = [ast.parse(cell.source) for cell in code_cells(path)]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = {call.func.id for call in calls if isinstance(call.func, ast.Name) and call.keywords}
+    assert not named & set(exercises.names())
+
+
 @pytest.mark.parametrize("path", LEARNERS, ids=lambda p: p.stem)
 def test_learners_see_no_solution_and_no_output_to_predict(path):
     text = path.read_text(encoding="utf-8")
@@ -143,6 +153,7 @@ def test_the_short_course_takes_two_hours():
 def test_nothing_is_made_from_nothing(tmp_path):
     with pytest.raises(ValueError, match="solutions holds no notebooks"):
         build.build_notebooks(tmp_path)
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "a.ipynb").write_text("no notebook", encoding="utf-8")
     with pytest.raises(ValueError, match=r"a.ipynb is no notebook"):

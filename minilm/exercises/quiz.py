@@ -19,6 +19,7 @@ import numpy as np
 from .. import exercises, faults
 from . import evidence
 from .checker import sandbox
+from .checker.judge import end_sentence
 from .evidence import LEGEND  # noqa: F401  (for notebooks)
 
 HEALTHY = "healthy"
@@ -173,7 +174,7 @@ def check(case, function):
     if outcome.todo:
         return make_verdict(case, "to do", "Read the case, and return the name of a fault, or 'healthy'.")
     if outcome.problem:
-        return make_verdict(case, "wrong", exercises.end_sentence(f"Your function {outcome.problem}"))
+        return make_verdict(case, "wrong", end_sentence(f"Your function {outcome.problem}"))
     if outcome.result is None:
         return make_verdict(case, "wrong", "Your function returns None: is the return missing?")
     return judge(case, outcome.result)

@@ -30,7 +30,8 @@ def test_right_answer_in_another_style_passes(name, function):
     assert verdict.ok, verdict.message
     n_cases = len(list(exercises.find(name).make_cases()))
     assert verdict.message.startswith(f"{n_cases} random cases agree.")
-    assert verdict.function is function
+    gave_lists = "a list came out" in verdict.message
+    assert verdict.function is (exercises.find(name).solve if gave_lists else function)
 
 
 @pytest.mark.parametrize("name", exercises.names())

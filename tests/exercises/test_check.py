@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from exercises.answers import one_sequence
+from IPython.core.interactiveshell import InteractiveShell
 
 from minilm import exercises
 
@@ -45,6 +46,12 @@ def test_two_hints(name):
         exercises.hint(name, 3)
 
 
+@pytest.mark.parametrize("name", exercises.QUESTIONS)
+def test_a_question_has_no_hints_and_says_so(name):
+    with pytest.raises(ValueError, match=f'a question has no hints: ask."{name}".'):
+        exercises.hint(name)
+
+
 def test_an_unknown_name_lists_all():
     for ask in (lambda: exercises.check("gelu", print), lambda: exercises.hint("gelu")):
         with pytest.raises(ValueError, match="there is no exercise 'gelu'") as caught:
@@ -70,6 +77,22 @@ def test_grading_raises_for_all_but_passed(monkeypatch):
 def test_a_script_sees_the_verdict(capsys):
     verdict = exercises.check("shift", one_sequence.shift_by_loops)
     assert capsys.readouterr() == (f"{verdict}\n", "")
+
+
+def test_a_script_that_ipython_runs_sees_it_and_a_cell_shows_it_once(tmp_path, monkeypatch, capsys):
+    code = 'from minilm import exercises\nexercises.check("shift", lambda tokens: None)\n'
+    path = tmp_path / "script.py"
+    path.write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    shell = InteractiveShell.instance()
+    try:
+        for file in (str(path), path.name):  # %run gives the whole path, `ipython script.py` what was typed
+            shell.safe_execfile(str(path), {"__file__": file})
+            assert capsys.readouterr().out.startswith("shift: wrong.")
+        shell.run_cell(code)
+        assert capsys.readouterr().out.count("shift: wrong.") == 1
+    finally:
+        InteractiveShell.clear_instance()
 
 
 class Tags(html.parser.HTMLParser):

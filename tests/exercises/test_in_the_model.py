@@ -11,7 +11,8 @@ from exercises.answers import (
     whole_model,
 )
 
-from minilm import data, gradcheck, model, swap, train, tree
+import minilm
+from minilm import data, exercises, gradcheck, model, swap, train, tree
 from minilm import tokenizer as tokenizers
 
 SWAPPED = {  # exercise -> where its function is in minilm
@@ -33,6 +34,21 @@ def test_a_right_function_works_in_the_whole_model(case, rng, name, mine):
     with swap(f"{SWAPPED[name]}.{name}", mine):
         result = gradcheck.check_direction(*case, rng)
     gradcheck.require([result])
+
+
+@pytest.mark.parametrize("name", SWAPPED)
+def test_an_answer_that_calls_what_it_replaces_would_call_itself(case, rng, name):
+    module = getattr(minilm, SWAPPED[name])
+
+    def hand_on(*args):
+        return getattr(module, name)(*args)
+
+    verdict = exercises.check(name, hand_on)
+    assert verdict.status == "wrong" and f"minilm's own {SWAPPED[name]}.{name}, in whose" in verdict.message
+    with swap(f"{SWAPPED[name]}.{name}", hand_on), pytest.raises(RecursionError):
+        gradcheck.check_direction(*case, rng)
+    with swap(f"{SWAPPED[name]}.{name}", verdict.function):
+        gradcheck.require([gradcheck.check_direction(*case, rng)])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,10 @@ FLOAT64 = (
     "number and minilm's masks are float64; np.zeros_like and math.sqrt go with float32."
 )
 NO_FLOATS = "\nNote: floats were asked for, so that loss weights other than 0 and 1 are possible, too."
+LISTS = (
+    "\nNote: a list came out. Its numbers are right, but what follows computes with arrays, so it goes on "
+    "with minilm's own function: np.array(...) makes an array of a list."
+)
 
 
 def read_outputs(exercise, result, expected):
@@ -83,6 +87,12 @@ def name_type(value):
     """A value's type with its article: "an array", "an int", "a generator"."""
     name = {"ndarray": "array"}.get(type(value).__name__, type(value).__name__)
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def has_lists(exercise, returned):
+    """Whether a list or tuple stands in the place of an array, in an answer that read_outputs has read."""
+    outputs = exercise.split_outputs(tuple(returned) if exercise.is_tuple else returned)
+    return any(isinstance(output, (list, tuple)) for output in outputs)
 
 
 def note_types(args, got, expected):

@@ -3,8 +3,9 @@
 import linecache
 import types
 
-from .. import SECONDS, Verdict, end_sentence, find, judge
+from .. import SECONDS, Verdict, find
 from . import sandbox
+from .judge import end_sentence, judge
 
 FILE = "your code"
 

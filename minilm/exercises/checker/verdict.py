@@ -11,7 +11,7 @@ TABLE = "margin:.4em 0;padding:0;background:none;color:inherit;font-family:monos
 class Verdict(NamedTuple):
     """The checker's answer. `status` is "passed", "wrong" or "to do".
 
-    function: the learner's if it passed, else minilm's own, so that a notebook can go on with it.
+    function: the learner's if it passed with arrays, else minilm's own, so that a notebook can go on with it.
     """
 
     name: str

@@ -82,6 +82,5 @@ def test_an_unmasked_row_is_the_last_one_only():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_exchange_test_is_right_on_any_seed(seed):
-    assert exercises.check(
-        "uses_prompt_targets", lambda *args: exchange.uses_prompt_targets(*args), seed=seed
-    ).ok
+    own = exchange.uses_prompt_targets
+    assert exercises.check("uses_prompt_targets", lambda *args: own(*args), seed=seed).ok
