@@ -13,6 +13,7 @@ from . import packages
 HERE = Path(__file__).parent
 CDN = "https://cdn.jsdelivr.net/pyodide/v{version}/full/pyodide.mjs"
 SHORT = ("00", "01", "02", "03", "04")  # the numbers of the lessons of the short course
+CASE = ", case A"  # the part of a later lesson that ends the short course
 EXERCISE = "loss_mask"
 
 
@@ -46,25 +47,27 @@ def make_start(lessons):
     """The start page: the explorer, the exercise, and the list of lessons, the short course first."""
     minutes = read_minutes((lessons / "README.md").read_text(encoding="utf-8"))
     paths = sorted(lessons.glob("[0-9]*.ipynb"))
-    lists = {
-        part: "\n".join(make_item(path, minutes) for path in paths if (path.name[:2] in SHORT) == is_short)
-        for part, is_short in (("short", True), ("other", False))
-    }
+    short = [make_item(path, minutes) for path in paths if path.name[:2] in SHORT]
+    short += [make_item(path, minutes, CASE) for path in paths if path.name + CASE in minutes]
+    other = [make_item(path, minutes) for path in paths if path.name[:2] not in SHORT]
+    lists = {"short": "\n".join(short), "other": "\n".join(other)}
     return fill("start.html", alt=html.escape(figures.load_result("lattice")["alt"]), **lists)
 
 
 def read_minutes(text):
-    """{name of a notebook: how many minutes it takes, as text} from the table in lessons/README.md."""
-    return dict(re.findall(r"^\| \[[^|]*\]\(([\w.]+)\) \|[^|]*\| *(\d[^|]*?) *\|", text, re.M))
+    """{name of a notebook, or name + CASE: how many minutes, as text} from the table in lessons/README.md."""
+    rows = re.findall(rf"^\| \[[^|]*\]\(([\w.]+)\)({CASE})? \|[^|]*\| *(\d[^|]*?) *\|", text, re.M)
+    return {name + part: time for name, part, time in rows}
 
 
-def make_item(path, minutes):
-    """A lesson in the list: its title, which is the notebook's first heading, its minutes, the solved one."""
+def make_item(path, minutes, part=""):
+    """A lesson, or a part of it, in the list: the notebook's first heading, its minutes, the solved one."""
     text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
     title = html.escape(re.search(r"^# (.+)$", text, re.M)[1])
-    time = f' <span class="soft">{minutes[path.name]} min</span>' if path.name in minutes else ""
+    name = path.name + part
+    time = f' <span class="soft">{minutes[name]} min</span>' if name in minutes else ""
     opened = "lite/notebooks/index.html?path="
     return (
-        f'<li><a href="{opened}{path.name}">{title}</a>{time} '
+        f'<li><a href="{opened}{path.name}">{title}</a>{part}{time} '
         f'<a class="soft" href="{opened}solutions/{path.name}" aria-label="{title}, solved">solved</a></li>'
     )
