@@ -1,12 +1,14 @@
 """The verdict: to do, hints, grading, as text and as HTML."""
 
 import html.parser
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from exercises.answers import one_sequence
-from IPython.core.interactiveshell import InteractiveShell
 
 from minilm import exercises
 
@@ -79,20 +81,25 @@ def test_a_script_sees_the_verdict(capsys):
     assert capsys.readouterr() == (f"{verdict}\n", "")
 
 
-def test_a_script_that_ipython_runs_sees_it_and_a_cell_shows_it_once(tmp_path, monkeypatch, capsys):
-    code = 'from minilm import exercises\nexercises.check("shift", lambda tokens: None)\n'
+DRIVER = """
+import sys
+shell, script = InteractiveShell.instance(), sys.argv[1]
+code = open(script).read()
+for file in (script, "script.py"):  # %run gives the whole path, `ipython script.py` what was typed
+    shell.safe_execfile(script, {"__file__": file})
+    print("---")
+shell.run_cell(code)
+"""
+
+
+def test_a_script_that_ipython_runs_sees_it_and_a_cell_shows_it_once(tmp_path):
     path = tmp_path / "script.py"
-    path.write_text(code, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    shell = InteractiveShell.instance()
-    try:
-        for file in (str(path), path.name):  # %run gives the whole path, `ipython script.py` what was typed
-            shell.safe_execfile(str(path), {"__file__": file})
-            assert capsys.readouterr().out.startswith("shift: wrong.")
-        shell.run_cell(code)
-        assert capsys.readouterr().out.count("shift: wrong.") == 1
-    finally:
-        InteractiveShell.clear_instance()
+    path.write_text('from minilm import exercises\nexercises.check("shift", lambda tokens: None)\n')
+    command = [sys.executable, "-c", DRIVER, str(path)]  # a process of its own: a shell changes builtins
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "IPYTHONDIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    shown = done.stdout.split("---")
+    assert [part.count("shift: wrong.") for part in shown] == [1, 1, 1], done.stdout
 
 
 class Tags(html.parser.HTMLParser):
