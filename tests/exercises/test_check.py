@@ -83,6 +83,7 @@ def test_a_script_sees_the_verdict(capsys):
 
 DRIVER = """
 import sys
+from IPython.core.interactiveshell import InteractiveShell
 shell, script = InteractiveShell.instance(), sys.argv[1]
 code = open(script).read()
 for file in (script, "script.py"):  # %run gives the whole path, `ipython script.py` what was typed
