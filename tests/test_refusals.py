@@ -765,6 +765,7 @@ FILES = {
         r"messages\[1\]: the role is 'human'",
     ),
     "no role": (chat_row(b'{"content": "a"}'), r"line 1: messages\[1\]: the field 'role' is missing"),
+    "no role but from": (chat_row(b'{"from": "gpt"}'), "the field 'role' is missing: give 'from' this name"),
     "no content": (chat_row(b'{"role": "user"}'), r"messages\[1\]: the field 'content' is missing"),
     "null content": (chat_row(b'{"role": "user", "content": null}'), "the field 'content' is missing"),
     "content in parts": (
@@ -823,7 +824,10 @@ FILES = {
         b'{"system": "a", "conversations": [{"from": "human", "value": "b"}]}',
         "'conversations' holds ShareGPT's turns: name it .messages., its .from. .role.",
     ),
-    "Alpaca": (b'{"instruction": "a", "input": "", "output": "b"}', "'instruction' holds Alpaca: write"),
+    "Alpaca": (
+        b'{"instruction": "a", "input": "", "output": "b"}',
+        "'instruction' holds an Alpaca row: write",
+    ),
     "DPO": (b'{"prompt": "a", "chosen": "b", "rejected": "c"}', "'chosen' holds one of two answers"),
     "a text row": (b'{"text": "ab"}', "'text' holds a text without roles: write"),
     "a list for a prompt": (b'{"prompt": [1], "completion": "a"}', r"prompt\[0\] is int, not an object"),

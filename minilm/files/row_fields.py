@@ -5,7 +5,7 @@ import reprlib
 from .. import chat, data
 
 FLAGS = ("trainable", "train", "training", "loss")  # true is a weight of 1, false of 0
-REFUSED = {  # names of a kind of field: what it holds, and what to do
+KINDS = {  # names of a kind of field that is refused: what it holds, and what to do
     "reasoning_content reasoning thinking thoughts": "what the model thinks: write it into the answer's text",
     "tool_calls function_call": "a tool call: write the call into its content as text",
     "tools functions": "tools, which the model is not shown: write them into a system message, or drop them",
@@ -15,10 +15,11 @@ REFUSED = {  # names of a kind of field: what it holds, and what to do
     "history": 'earlier turns: write all turns as "messages", with "weight": 0 where nothing is learned',
     "conversations conversation": 'ShareGPT\'s turns: name it "messages", its "from" "role" (human: user, '
     'gpt: assistant), its "value" "content"',
-    "instruction input output": 'Alpaca: write {"prompt": instruction and input, "completion": output}',
+    "instruction input output": 'an Alpaca row: write {"prompt": instruction + input, "completion": output}',
     "chosen rejected": 'one of two answers (DPO): keep the chosen one alone, as "completion" or "messages"',
     "text": 'a text without roles: write {"prompt": what is given, "completion": what is learned}',
 }
+REFUSED = {name: what for names, what in KINDS.items() for name in names.split()}
 
 
 def parse_row(row):
@@ -32,9 +33,9 @@ def parse_row(row):
         if any(message.role == "system" for message in messages):
             raise ValueError('the row has both "system" and a message of the system: keep one')
         messages.insert(0, parse_message({"role": "system", "content": system}, "system"))
-    conversation = chat.Conversation(tuple(m._replace(weight=m.weight * factor) for m in messages))
-    chat.check_conversation(conversation)
-    return conversation
+    weighted = chat.Conversation(tuple(m._replace(weight=m.weight * factor) for m in messages))
+    chat.check_conversation(weighted)
+    return weighted
 
 
 def parse_turns(row):
@@ -51,10 +52,9 @@ def parse_turns(row):
 
 def check_fields(fields, place=""):
     """The fields of an object that are not null. Raises ValueError for one that is REFUSED and not empty."""
-    for names, what in REFUSED.items():
-        for name in names.split():
-            if fields.get(name) not in (None, "", [], {}):
-                raise ValueError(f"{place}the field {name!r} holds {what}")
+    for name, what in REFUSED.items():
+        if name in fields and fields[name] not in (None, "", [], {}):
+            raise ValueError(f"{place}the field {name!r} holds {what}")
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -98,9 +98,10 @@ def parse_message(message, place):
     if not isinstance(message, dict):
         raise ValueError(f'{place} is {type(message).__name__}, not an object with "role"')
     message = check_fields(message, f"{place}: ")
-    for key in ("role", "content"):
+    for key, other in (("role", "from"), ("content", "value")):
         if key not in message:
-            raise ValueError(f"{place}: the field {key!r} is missing")
+            hint = f": give {other!r} this name" if other in message else ""
+            raise ValueError(f"{place}: the field {key!r} is missing{hint}")
     role = "system" if message["role"] == "developer" else message["role"]
     factor = read_factor(message, f"{place}: ", role == "assistant")
     parsed = chat.Message(role, join_parts(message["content"], f"{place}: "), factor)
