@@ -135,12 +135,16 @@ def to_conversation(example):
 
 
 def find_prompt(example):
-    """What stands before the first answer: an Example's prompt, or the Messages before the
-    assistant's first one."""
+    """What stands before the first answer: an Example's prompt, or the Messages before the first answer
+    that carries loss; a greeting, before any user speaks, is one only where there is no other."""
     if not isinstance(example, Conversation):
         return example.prompt
     speakers = [message.role for message in example.messages]
-    return example.messages[: speakers.index("assistant")]
+    answers = [
+        i for i, message in enumerate(example.messages) if message.role == "assistant" and message.weight
+    ]
+    first = answers[0] if answers else speakers.index("assistant")
+    return example.messages[: next((i for i in answers if "user" in speakers[:i]), first)]
 
 
 def write_prompt(prompt):

@@ -73,6 +73,22 @@ def test_a_prompt_ends_where_the_answer_begins():
     assert chat.prompt_ids("ab", plain).tolist() == [0, 3, 4]
 
 
+@pytest.mark.parametrize(("weight", "n"), [(1.0, 2), (0.0, 4)])
+def test_a_greeting_or_an_answer_without_loss_ends_no_prompt(weight, n):
+    turns = [
+        ("assistant", "hi"),
+        ("user", "a"),
+        ("assistant", "b", weight),
+        ("user", "c"),
+        ("assistant", "d"),
+    ]
+    talk = conversation(*turns)
+    assert chat.find_prompt(talk) == talk.messages[:n]
+    assert chat.find_prompt(conversation(turns[0])) == ()
+    shown = conversation(("assistant", "hi", 0.0), ("assistant", "b"))  # a greeting as prompt
+    assert chat.find_prompt(shown) == shown.messages[:1]
+
+
 def test_a_prompt_with_its_answer_is_a_conversation_of_two():
     tokenizer = tokenizers.build("char", ["abc"], markers=True)
     row = data.encode(chat.to_conversation(data.Example("ab", "c")), tokenizer)

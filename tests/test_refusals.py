@@ -630,10 +630,10 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
         '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]}'
     )
     contents["unweighted"] = GOOD[: GOOD.index("\n") + 1] + answer
-    contents |= {"none": "\n", "other": '{"text": "a"}\n', "texts": '{"input_ids": ["a"], "labels": ["b"]}\n'}
+    contents |= {"none": "\n", "other": '{"word": "a"}\n', "texts": '{"input_ids": ["a"], "labels": ["b"]}\n'}
     contents |= {
         "ids": '{"input_ids": [1, 2], "labels": [1, 2]}\n',
-        "long": '{"prompt": [%s1]}' % ("1, " * 10**5),
+        "long": '{"prompt": {"a": [%s1]}}' % ("1, " * 10**5),
     }
     contents["truths"] = '{"input_ids": [1, true], "labels": [1, true]}\n'
     contents["lists"] = '{"input_ids": [1, 2], "labels": [1, 2]}\n{"input_ids": [1, 2], "labels": [1]}\n'
@@ -724,12 +724,19 @@ FILES = {
     "blank lines": (b"\n \r\n", "the data set is empty"),
     "empty completion": (b'{"prompt": "a", "completion": ""}', "line 1: the field 'completion' is ''"),
     "a long list": (
-        b'{"prompt": [' + b"1, " * 10**5 + b"1]}",
-        "the field 'prompt' is .[1, ]{79}: it must be",
+        b'{"prompt": {"a": [' + b"1, " * 10**5 + b"1]}}",
+        "the field 'prompt' is .{80}: it must be",
     ),
     "bad line": (GOOD.encode() + b'{"prompt": "a"', "line 3: not JSON, .* at column 15"),
-    "an array": (b'["a", "b"]', "line 1: the row is list, not an object"),
-    "deep nesting": (b"[" * 200_000, "line 1: brackets nested too deep"),
+    "an array": (b'["a", "b"]', "line 1: a JSON array is no row: write each of its objects on a line"),
+    "an array on one line": (b"[" + GOOD.encode().replace(b"\n", b",") + b"{}]", "a JSON array is no row"),
+    "an array over many lines": (
+        b"\xef\xbb\xbf [\n" + GOOD.encode() + b"]",
+        "line 1: a JSON array is no row",
+    ),
+    "a list of messages": (b'[{"role": "user", "content": "a"}]', "a list of messages as {.messages.: "),
+    "a text": (b'"a"', "line 1: the row is str, not an object"),
+    "deep nesting": (b'{"a": ' + b"[" * 200_000, "line 1: brackets nested too deep"),
     "huge number": (b'{"a": ' + b"9" * 5000 + b"}", "line 1: a number with thousands of digits"),
     "not UTF-8": (b'{"prompt": "\xff"}', "line 1: not UTF-8, byte 0xff at column 13"),
     "duplicate key": (b'{"prompt": "a", "prompt": "b"}', "line 1: the key 'prompt' stands twice"),
@@ -758,18 +765,79 @@ FILES = {
         r"messages\[1\]: the role is 'human'",
     ),
     "no role": (chat_row(b'{"content": "a"}'), r"line 1: messages\[1\]: the field 'role' is missing"),
+    "no role but from": (chat_row(b'{"from": "gpt"}'), "the field 'role' is missing: give 'from' this name"),
     "no content": (chat_row(b'{"role": "user"}'), r"messages\[1\]: the field 'content' is missing"),
-    "null content": (chat_row(b'{"role": "user", "content": null}'), "the content is None: it must be"),
+    "null content": (chat_row(b'{"role": "user", "content": null}'), "the field 'content' is missing"),
     "content in parts": (
         chat_row(b'{"role": "user", "content": [{}]}'),
-        r"the content is \[\{\}\]: it must",
+        r"messages\[1\]: content\[0\] is \{\}: only",
     ),
     "weight 2": (chat_row(b'{"role": "tool", "content": "", "weight": 2}'), "the weight is 2: it must be"),
     "weight true": (chat_row(b'{"role": "tool", "content": "", "weight": true}'), "the weight is True"),
     "huge weight": (chat_row(b'{"role": "tool", "content": "", "weight": 1e999}'), "the weight is inf"),
     "a tool call": (
         chat_row(b'{"role": "assistant", "content": null, "tool_calls": [{}]}'),
-        r"messages\[1\] holds a tool call",
+        r"messages\[1\]: the field 'tool_calls' holds a tool call: write",
+    ),
+    "a call without content": (
+        chat_row(b'{"role": "assistant", "function_call": {"name": "f"}}'),
+        r"messages\[1\]: the field 'function_call' holds a tool call: write",
+    ),
+    "reasoning": (
+        chat_row(b'{"role": "assistant", "content": "b", "reasoning_content": "c"}'),
+        r"messages\[1\]: the field 'reasoning_content' holds what the model thinks: write it into the answer",
+    ),
+    "a picture": (
+        chat_row(b'{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}'),
+        r"content\[0\] is .*: only .* is read",
+    ),
+    "a part that is weighted": (
+        chat_row(b'{"role": "assistant", "content": [{"type": "text", "text": "b", "weight": 0}]}'),
+        r"content\[0\] is .*: only .* is read, and a weight stands at the whole message",
+    ),
+    "a flag that is none": (
+        chat_row(b'{"role": "assistant", "content": "b", "train": "no"}'),
+        r"messages\[1\]: the field 'train' is 'no': it must be true or false",
+    ),
+    "a question to learn": (
+        chat_row(b'{"role": "user", "content": "b", "trainable": true}'),
+        r"messages\[1\]: the field 'trainable' is true, but only answers carry loss",
+    ),
+    "a row's weight": (
+        b'{"prompt": "a", "completion": "b", "weight": 2}',
+        "line 1: the weight is 2: it must",
+    ),
+    "a row's loss": (
+        b'{"prompt": "a", "completion": "b", "loss": 2.3}',
+        "the field 'loss' is 2.3: it must be",
+    ),
+    "tools": (b'{"messages": [], "tools": [{}]}', "'tools' holds tools, which the model is not shown: write"),
+    "history": (
+        b'{"prompt": "a", "completion": "b", "history": [["c", "d"]]}',
+        "'history' holds earlier turns",
+    ),
+    "a mask beside a text": (
+        b'{"text": "ab", "loss_mask": [0, 1]}',
+        "the field 'loss_mask' holds another mask",
+    ),
+    "ShareGPT": (
+        b'{"system": "a", "conversations": [{"from": "human", "value": "b"}]}',
+        "'conversations' holds ShareGPT's turns: name it .messages., its .from. .role.",
+    ),
+    "Alpaca": (
+        b'{"instruction": "a", "input": "", "output": "b"}',
+        "'instruction' holds an Alpaca row: write",
+    ),
+    "DPO": (b'{"prompt": "a", "chosen": "b", "rejected": "c"}', "'chosen' holds one of two answers"),
+    "a text row": (b'{"text": "ab"}', "'text' holds a text without roles: write"),
+    "a list for a prompt": (b'{"prompt": [1], "completion": "a"}', r"prompt\[0\] is int, not an object"),
+    "a completion without an answer": (
+        b'{"prompt": "a", "completion": [{"role": "user", "content": "b"}]}',
+        "the completion has no message of the assistant",
+    ),
+    "two systems": (
+        b'{"system": "a", ' + chat_row(b'{"role": "developer", "content": "b"}')[1:],
+        'the row has both "system" and a message of the system: keep one',
     ),
     "lone surrogate in a message": (
         chat_row(b'{"role": "tool", "content": "\\ud800"}'),

@@ -79,8 +79,8 @@ def make_rows_task(path, level="char", steps=None, max_tokens=None, held_out_sha
     """A user's own rows, split by prompt so that repeated ones do not leak, from random weights.
 
     Without `steps`, training makes PASSES over the rows, but at most 300 steps: more of them only learn
-    few rows by heart. A conversation's prompt is what stands before its first answer. files.rows.load
-    says how rows are cut or left out; the task's note tells it. Raises ValueError as load does, and for a
+    few rows by heart. chat.find_prompt says where a conversation's prompt ends, files.rows.load
+    how rows are cut or left out; the task's note tells it. Raises ValueError as load does, and for a
     single prompt.
     """
     tokenizer, encoded, report = files.rows.load(path, level, max_tokens=max_tokens)

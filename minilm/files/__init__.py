@@ -10,6 +10,7 @@ from . import (  # noqa: F401
     lock,
     npz,
     preview,
+    row_fields,
     rows,
     run,
     safetensors,

@@ -3,15 +3,29 @@
     {"prompt": "What is 2+2?", "completion": "4"}
     {"messages": [{"role": "user", "content": "What is 2+2?"}, {"role": "assistant", "content": "4"}]}
 
-Roles are system, user, assistant and tool; a message may have a number "weight" between 0 and 1.
+Roles are system (or developer), user, assistant, tool. A prompt and a completion may be lists of messages,
+too: only the completion's answers then carry loss. A content may be a list of {"type": "text", "text": ...}.
+A row, or a message, may hold more. Null is absent, as are empty values of what is refused:
+
+    system                                             read: a row's first message
+    weight                                             read: 0 .. 1, a factor on the row's or message's loss
+    trainable, train, training, loss                   read: of a row or an answer; false is a weight of 0
+    reasoning_content, reasoning, thinking, thoughts   refused: write it into the answer's text
+    tool_calls, function_call, tools, functions        refused: write them as text
+    images, image, videos, video, audios, audio        refused: only text is read
+    loss_mask, step_loss_mask, completion_mask, assistant_masks, mask, masked, spans, weights, loss_weight,
+    sample_weight, loss_scale                          refused: give a whole message a weight
+    history, conversations, conversation, instruction, input, output, chosen, rejected, text
+                                                       refused: another form; the error says what to write
+    any other (id, source, ...)                        ignored: it changes nothing
+
 `load` is the one way from a file to tokens; `stream` is the same for those who look at one row at a time.
 """
 
 from typing import NamedTuple
 
 from .. import chat, data
-from ..tokenizer import encode_utf8
-from . import atomic, json_text
+from . import atomic, json_text, row_fields
 
 MAX_LINE = 2**24  # bytes of one row; a longer one is refused
 MAX_TOKENS = 256  # of a row, unless max_tokens is given
@@ -149,6 +163,9 @@ def iterate(path, parse=None):
 
 def parse_object(line):
     """One line's bytes -> a dict. Raises ValueError."""
+    if line.lstrip().startswith(b"["):
+        rule = "write each of its objects on a line of its own (jq -c '.[]' does it)"
+        raise ValueError(f'a JSON array is no row: {rule}, or a list of messages as {{"messages": [...]}}')
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE} bytes: one row stands on one line, and ends there")
     row = json_text.parse(line)
@@ -159,33 +176,4 @@ def parse_object(line):
 
 def parse_example(line):
     """One line's bytes -> Example or Conversation. Raises ValueError or RecursionError."""
-    row = parse_object(line)
-    if "messages" in row:
-        if "prompt" in row or "completion" in row:
-            raise ValueError('the row has both "messages" and "prompt" or "completion": keep one form')
-        return parse_messages(row["messages"])
-    for key in ("prompt", "completion"):
-        if not isinstance(row.get(key), str) or not row[key]:
-            given = f"is {row[key]!r:.80}" if key in row else 'is missing, and there is no "messages"'
-            raise ValueError(f"the field {key!r} {given}: it must be a string that is not empty")
-        encode_utf8(row[key])
-    return data.Example(row["prompt"], row["completion"])
-
-
-def parse_messages(messages):
-    """A list of JSON objects -> Conversation. Raises ValueError."""
-    if not isinstance(messages, list) or not messages:
-        raise ValueError("the field 'messages' must be a list of messages that is not empty")
-    parsed = []
-    for i, message in enumerate(messages):
-        if not isinstance(message, dict):
-            raise ValueError(f'messages[{i}] is {type(message).__name__}, not an object with "role"')
-        for key in ("role", "content"):
-            if key not in message:
-                raise ValueError(f"messages[{i}]: the field {key!r} is missing")
-        if message.get("tool_calls") or message.get("function_call"):
-            raise ValueError(f"messages[{i}] holds a tool call: write the call into its content as text")
-        parsed.append(chat.Message(message["role"], message["content"], message.get("weight", 1.0)))
-    conversation = chat.Conversation(tuple(parsed))
-    chat.check_conversation(conversation)
-    return conversation
+    return row_fields.parse_row(parse_object(line))

@@ -53,6 +53,21 @@ def test_repeated_prompts_do_not_leak(tmp_path):
     assert len(task.held_out) == 3 * len(sides[1])
 
 
+@pytest.mark.parametrize("form", ["messages", "completion"])
+def test_conversations_that_begin_with_one_greeting_are_split(form, tmp_path):
+    rows = []
+    for question in ("tea", "milk", "bread", "cake"):
+        prompt = [{"role": "assistant", "content": "Welcome"}, {"role": "user", "content": question}]
+        answer = [{"role": "assistant", "content": "What else?"}]
+        is_pair = form == "completion"
+        row = {"prompt": prompt, "completion": answer} if is_pair else {"messages": prompt + answer}
+        rows.append(json.dumps(row) + "\n")
+    (tmp_path / "rows.jsonl").write_text("".join(rows), encoding="utf-8")
+    task = tasks.make_rows_task(tmp_path / "rows.jsonl")
+    assert (len(task.rows), len(task.held_out)) == (3, 1)
+    assert [message.role for message in task.prompts[0]] == ["assistant", "user"]
+
+
 def test_conversations_are_split_by_their_opening(tmp_path):
     def messages(i, answer):
         said = [
