@@ -172,13 +172,15 @@ def test_a_changed_solution_makes_the_learners_notebook_stale(tmp_path):
     assert build.find_stale(tmp_path / "lessons") == []
 
 
-def answer_half_of_it(solution):
-    """A learner's notebook in which every second answer, from the second on, is None."""
+def answer_by_turns(solution):
+    """A copy of an authored notebook: answers are unsolved, None and right by turns."""
     notebook, stub = build.remove_solutions(solution), "raise NotImplementedError()"
-    unsolved = [cell for cell in notebook.cells if stub in cell.source]
-    for cell in unsolved[1::2]:
-        cell.source = cell.source.replace(stub, "return None")
-    return notebook, len(unsolved)
+    places = [i for i, cell in enumerate(notebook.cells) if stub in cell.source]
+    for i in places[1::3]:
+        notebook.cells[i].source = notebook.cells[i].source.replace(stub, "return None")
+    for i in places[2::3]:
+        notebook.cells[i].source = solution.cells[i].source
+    return notebook, len(places)
 
 
 @pytest.mark.slow
@@ -196,14 +198,12 @@ def test_the_command_for_slides_makes_them(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_runs_to_the_end_solved_and_half_unsolved_half_wrong(name):
-    solution = build.read_notebook(HOME / "lessons" / "solutions" / f"{name}.ipynb")
-    solved = json.dumps(build.run_notebook(solution, HOME / "lessons" / "solutions"))
-    assert ": passed." in solved or name.startswith(WITHOUT_EXERCISES)
-    notebook, count = answer_half_of_it(solution)
-    executed = json.dumps(build.run_notebook(notebook, HOME))
+def test_runs_to_the_end_unsolved_wrong_and_solved_by_turns(name):
+    notebook, count = answer_by_turns(build.read_notebook(HOME / "lessons" / "solutions" / f"{name}.ipynb"))
+    executed = json.dumps(build.run_notebook(notebook, HOME / "lessons" / "solutions"))
     assert "to do" in executed or count == 0
     assert "returns None" in executed or "None is none of the choices" in executed or count < 2
+    assert ": passed." in executed or count < 3
 
 
 @pytest.mark.slow
