@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from .. import data, figures, files
+from ..figures import identities
 
-QUESTION = ("User: What is 2+2? Assistant:", "4")  # the course's example, for commands without one
 FOLDERS = "(default figures; with --quick figures/quick; in minilm's own repository figures/own)"
 
 
@@ -68,7 +68,7 @@ def choose_example(options):
     Raises ValueError if only one is given.
     """
     if options.prompt is None:
-        return data.Example(*QUESTION)
+        return identities.QUESTION
     if options.response is None:
         raise ValueError("give a PROMPT and a RESPONSE, or neither for the course's question")
     return data.Example(options.prompt, options.response)

@@ -16,49 +16,55 @@ def make_mix_case(rng, dtype):
 
 
 def make_mix_mistakes(dmix, cache):
-    weights, v = cache
-    dweights, untransposed = dmix @ v.mT, weights @ dmix
+    return {"dweights": list_dweights_slips(dmix, *cache), "dv": list_dv_slips(dmix, *cache)}
+
+
+def list_dweights_slips(dmix, weights, v):
+    """What is returned in place of dmix v^T."""
+    dweights = dmix @ v.mT
     softmaxed = layers.causal_softmax_backward(dweights, (weights,))[0]
+    return {
+        "It is transposed: rows are queries, columns keys.": dweights.mT,
+        "It is 0 where attention is not allowed; leave that to the softmax's part.": np.tril(dweights),
+        "Only later keys have a gradient: all have, the softmax's part makes 0 of what is not allowed.": (
+            np.triu(dweights)
+        ),
+        "It is multiplied by weights: that is done in the softmax's part.": dweights * weights,
+        "The softmax's backward is in it already: mix = weights v is all that is asked for.": softmaxed,
+        "v stands where dmix belongs.": v @ v.mT,
+        "dmix stands where v belongs.": dmix @ dmix.mT,
+        "-inf stands where a key is not allowed: that is for scores.": (
+            np.where(weights > 0, dweights, -np.inf)
+        ),
+        "This is made of the forward's mix: it is made of dmix.": (weights @ v) @ v.mT,
+        "dmix and v are multiplied entry by entry: every query meets every key, dmix v^T.": (
+            (dmix * v).sum(-1)
+        ),
+    }
+
+
+def list_dv_slips(dmix, weights, v):
+    """What is returned in place of weights^T dmix."""
     T = weights.shape[-1]
     diagonal = np.einsum("bhii,bhid->bhid", weights, dmix)
     all_rows = np.broadcast_to(dmix.sum(2, keepdims=True), dmix.shape)
     return {
-        "dweights": {
-            "It is transposed: rows are queries, columns keys.": dweights.mT,
-            "It is 0 where attention is not allowed; leave that to the softmax's part.": np.tril(dweights),
-            "Only later keys have a gradient: all have, the softmax's part makes 0 of what is not allowed.": (
-                np.triu(dweights)
-            ),
-            "It is multiplied by weights: that is done in the softmax's part.": dweights * weights,
-            "The softmax's backward is in it already: mix = weights v is all that is asked for.": softmaxed,
-            "v stands where dmix belongs.": v @ v.mT,
-            "dmix stands where v belongs.": dmix @ dmix.mT,
-            "-inf stands where a key is not allowed: that is for scores.": (
-                np.where(weights > 0, dweights, -np.inf)
-            ),
-            "This is made of the forward's mix: it is made of dmix.": (weights @ v) @ v.mT,
-            "dmix and v are multiplied entry by entry: every query meets every key, dmix v^T.": (
-                (dmix * v).sum(-1)
-            ),
-        },
-        "dv": {
-            "weights is not transposed: a value gets gradient from later rows that read it.": untransposed,
-            "weights are missing: dv is a weighted sum of dmix.": dmix,
-            "All rows of dmix are added up without weights.": all_rows,
-            "weights is squared: once is enough.": (weights**2).mT @ dmix,
-            "Later rows of dmix are added up without weights.": np.tri(T, dtype=dmix.dtype).T @ dmix,
-            "Only the diagonal of weights is used: later rows read a value, too.": diagonal,
-            "This is the forward, weights v: dv is made of dmix.": weights @ v,
-            "v stands where dmix belongs.": weights.mT @ v,
-            "The heads are added up: each has its own values.": (weights.mT @ dmix).sum(1),
-            "weights or dmix is added up over the heads first: each head has its own.": (
-                weights.mT @ dmix.sum(1, keepdims=True)
-            ),
-            "weights or dmix is added up over the heads first, and not the other: each head has its own.": (
-                weights.sum(1, keepdims=True).mT @ dmix
-            ),
-            "dv is divided by the number of queries: it is a sum over them.": weights.mT @ dmix / T,
-        },
+        "weights is not transposed: a value gets gradient from later rows that read it.": weights @ dmix,
+        "weights are missing: dv is a weighted sum of dmix.": dmix,
+        "All rows of dmix are added up without weights.": all_rows,
+        "weights is squared: once is enough.": (weights**2).mT @ dmix,
+        "Later rows of dmix are added up without weights.": np.tri(T, dtype=dmix.dtype).T @ dmix,
+        "Only the diagonal of weights is used: later rows read a value, too.": diagonal,
+        "This is the forward, weights v: dv is made of dmix.": weights @ v,
+        "v stands where dmix belongs.": weights.mT @ v,
+        "The heads are added up: each has its own values.": (weights.mT @ dmix).sum(1),
+        "weights or dmix is added up over the heads first: each head has its own.": (
+            weights.mT @ dmix.sum(1, keepdims=True)
+        ),
+        "weights or dmix is added up over the heads first, and not the other: each head has its own.": (
+            weights.sum(1, keepdims=True).mT @ dmix
+        ),
+        "dv is divided by the number of queries: it is a sum over them.": weights.mT @ dmix / T,
     }
 
 

@@ -30,64 +30,80 @@ def make_nll_and_roles(rng, dtype):
 
 
 def make_log_prob_mistakes(nll, roles):
-    x, y, both = log_probs(nll, roles)
-    without_eos = -(nll * (roles == data.RESPONSE)).sum(-1)
-    x_mask, y_mask, _ = make_masks(roles)
-    first = -(nll * y_mask * (np.cumsum(y_mask, axis=1) == 1)).sum(-1)
-    mistakes = {
-        "log P(x)": {
-            PADS_COUNT: -(nll * (roles < data.RESPONSE)).sum(-1),
-            "It is summed over the whole batch: every row is a sequence of its own.": x.sum(),
-            "<eos> is counted to the prompt: it belongs to y.": x - nll[roles == data.EOS],
-            "This is log P(x, y): the answer's part must go.": both,
-            "The first target of the prompt is left out: <bos> stands before it, so it is predicted, too.": (
-                x + nll[:, 0]
-            ),
-            "The roles are shifted once more: nll and roles are both of the targets already.": (
-                -(nll[:, :-1] * x_mask[:, 1:]).sum(-1)
-            ),
-        },
-        "log P(y|x)": {
-            NO_EOS: without_eos,
-            PADS_COUNT: -(nll * (roles != data.PROMPT)).sum(-1),
-            "This is log P(x, y): the prompt's part must go.": both,
-            "Only <eos> is counted: y is the whole answer and <eos>.": -(nll * (roles == data.EOS)).sum(-1),
-            "Only the first answer token is counted: y is the whole answer and <eos>.": first,
-        },
-        "log P(x, y)": {
-            PADS_COUNT: -nll.sum(-1),
-            "Logarithms of a product add up: log P(x) + log P(y|x), not their product.": x * y,
-            "log P(y|x) is subtracted: a product's logarithm is the sum.": x - y,
-            "That is the mean of the two: a product's logarithm is their sum.": (x + y) / 2,
-            "log P(x) is subtracted: a product's logarithm is the sum.": y - x,
-            "<eos> is left out: it belongs to y.": x + without_eos,
-        },
+    sums, masks = log_probs(nll, roles), make_masks(roles)
+    own = list_x_slips, list_y_slips, list_both_slips
+    return {
+        label: list_own(nll, roles, *sums) | list_sum_slips(nll, mask, log_prob)
+        for label, list_own, mask, log_prob in zip(LABELS, own, masks, sums, strict=True)
     }
-    for label, log_prob, mask in zip(LABELS, (x, y, both), make_masks(roles), strict=True):
-        mistakes[label] |= {
-            A_MEAN: log_prob / mask.sum(-1),
-            NO_LOG: np.exp(log_prob),
-            "It is a mean over all T positions: log-probabilities of tokens add up.": (
-                log_prob / mask.shape[1]
-            ),
-            "It is summed over axis 0, across the batch: sum over time, the last axis.": -(nll * mask).sum(0),
-            "It is not summed yet: one number for each row.": -nll * mask,
-            "It is a running sum: its last entry is the log-probability.": -np.cumsum(nll * mask, axis=-1),
-            "It is one mean over the whole batch: every row is a sequence of its own.": (
-                log_prob.sum() / mask.sum()
-            ),
-            "The probabilities of the tokens are added up: they multiply, so their logarithms add.": (
-                np.log((np.exp(-nll) * mask).sum(-1))
-            ),
-            "This is the logarithm of the NLL: -NLL is a log-probability already.": np.log(-log_prob),
-            "Logarithms of NLLs are added up: an NLL is minus a logarithm already.": (
-                (np.log(nll) * mask).sum(-1)
-            ),
-            "The roles are shifted once more, by np.roll: nll and roles are both of the targets already.": (
-                -(nll * np.roll(mask, -1, axis=1)).sum(-1)
-            ),
-        }
-    return mistakes
+
+
+def list_x_slips(nll, roles, x, y, both):
+    """What is returned in place of log P(x)."""
+    return {
+        PADS_COUNT: -(nll * (roles < data.RESPONSE)).sum(-1),
+        "It is summed over the whole batch: every row is a sequence of its own.": x.sum(),
+        "<eos> is counted to the prompt: it belongs to y.": x - nll[roles == data.EOS],
+        "This is log P(x, y): the answer's part must go.": both,
+        "The first target of the prompt is left out: <bos> stands before it, so it is predicted, too.": (
+            x + nll[:, 0]
+        ),
+        "The roles are shifted once more: nll and roles are both of the targets already.": (
+            -(nll[:, :-1] * data.prompt_mask(roles)[:, 1:]).sum(-1)
+        ),
+    }
+
+
+def list_y_slips(nll, roles, x, y, both):
+    """What is returned in place of log P(y|x)."""
+    mask = data.response_mask(roles)
+    return {
+        NO_EOS: -(nll * (roles == data.RESPONSE)).sum(-1),
+        PADS_COUNT: -(nll * (roles != data.PROMPT)).sum(-1),
+        "This is log P(x, y): the prompt's part must go.": both,
+        "Only <eos> is counted: y is the whole answer and <eos>.": -(nll * (roles == data.EOS)).sum(-1),
+        "Only the first answer token is counted: y is the whole answer and <eos>.": (
+            -(nll * mask * (np.cumsum(mask, axis=1) == 1)).sum(-1)
+        ),
+    }
+
+
+def list_both_slips(nll, roles, x, y, both):
+    """What is returned in place of log P(x, y)."""
+    without_eos = -(nll * (roles == data.RESPONSE)).sum(-1)
+    return {
+        PADS_COUNT: -nll.sum(-1),
+        "Logarithms of a product add up: log P(x) + log P(y|x), not their product.": x * y,
+        "log P(y|x) is subtracted: a product's logarithm is the sum.": x - y,
+        "That is the mean of the two: a product's logarithm is their sum.": (x + y) / 2,
+        "log P(x) is subtracted: a product's logarithm is the sum.": y - x,
+        "<eos> is left out: it belongs to y.": x + without_eos,
+    }
+
+
+def list_sum_slips(nll, mask, log_prob):
+    """What is returned in place of -(nll * mask).sum(-1), whichever mask it is."""
+    return {
+        A_MEAN: log_prob / mask.sum(-1),
+        NO_LOG: np.exp(log_prob),
+        "It is a mean over all T positions: log-probabilities of tokens add up.": (log_prob / mask.shape[1]),
+        "It is summed over axis 0, across the batch: sum over time, the last axis.": -(nll * mask).sum(0),
+        "It is not summed yet: one number for each row.": -nll * mask,
+        "It is a running sum: its last entry is the log-probability.": -np.cumsum(nll * mask, axis=-1),
+        "It is one mean over the whole batch: every row is a sequence of its own.": (
+            log_prob.sum() / mask.sum()
+        ),
+        "The probabilities of the tokens are added up: they multiply, so their logarithms add.": (
+            np.log((np.exp(-nll) * mask).sum(-1))
+        ),
+        "This is the logarithm of the NLL: -NLL is a log-probability already.": np.log(-log_prob),
+        "Logarithms of NLLs are added up: an NLL is minus a logarithm already.": (
+            (np.log(nll) * mask).sum(-1)
+        ),
+        "The roles are shifted once more, by np.roll: nll and roles are both of the targets already.": (
+            -(nll * np.roll(mask, -1, axis=1)).sum(-1)
+        ),
+    }
 
 
 EXERCISES = {

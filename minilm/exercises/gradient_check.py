@@ -14,48 +14,56 @@ def central_difference(f, x, h):
 
 
 def make_difference_mistakes(f, x, h):
-    def move_one_entry(i):
-        return (f(x[i] + h) - f(x[i] - h)) / (2 * h)
-
-    right = measure(x, h, lambda step: (f(x + step) - f(x)) / h)
-    left = measure(x, h, lambda step: (f(x) - f(x - step)) / h)
-    all_moved = np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h))
-    one_entry = np.reshape([move_one_entry(i) for i in np.ndindex(x.shape)], x.shape)
-    exact = complex_step.complex_step(f, x, 1e-20)
     central = central_difference(f, x, h)
+    return {"gradient": list_division_slips(f, x, h) | list_point_slips(f, x, h) | list_loop_slips(central)}
+
+
+def list_point_slips(f, x, h):
+    """What comes of f at other points."""
+    alone = [(f(x[i] + h) - f(x[i] - h)) / (2 * h) for i in np.ndindex(x.shape)]
     rows = np.stack([move_block(f, x, h, i) for i in range(len(x))])[:, None] + 0 * x
     columns = np.stack([move_block(f, x, h, (slice(None), j)) for j in range(x.shape[1])]) + 0 * x
     return {
-        "gradient": {
-            "This is the one-sided difference: its error shrinks like h, not like h^2.": right,
-            "This is the one-sided difference to the left: its error shrinks like h, not like h^2.": left,
-            "All entries are moved at once: move one, keep the others.": all_moved,
-            "It is divided by h, but the two points are 2h apart.": 2 * central_difference(f, x, h),
-            "f gets one entry alone: give it the whole array, one entry moved.": one_entry,
-            "It is another step than h, or another method: move by the h that comes in.": exact,
-            "A whole row is moved at once: x[i] is a row; np.ndindex(x.shape) walks over all entries.": rows,
-            "Only the rows are walked through: np.ndindex(x.shape) walks over all entries.": rows[:, 0],
-            "A whole column is moved at once: np.ndindex(x.shape) walks over all entries.": columns,
-            "Entries are not set back after their turn: work on a new copy.": walk_on(f, x, h),
-            "The step down ends at x, not at x - h: this is half of a one-sided difference.": right / 2,
-            "The step up ends at x, not at x + h: this is half of a one-sided difference.": left / 2,
-            "h is missing below: divide by 2 * h.": central * h,
-            "/ 2 * h multiplies by h: write / (2 * h).": central * h * h,
-            "It is divided by h^2: divide by 2 * h.": 2 * central / h,
-            "The step is h / 2 to each side, but it is divided by 2h: divide by h.": (
-                central_difference(f, x, h / 2) / 2
-            ),
-            "This is the second difference: f(x + h e) - f(x - h e) has no middle.": (right - left) / h,
-            "The two values are added: subtract them.": (
-                measure(x, h, lambda e: (f(x + e) + f(x - e)) / (2 * h))
-            ),
-            "The entry is set to h and -h: add h to it, and subtract.": set_entry(f, x, h),
-            "The step is h times the entry: move by h.": central_difference_of(f, x, h * x) / (2 * h),
-            "f is not called: the difference of its values is asked for.": np.ones(x.shape),
-            "This is the sum of all slopes: one for each entry.": central.sum(),
-            "Both points are the same array: copy x twice.": 0 * x,
-            **list_loop_slips(central),
-        }
+        "All entries are moved at once: move one, keep the others.": (
+            np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h))
+        ),
+        "f gets one entry alone: give it the whole array, one entry moved.": np.reshape(alone, x.shape),
+        "It is another step than h, or another method: move by the h that comes in.": (
+            complex_step.complex_step(f, x, 1e-20)
+        ),
+        "A whole row is moved at once: x[i] is a row; np.ndindex(x.shape) walks over all entries.": rows,
+        "Only the rows are walked through: np.ndindex(x.shape) walks over all entries.": rows[:, 0],
+        "A whole column is moved at once: np.ndindex(x.shape) walks over all entries.": columns,
+        "Entries are not set back after their turn: work on a new copy.": walk_on(f, x, h),
+        "The entry is set to h and -h: add h to it, and subtract.": set_entry(f, x, h),
+        "The step is h times the entry: move by h.": central_difference_of(f, x, h * x) / (2 * h),
+        "f is not called: the difference of its values is asked for.": np.ones(x.shape),
+        "Both points are the same array: copy x twice.": 0 * x,
+    }
+
+
+def list_division_slips(f, x, h):
+    """What comes of other differences, or of another divisor."""
+    central = central_difference(f, x, h)
+    right = measure(x, h, lambda step: (f(x + step) - f(x)) / h)
+    left = measure(x, h, lambda step: (f(x) - f(x - step)) / h)
+    return {
+        "This is the one-sided difference: its error shrinks like h, not like h^2.": right,
+        "This is the one-sided difference to the left: its error shrinks like h, not like h^2.": left,
+        "It is divided by h, but the two points are 2h apart.": 2 * central,
+        "The step down ends at x, not at x - h: this is half of a one-sided difference.": right / 2,
+        "The step up ends at x, not at x + h: this is half of a one-sided difference.": left / 2,
+        "h is missing below: divide by 2 * h.": central * h,
+        "/ 2 * h multiplies by h: write / (2 * h).": central * h * h,
+        "It is divided by h^2: divide by 2 * h.": 2 * central / h,
+        "The step is h / 2 to each side, but it is divided by 2h: divide by h.": (
+            central_difference(f, x, h / 2) / 2
+        ),
+        "This is the second difference: f(x + h e) - f(x - h e) has no middle.": (right - left) / h,
+        "The two values are added: subtract them.": (
+            measure(x, h, lambda e: (f(x + e) + f(x - e)) / (2 * h))
+        ),
+        "This is the sum of all slopes: one for each entry.": central.sum(),
     }
 
 

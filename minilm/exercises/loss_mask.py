@@ -98,44 +98,61 @@ def make_masks(rng, dtype):
 
 
 def make_denominator_mistakes(response, target):
-    ones, prompt, n, n_all = np.ones(response.shape), target - response, response.sum(), target.sum()
-    by_size, lit = response / response.size, response[response > 0]
-    sums, all_sums = response.sum(-1, keepdims=True), target.sum(-1, keepdims=True)
     return {
-        "dnll of the sum": {
-            "This is full-sequence loss: prompt targets must be 0.": target,
-            UNMASKED: ones,
-            "The prompt's targets are lit, and the response's are not.": prompt,
-            "It is one number: each NLL has its own derivative.": 1.0,
-            "This counts the targets: each NLL has its own derivative.": n,
-            LIT_ONLY: lit,
-        },
-        "dnll of the mean over answers": {
-            MEAN_OF_ROWS: response / sums / len(response),
-            "It is divided by the number of all positions, pads included: divide by response.sum().": by_size,
-            "Each row is divided by its own count: response.sum() counts the whole batch.": response / sums,
-            UNMASKED: ones / n,
-            "Prompt targets are lit: they have loss weight 0 here.": target / n,
-            "target stands where response belongs: prompt targets have loss weight 0 here.": target / n_all,
-            "It is multiplied by the number of response targets: divide.": response * n,
-            "It is divided by B, the number of rows: divide by response.sum().": response / len(response),
-            "It is divided by T, the number of positions: divide by response.sum().": (
-                response / response.shape[1]
-            ),
-            LIT_ONLY: lit / n,
-        },
-        "dnll of the mean over everything": {
-            "It is divided by the number of all positions: pads are no targets, use target.sum().": by_size,
-            "Prompt targets are lit: they count in the denominator only.": target / n_all,
-            "Each row is divided by its own count: target.sum() counts the whole batch.": response / all_sums,
-            "It is a mean of row means: target.sum() counts the whole batch.": (
-                response / all_sums / len(target)
-            ),
-            UNMASKED: ones / n_all,
-            "Only prompt targets are counted: all targets are prompt and response.": response / prompt.sum(),
-            "The prompt's targets are lit, and the response's are not.": prompt / n_all,
-            "It is multiplied by the number of all targets: divide.": response * n_all,
-        },
+        "dnll of the sum": list_sum_slips(response, target),
+        "dnll of the mean over answers": list_mean_slips(response, target),
+        "dnll of the mean over everything": list_share_slips(response, target),
+    }
+
+
+def list_sum_slips(response, target):
+    """What is returned in place of response."""
+    return {
+        "This is full-sequence loss: prompt targets must be 0.": target,
+        UNMASKED: np.ones(response.shape),
+        "The prompt's targets are lit, and the response's are not.": target - response,
+        "It is one number: each NLL has its own derivative.": 1.0,
+        "This counts the targets: each NLL has its own derivative.": response.sum(),
+        LIT_ONLY: response[response > 0],
+    }
+
+
+def list_mean_slips(response, target):
+    """What is returned in place of response / response.sum()."""
+    n, sums = response.sum(), response.sum(-1, keepdims=True)
+    by_size = response / response.size
+    return {
+        MEAN_OF_ROWS: response / sums / len(response),
+        "It is divided by the number of all positions, pads included: divide by response.sum().": by_size,
+        "Each row is divided by its own count: response.sum() counts the whole batch.": response / sums,
+        UNMASKED: np.ones(response.shape) / n,
+        "Prompt targets are lit: they have loss weight 0 here.": target / n,
+        "target stands where response belongs: prompt targets have loss weight 0 here.": target
+        / target.sum(),
+        "It is multiplied by the number of response targets: divide.": response * n,
+        "It is divided by B, the number of rows: divide by response.sum().": response / len(response),
+        "It is divided by T, the number of positions: divide by response.sum().": (
+            response / response.shape[1]
+        ),
+        LIT_ONLY: response[response > 0] / n,
+    }
+
+
+def list_share_slips(response, target):
+    """What is returned in place of response / target.sum()."""
+    prompt, n_all, all_sums = target - response, target.sum(), target.sum(-1, keepdims=True)
+    by_size = response / response.size
+    return {
+        "It is divided by the number of all positions: pads are no targets, use target.sum().": by_size,
+        "Prompt targets are lit: they count in the denominator only.": target / n_all,
+        "Each row is divided by its own count: target.sum() counts the whole batch.": response / all_sums,
+        "It is a mean of row means: target.sum() counts the whole batch.": (
+            response / all_sums / len(target)
+        ),
+        UNMASKED: np.ones(response.shape) / n_all,
+        "Only prompt targets are counted: all targets are prompt and response.": response / prompt.sum(),
+        "The prompt's targets are lit, and the response's are not.": prompt / n_all,
+        "It is multiplied by the number of all targets: divide.": response * n_all,
     }
 
 

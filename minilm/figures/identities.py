@@ -10,14 +10,14 @@ import numpy as np
 from .. import data, gradcheck, losses, model, tree
 from .. import tokenizer as tokenizers
 
-TOKENS = ("User:", "What", "is", "2+2?", "Assistant:", "4")
+QUESTION = data.Example("User: What is 2+2? Assistant:", "4")  # the course's example
+TOKENS = (*QUESTION.prompt.split(), QUESTION.response)
 
 
 def seed_example(seed=0):
     """The six tokens of the course's question, with <bos>, and a random float64 model for them."""
     tokenizer = tokenizers.build("word", TOKENS)
-    example = data.Example(" ".join(TOKENS[:-1]), TOKENS[-1])
-    row = data.encode(example, tokenizer, eos=False)
+    row = data.encode(QUESTION, tokenizer, eos=False)
     config = model.Config(len(tokenizer.vocab), n_positions=6, n_layer=2, n_head=2, n_embd=16)
     params = model.init(config, np.random.default_rng(seed), std=0.3, dtype=np.float64)
     return tokenizer, row, config, params

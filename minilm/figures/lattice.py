@@ -7,6 +7,7 @@ import numpy as np
 from .. import data, model, trace
 from .. import tokenizer as tokenizers
 from ..trace import picture
+from . import identities
 
 ALT = (
     "Three grids of 7 positions by the parts of a 2-layer model, the input at the bottom, the loss on top. "
@@ -19,9 +20,8 @@ ALT = (
 
 def compute(seeds=(0,), workers=0, report=None, steps=None, quick=False):
     """picture.measure_lattice of the course's question, with its <eos>, in the first seed's random model."""
-    example = data.Example("User: What is 2+2? Assistant:", "4")
-    tokenizer = tokenizers.build("word", example)
-    row = data.encode(example, tokenizer)
+    tokenizer = tokenizers.build("word", identities.QUESTION)
+    row = data.encode(identities.QUESTION, tokenizer)
     config = model.Config(
         len(tokenizer.vocab), n_positions=len(row.tokens) - 1, n_layer=2, n_head=2, n_embd=16
     )

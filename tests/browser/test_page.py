@@ -4,7 +4,6 @@ Needs a Chromium of the system and the driver `playwright`; without them the tes
 """
 
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +12,10 @@ import traces
 
 from minilm.trace import page_data, picture, recordings
 
-api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.slow
 SIZES = [(420, 900), (1280, 800), (1920, 1080)]
 PROBES = Path(__file__).with_name("probes.js")
 NASTY = '<img src=x onerror=alert(1)> "quotes" \' &amp; שלום </script>'
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

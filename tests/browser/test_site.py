@@ -8,7 +8,6 @@ import contextlib
 import functools
 import http.server
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -21,14 +20,9 @@ import pytest
 from minilm import exercises, site
 from minilm.exercises.checker import source
 
-api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_LITE = "needs JupyterLite: pip install -e '.[site]'"
 constants = pytest.importorskip("jupyterlite_pyodide_kernel.constants", reason=NO_LITE)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.slow
 HOME = Path(__file__).parents[2]
 LESSONS = sorted(path.name for path in (HOME / "lessons").glob("[0-9]*.ipynb"))
 SECONDS = {"04": 120}  # from opening a lesson to its last output; this one trains, and there is no BLAS
@@ -53,8 +47,8 @@ IS_SAID = "(said) => document.getElementById('answer').innerText.includes(said)"
 
 
 @pytest.fixture(scope="module")
-def pyodide(tmp_path_factory):
-    """A folder with Pyodide and its packages."""
+def pyodide(browser, tmp_path_factory):
+    """A folder with Pyodide and its packages; not fetched where there is no browser for it."""
     if folder := os.environ.get("MINILM_PYODIDE"):
         return Path(folder)
     folder = tmp_path_factory.mktemp("pyodide")
@@ -92,14 +86,6 @@ def address(pyodide, tmp_path_factory):
     site.build_site(root / "course", pyodide)
     with serve(root) as url:
         yield f"{url}course/"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import refusing
 
 from minilm.__main__ import main
-from minilm.commands import terminal
+from minilm.figures import identities
 
 
 def run(capsys, *argv):
@@ -14,7 +14,7 @@ def run(capsys, *argv):
 
 def test_without_an_example_the_course_s_question_is_shown(capsys):
     table = run(capsys, "mask")
-    assert table == run(capsys, "mask", *terminal.QUESTION)
+    assert table == run(capsys, "mask", *identities.QUESTION)
     assert [line.split()[3] for line in table.splitlines() if "loss here" in line] == ["4", "<eos>"]
     assert "2+2? " in run(capsys, "trace", "--text") and "2+2? " in table
 

@@ -6,14 +6,13 @@ from ... import chat, data, losses, model
 from ... import tokenizer as tokenizers
 from ...figures import identities
 
-PROMPT, ANSWER = "User: What is 2+2? Assistant:", "4"
 TURNS = (("user", "1+1?"), ("assistant", "2"), ("user", "2+2?"), ("assistant", "4"))
 
 
 def encode_question():
     """The question as one row: its tokenizer, and its Row with <bos> and <eos>."""
-    tokenizer = tokenizers.build("word", f"{PROMPT} {ANSWER}".split())
-    return tokenizer, data.encode(data.Example(PROMPT, ANSWER), tokenizer)
+    tokenizer = tokenizers.build("word", identities.QUESTION)
+    return tokenizer, data.encode(identities.QUESTION, tokenizer)
 
 
 def measure_nll():

@@ -19,7 +19,7 @@ READS, TARGETS, WEIGHTS = 0.0, 1.45, 2.25  # heights
 def draw():
     """The figure of the course's question, without <bos> and <eos>."""
     tokenizer, _, _, _ = identities.seed_example()
-    example = data.Example(" ".join(identities.TOKENS[:-1]), identities.TOKENS[-1])
+    example = identities.QUESTION
     batch = data.collate([data.encode(example, tokenizer, bos=False, eos=False)])
     T = batch.ids.shape[1]
     figure = plots.new_figure(8.75, 2.9)
