@@ -1,4 +1,4 @@
-"""Which mask fault does a training step have? Short controlled probes, a name, and the evidence.
+"""Which mask fault does a training step have? Measure which targets carry how much loss, show it, name it.
 
     report = diagnose.pipeline(make_batch, step, examples, encode)
     print(report)
@@ -6,75 +6,67 @@
 faults.py plants them; this package finds them, also in a step written in another style.
 
 checks.run_checks lists every check in order. Each question has a module with its checks and their probes:
-    mask_as_meant   is the mask as meant?
-    mask_as_used    does the step use it?
+    mask_as_meant   is the mask as meant? (mistakes.py: the mask under each known mistake)
+    mask_as_used    does the step use it? What does it weigh every target by?
     reading         what does a target read?
+    packing         do documents in one row leave each other alone?
     denominator     what does the mean divide by, and what if there is nothing to divide by?
-They look at a Case (case.py): a batch (batch.py) in which the examples' tokens are found again (locate.py)
-and a step that is checked at every call (step.py). What they find is put into a Report (report.py).
-Prepared data without a step: prepared.py reads it, audit.py counts, audit_text.py shows the counts.
+They look at a Case (case.py): a batch (batch.py) in which the examples' tokens are found again (examples.py,
+locate.py), all others are told apart (template.py), and a step that is checked at every call (step.py). What
+was meant is said in a Meant (meant.py). What they find is put into a Report (report.py), which shows the
+examples first (strips.py). Prepared data without a step: prepared.py reads it, audit.py counts,
+audit_text.py shows the counts.
 """
 
 import numpy as np
 
 from .. import batches, chat, data, model, recording
-from . import checks, locate, mask_as_meant
-from .batch import call_make_batch, make_each_alone
-from .case import Case
+from . import checks, mask_as_meant, prepare
+from .batch import call_make_batch
+from .meant import Meant, read_meant
 from .report import DiagnoseError, Finding, Report
-from .step import guard_step
 
-__all__ = ["DiagnoseError", "Finding", "Report", "make_own_pipeline", "pipeline"]
+__all__ = ["DiagnoseError", "Finding", "Meant", "Report", "make_own_pipeline", "pipeline"]
 
 
-def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0):
-    """Probe a user's pipeline and step function; returns a Report.
+def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0, **meant):
+    """Measure which targets carry how much loss in a user's pipeline and step; returns a Report.
 
     make_batch(examples) -> (ids, targets, mask, ...): integer (B, T), targets already shifted
         (targets[:, t] is what follows ids[:, t]; -100 where there is none), float mask (B, T).
-        Anything beyond these three is handed to the step as it is.
+        Anything beyond these three is handed to the step as it is. Or a dict in transformers' form:
+        input_ids and labels (B, n), labels at their own place with -100, attention_mask and what else
+        there is; loss_mask, completion_mask, assistant_masks are loss weights.
     step(ids, targets, mask, ...) -> loss, or (loss, dlogits) with dlogits (B, T, V) the gradient of
         the loss in the logits. With the loss alone everything but the gradient is still tested.
+        It gets the dict where make_batch returned one, and does the shift itself.
     examples: (prompt, response) pairs or {"messages": ...}, two at least, of different lengths.
+        A message's "weight", and false in "train", "trainable", "training" or "loss", are obeyed.
     encode(text) -> ids, without special tokens; left out, the parts are ids already.
-    prompt_weight: the loss weight that prompt targets are meant to have.
+    prompt_weight and all other keywords: what was meant, the fields of `Meant`.
 
     Raises DiagnoseError (a ValueError) where the pipeline cannot be run or understood.
     """
     examples = list(examples) if np.iterable(examples) else []
-    data.loss_mask(np.zeros((1, 1), int), prompt_weight)  # checks the weight
+    meant = read_meant(prompt_weight, meant, encode)
     if len(examples) < 2:
         raise DiagnoseError(f"{len(examples)} examples were given: give two or more, of different lengths")
-    parts = [locate.encode_parts(example, encode, prompt_weight) for example in examples]
-    ids, targets, mask, extras = call_make_batch(make_batch, examples)
-    shift = locate.find_shift(ids, targets)
-    if shift != 1:
-        return report_wrong_shift(shift)
-    tokens = locate.join_tokens(ids, targets)
-    documents = locate.locate_documents(tokens, parts)
-    alone = make_each_alone(make_batch, examples, parts, prompt_weight)
-    n_after = [len(example.after) for example in alone]
-    roles, weights = locate.assign_roles(tokens, documents, n_after, prompt_weight)
-    call = guard_step(step, extras)
-    case = Case(call, ids, targets, mask, roles[:, 1:], weights[:, 1:], documents, alone, np.nan, None)
+    batch = call_make_batch(make_batch, examples, meant.ignore_index)
+    wrong = prepare.find_wrong_shift(batch)
+    if wrong:
+        rest = ["everything else: put the shift right first"]
+        return Report([Finding(*wrong)], ["shift"], rest)
+    case, facts = prepare.make_case(make_batch, step, examples, encode, meant, batch)
+    mask, weights = case.mask, case.weights
     if not mask.any() and not weights.any():
         raise DiagnoseError("the examples' messages all have weight 0: give some with answers to learn")
     if not mask.any():
-        return Report([mask_as_meant.compare_mask(case)], ["the mask as made"], ["everything else"])
-    loss, dlogits = call(ids, targets, mask)
+        return Report(mask_as_meant.check_mask(case), ["the mask as made"], ["everything else"], facts)
+    loss, dlogits = case.call(case.ids, case.targets, mask)
     if not np.isfinite(loss):
         raise DiagnoseError(f"the step's loss is {loss} on a batch with {int((mask > 0).sum())} weights")
     with np.errstate(all="ignore"):  # a step's numbers may be as large as they like
-        return checks.run_checks(case._replace(loss=loss, dlogits=dlogits))
-
-
-def report_wrong_shift(shift):
-    """The Report where targets do not follow the inputs, so that nothing else can be told."""
-    name = {0: "not_shifted", 2: "shifted_twice", None: "targets_unrelated"}[shift]
-    where = {0: "equal the inputs", 2: "are two places ahead"}.get(shift, "stand nowhere in the inputs")
-    return Report(
-        [Finding(name, f"targets {where}")], ["shift"], ["everything else: put the shift right first"]
-    )
+        return checks.run_checks(case._replace(loss=loss, dlogits=dlogits), facts)
 
 
 def make_own_pipeline(tokenizer, params, config, prompt_weight=0.0, gradient=True, packed=False):

@@ -8,33 +8,51 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import locate
+from .batch import Batch
+from .locate import Document
 from .report import DiagnoseError
-
-NOISE = 3e-7  # relative: below it, a float32 loss did not change
+from .step import Resolution
+from .template import Layout
 
 
 class Alone(NamedTuple):
-    """An example in a batch of its own: the tokens before it and after it, pads aside, and its mask."""
+    """An example in a batch of its own. before, after: what stands around it, nearest first, without pads."""
 
+    batch: Batch
+    call: object
+    document: Document
     before: list
     after: list
-    mask_is_right: bool
+    layout: Layout
 
 
 class Case(NamedTuple):
-    """A batch with all that is known of it: arrays (B, T), roles and loss weights those of the targets."""
+    """A batch with all that is known of it: arrays (B, T), the layout that of the targets."""
 
     call: object  # (ids, targets, mask) -> (loss, dlogits or None)
     ids: np.ndarray
     targets: np.ndarray
     mask: np.ndarray  # as made
-    roles: np.ndarray
-    weights: np.ndarray  # the mask as meant
+    layout: Layout
     documents: list
     alone: list  # an Alone for each example
+    meant: object  # a Meant
+    handed: dict  # numbers that the batch hands to the step
     loss: float
     dlogits: np.ndarray | None
+    resolution: Resolution
+    measured: np.ndarray | None = None  # what the step weighs every target by, up to a factor
+    lit: np.ndarray | None = None  # whose rows of dlogits are not zero, or which targets the loss depends on
+
+    @property
+    def weights(self):
+        """The loss weights as meant."""
+        return self.layout.meant
+
+    @property
+    def roles(self):
+        """What each target counts as."""
+        return self.layout.roles
 
     def measure_loss(self, ids=None, targets=None, mask=None):
         """The step's loss on the batch with the given arrays in place of its own."""
@@ -42,9 +60,18 @@ class Case(NamedTuple):
         targets = self.targets if targets is None else targets
         return self.call(ids, targets, self.mask if mask is None else mask)[0]
 
+    def measure_effect(self, place, turn=1, ids=None, mask=None):
+        """(how the loss changes when the target at a place is exchanged, how exactly that is known).
+
+        Terms of the loss that know no targets, such as a router's balance, fall out of it.
+        """
+        other = exchange_targets_at(self, place, turn)
+        losses = self.measure_loss(ids, None, mask), self.measure_loss(ids, other, mask)
+        return losses[1] - losses[0], self.resolution.relative * max(map(abs, losses))
+
     def has_moved(self, loss, other):
         """Whether a loss changed by more than rounding."""
-        return abs(loss - other) > NOISE * max(abs(loss), abs(other), abs(self.loss))
+        return abs(loss - other) > self.resolution.relative * max(abs(loss), abs(other), abs(self.loss))
 
 
 def mask_only(case, places):
@@ -76,13 +103,19 @@ def exchange_targets_at(case, places, turn=1):
     return targets
 
 
+def choose_turn(case, place, mask):
+    """The exchange of a target whose effect is largest: what is measured by it is measured best."""
+    turns = range(1, min(6, len(np.unique(case.ids))))
+    return max(turns, key=lambda turn: abs(case.measure_effect(place, turn, mask=mask)[0]), default=1)
+
+
 def measure_with_more_pads(case):
     """(the loss with pads without loss weight appended, by what factor the batch grew), or None.
 
     Twice the columns, or one more where the model has no positions for that.
     """
     B, T = case.ids.shape
-    pads = case.targets[(case.roles == locate.PAD) & (case.targets >= 0)]
+    pads = case.targets[(case.roles == 0) & (case.targets >= 0)]
     pad_id = pads[0] if len(pads) else case.ids[0, -1]
     for extra in (T, 1):
         grown = ((0, 0), (0, extra))

@@ -1,16 +1,18 @@
 """What does the mean divide by, and what happens where there is nothing to divide by?"""
 
 import contextlib
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
-from .case import exchange_targets, exchange_targets_at, mask_only, measure_with_more_pads
-from .locate import PAD
-from .mask_as_used import measure_gradient_weights
+from .case import choose_turn, exchange_targets, exchange_targets_at, mask_only, measure_with_more_pads
+from .examples import PAD
+from .reading import COARSE, list_targets
 from .report import DiagnoseError, Finding, Untested
 
 UNCLEAR = Untested("the loss alone does not tell a sum from a constant divisor")
+EXACT = 1e-3  # relative: a divisor that is this close to a count is that count
 
 
 class Share(NamedTuple):
@@ -18,69 +20,87 @@ class Share(NamedTuple):
 
     place: tuple
     ratio: float  # NaN where the target's exchange moves nothing
+    error: float  # how exactly the ratio is known
     slope: tuple | None  # what `measure_slope` returns
 
 
 def check_denominator(case):
-    """The mean must divide by the sum of the mask (a plain sum is right, too), and the gradient with it."""
+    """The mean must divide by what is meant (the mask's sum, 1, a number), and the gradient with it."""
     shares = [share for share in measure_shares(case) if np.isfinite(share.ratio)]
     if not shares:
         return UNCLEAR
-    ratios = np.array([share.ratio for share in shares])
-    weights = np.array([case.mask[share.place] for share in shares])
-    if close(ratios, weights / case.mask.sum()):
+    if max(share.error / abs(share.ratio) for share in shares) > 0.1:
+        return judge_divisors(case) if case.dlogits is not None else Untested(case.resolution.note or COARSE)
+    ratios, errors, weights, row_sums = (
+        np.array([value(share) for share in shares])
+        for value in (
+            lambda share: share.ratio,
+            lambda share: share.error,
+            lambda share: case.mask[share.place],
+            lambda share: case.mask[share.place[0]].sum(),
+        )
+    )
+    if close(ratios, weights, errors) and len(case.mask[case.mask > 0]) > 1:
+        return judge_constant_denominator(
+            case, f"a response target counts {ratios[0]:.4f} times its loss alone"
+        )
+    right = weights / case.mask.sum()
+    if close(ratios, right, errors) and case.meant.denominator == "weights":
         return judge_gradient([share.slope for share in shares if share.slope is not None])
-    right = weights[0] / case.mask.sum()
-    evidence = f"a response target counts {ratios[0]:.4f} times its loss alone; right is {right:.4f}"
-    row_sums = np.array([case.mask[share.place[0]].sum() for share in shares])
-    n_rows = int((case.mask.sum(axis=1) > 0).sum())
-    if any(close(ratios, weights / row_sums / n) for n in (1, n_rows)) and np.ptp(row_sums):
-        evidence += f", 1 / (rows x tokens in its row) is {1 / n_rows / row_sums[0]:.4f}"
+    evidence = f"a response target counts {ratios[0]:.4f} times its loss alone; right is {right[0]:.4f}"
+    groups = find_groups(case, [share.place[0] for share in shares], weights / ratios)
+    if groups and np.ptp(row_sums):
+        evidence += f"; each of {groups} has a mean of its own, and these are averaged"
         return Finding("mean_of_means", evidence + compare_rows_apart(case))
-    if close(ratios, weights):
-        return judge_constant_denominator(case, evidence)
-    return Finding("denominator_differs", evidence)
+    return Finding("denominator_differs", evidence + compare_divisor(case))
 
 
 def check_empty_mask(case):
-    """A mask without a single 1 must be refused."""
+    """A mask without a single 1 must be refused; a NaN that no gradient carries on is said, and no more."""
     try:
-        loss = case.measure_loss(mask=np.zeros_like(case.mask))
+        loss, dlogits = case.call(case.ids, case.targets, np.zeros_like(case.mask))
     except DiagnoseError:  # refused, as it should be
         return None
     if loss == 0:
         return Finding("empty_mask_silent", "the loss of an empty mask is 0")
-    return None if np.isfinite(loss) else Finding("empty_mask_nan", "the loss of an empty mask is NaN")
+    if np.isfinite(loss):
+        return None
+    if dlogits is not None and not dlogits.any():
+        return "an empty mask gives a loss of NaN and a gradient of 0"
+    return Finding("empty_mask_nan", "the loss of an empty mask is NaN")
+
+
+# ---------------------------------------------------------------- what one target counts
 
 
 def measure_shares(case):
-    """The Share of one response target of each document.
+    """The Share of one target of each document, and of one of each further loss weight.
 
     Exchange the target under the batch's mask, and under a mask that holds it alone: the ratio of
     the changes is weight / sum(weights) if the mean is right, and 1 under a sum.
     """
-    shares = []
-    for doc in case.documents:
-        places = [(doc.row, at - 1) for at in range(*doc.answer) if at - 1 < case.ids.shape[1]]
-        places = [p for p in places if case.mask[p] > 0 and case.targets[p] >= 0 and p[1] >= 0]
-        if places:
-            shares.append(measure_share(case, places[0]))
-    return shares
+    chosen, known = [], set()
+    for document in case.documents:
+        places = [p for answer in document.answers for p in list_targets(case, document, answer)]
+        chosen += [p for p in places if case.mask[p] > 0][-1:]
+    known = {case.mask[place] for place in chosen}
+    for place in map(tuple, np.argwhere((case.mask > 0) & (case.targets >= 0))):
+        if case.mask[place] not in known and len(known) < 5:
+            known.add(case.mask[place])
+            chosen.append(place)
+    return [measure_share(case, place) for place in chosen]
 
 
 def measure_share(case, place):
     """The Share of the target at a place, measured with the id that changes the loss most."""
     alone = mask_only(case, place)
-    loss_alone = case.measure_loss(mask=alone)
-    changes = {
-        turn: case.measure_loss(targets=exchange_targets_at(case, place, turn), mask=alone) - loss_alone
-        for turn in range(1, min(6, len(np.unique(case.ids))))
-    }
-    turn = max(changes, key=lambda t: abs(changes[t]), default=1)
-    if not changes or not case.has_moved(changes[turn], 0.0):
-        return Share(place, np.nan, None)
-    observed = case.measure_loss(targets=exchange_targets_at(case, place, turn)) - case.loss
-    return Share(place, observed / changes[turn], measure_slope(case, place, turn, observed))
+    turn = choose_turn(case, place, alone)
+    change, error = case.measure_effect(place, turn, mask=alone)
+    if abs(change) <= error:
+        return Share(place, np.nan, np.nan, None)
+    observed, error_observed = case.measure_effect(place, turn)
+    error = (error_observed + error * abs(observed / change)) / abs(change)
+    return Share(place, observed / change, error, measure_slope(case, place, turn, observed))
 
 
 def measure_slope(case, place, turn, observed):
@@ -121,25 +141,97 @@ def compare_slope(wp, wp_other, w, V, observed, smoothing):
     return w * np.log(p / p_other) / observed if min(w, p, p_other) > 0 and observed else np.nan
 
 
-def judge_constant_denominator(case, evidence):
-    """A denominator that does not follow the mask: a count of places, another constant, or 1 (a sum).
+# ---------------------------------------------------------------- what the loss divides by
 
-    Returns a Finding, None for a sum, or Untested where it cannot be told from outside which.
+
+def judge_constant_denominator(case, evidence):
+    """A denominator that does not follow the mask: a count of places, another number, or 1 (a sum).
+
+    Returns a Finding, None or a fact for what is right, or Untested where it cannot be told from outside.
     """
-    if case.dlogits is None:
-        longer = measure_with_more_pads(case)
-        if longer and abs(longer[0] * longer[1] - case.loss) < 1e-3 * abs(case.loss):
-            pads = f"{longer[1]:.2g} times the pads divide the loss by as much"
-            return Finding("denominator_counts_all", f"{evidence}; {pads}")
-        return UNCLEAR
-    weights, _ = measure_gradient_weights(case)
-    lit = (case.mask > 0) & (weights > 0)
-    divisor = float(np.median(case.mask[lit] / weights[lit]))
-    if close(divisor, 1.0) or close(divisor, case.mask.sum()):  # a sum, or the count handed over
+    if case.dlogits is not None:
+        return judge_divisor(case, measure_divisor(case), evidence)
+    longer = measure_with_more_pads(case)
+    if longer and abs(longer[0] * longer[1] - case.loss) < 1e-3 * abs(case.loss):
+        pads = f"{longer[1]:.2g} times the pads divide the loss by as much"
+        return Finding("denominator_counts_all", f"{evidence}; {pads}")
+    return UNCLEAR
+
+
+def judge_divisor(case, divisor, evidence):
+    """Whether one divisor of the whole batch is the one that is meant: a Finding, None or a fact."""
+    meant, total = case.meant.denominator, case.mask.sum()
+    says = f"{evidence}; the loss divides by {divisor:.1f}, whatever the mask"
+    if meant == "sum":
+        return None if close(divisor, 1.0) else Finding("denominator_differs", f"{says}; a sum is meant")
+    if meant != "weights":
+        fits = close(divisor, meant)
+        return None if fits else Finding("denominator_differs", f"{says}; {meant:g} is meant")
+    if close(divisor, 1.0) or close(divisor, total):  # a sum, or the count handed over
         return None
-    counts = (case.mask.size, (case.roles != PAD).sum())
-    name = "denominator_counts_all" if any(close(divisor, n) for n in counts) else "denominator_differs"
-    return Finding(name, f"{evidence}; the loss divides by {divisor:.1f}, whatever the mask")
+    for count in (case.mask.size, (case.roles != PAD).sum()):
+        if abs(divisor / count - 1) < EXACT:
+            return Finding("denominator_counts_all", says)
+    for name, number in case.handed.items():
+        if abs(divisor / number - 1) < EXACT if number else False:
+            return f"the loss divides by a number that is handed over ({name} = {number:g})"
+    return Finding("denominator_differs", says + compare_divisor(case))
+
+
+def judge_divisors(case):
+    """The same from the gradient alone, for losses that are too coarse: row by row."""
+    rows = np.flatnonzero(case.mask.any(axis=1))
+    divisors = np.array([measure_divisor(case, row) for row in rows])
+    if close(divisors, divisors[0]):
+        return judge_divisor(case, float(np.median(divisors)), "read off dlogits, since the loss is coarse")
+    groups = find_groups(case, rows, divisors)
+    name = "mean_of_means" if groups else "denominator_differs"
+    return Finding(name, f"the gradient's rows divide by {', '.join(f'{d:.1f}' for d in divisors[:4])}")
+
+
+def measure_divisor(case, row=slice(None)):
+    """What the gradient divides the loss weights by, in the batch or in one row."""
+    mask, measured = case.mask[row], case.measured[row]
+    lit = (mask > 0) & (measured > 0)
+    return float(np.median(mask[lit] / measured[lit])) if lit.any() else np.nan
+
+
+def compare_divisor(case):
+    """The divisor beside the sum of the loss weights, as text to add to the evidence; "" if unknown."""
+    if case.dlogits is None:
+        return ""
+    divisor, total, B = measure_divisor(case), case.mask.sum(), len(case.mask)
+    more = divisor - total
+    a_row = (
+        f", {more / B:.3g} more for each row" if abs(more / B - round(more / B)) < 0.02 and more > 0.5 else ""
+    )
+    return f"; the loss weights sum to {total:.4g}, the divisor is {divisor:.4g}{a_row}"
+
+
+def find_groups(case, rows, divisors):
+    """Which groups of rows have means of their own that are averaged, as text; "" if none explains it.
+
+    divisors: what the loss weights in these rows are divided by. Tried are neighbours in every way, and every
+    n-th row, as workers take them.
+    """
+    sums, B = case.mask.sum(axis=1), len(case.mask)
+    if B > 10:
+        return "the rows" if close_groups(sums, np.arange(B), rows, divisors) else ""
+    splits = [np.cumsum([0, *cuts]) for cuts in itertools.product((0, 1), repeat=B - 1)]
+    splits += [np.arange(B) % n for n in range(2, B)]
+    for groups in sorted(splits, key=lambda groups: groups.max() != B - 1):
+        if groups.max() and close_groups(sums, groups, rows, divisors):
+            each = [np.flatnonzero(groups == g).tolist() for g in range(groups.max() + 1)]
+            return "the rows" if len(each) == B else f"the groups of rows {each}"
+    return ""
+
+
+def close_groups(sums, groups, rows, divisors):
+    """Whether the rows' divisors are their group's sum of loss weights, or that times the groups."""
+    totals = np.bincount(groups, weights=sums)
+    own = totals[groups[rows]]
+    n_lit = int((totals > 0).sum())
+    return any(close(divisors, own * n) for n in (1, n_lit, len(totals)))
 
 
 def measure_rows_apart(case):
@@ -171,6 +263,6 @@ def list_what_is_not_seen(case):
     return lines
 
 
-def close(a, b):
-    """Equal up to what float32 leaves of a difference of losses."""
-    return bool(np.allclose(a, b, rtol=0.02))
+def close(a, b, error=0.0):
+    """Equal up to what float32 leaves of a difference of losses, or up to a known error."""
+    return bool((np.abs(np.asarray(a) - b) <= 0.02 * np.abs(b) + 3 * np.asarray(error)).all())

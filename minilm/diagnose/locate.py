@@ -1,34 +1,33 @@
-"""Where the examples' tokens went: a batch made by any pipeline -> the role of every token in it.
+"""Where the examples' tokens went: the parts of every example, found again in a batch of any pipeline.
 
-A pipeline adds what it likes around prompt and response: <bos>, headers, an end-of-turn token,
-pads, a neighbour in the same packed row. The parts themselves are known, so they are looked up.
+A pipeline adds what it likes around prompt and response: <bos>, headers, an end-of-turn token, pads, a
+neighbour in the same packed row. The parts themselves are known, so they are looked up: first in a batch
+that holds one example alone, then, as they stand there, in the batch of all.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 
+from .batch import IGNORED
+from .examples import RESPONSE, find_sequence
 from .report import DiagnoseError
 
-PAD, LEAD, PROMPT, TOOL, RESPONSE, STOP, TAIL = range(7)
-NAMES = ("pad", "lead", "prompt", "tool", "response", "stop", "tail")
 SHIFTS = (1, 0, 2)  # right, not shifted, shifted twice
-
-
-class Part(NamedTuple):
-    """A piece of an example: its ids, its role and the loss weight that is intended for it."""
-
-    ids: list
-    role: int
-    weight: float
+NOWHERE = (
+    "is not in the batch: its prompt's ids followed by its response's ids stand in no row. Either the "
+    "tokenizer merges across their boundary (then mask by offsets, or tokenize the parts apart), or the "
+    "template trims white space that `encode` keeps, or `encode` is not the batch's tokenizer, or the row "
+    "was cut before the response"
+)
 
 
 class Document(NamedTuple):
-    """Where an example lies: its row, and (start, end, Part) for each part, in tokens."""
+    """Where an example lies: its row, (start, end, Part) for each part in tokens, and whether it is cut."""
 
     row: int
     spans: list
+    is_cut: bool = False
 
     @property
     def start(self):
@@ -41,159 +40,183 @@ class Document(NamedTuple):
         return self.spans[-1][1]
 
     @property
+    def answers(self):
+        """(start, end) of every answer."""
+        return [(start, end) for start, end, part in self.spans if part.role == RESPONSE]
+
+    @property
     def answer(self):
-        """(start, end) of its last part, which is its last answer."""
-        return self.spans[-1][:2]
+        """(start, end) of its last answer."""
+        return self.answers[-1]
+
+    def move(self, row, places):
+        """The same document in another row, that many columns further right."""
+        return self._replace(row=row, spans=[(a + places, b + places, part) for a, b, part in self.spans])
 
 
-def encode_parts(example, encode, prompt_weight):
-    """The Parts of a (prompt, response) pair or of {"messages": [{"role", "content"}, ...]}.
-
-    Raises DiagnoseError for anything else, and for a part that encodes to no token.
-    """
-    try:
-        if isinstance(example, dict):
-            pieces = [(m["content"], m["role"], m.get("weight", 1.0)) for m in example["messages"]]
-        else:
-            if isinstance(example, str):
-                raise ValueError("one text is not a pair")
-            prompt, response = example
-            pieces = [(prompt, "user", 1.0), (response, "assistant", 1.0)]
-        parts = []
-        for content, who, weight in pieces:
-            ids = [int(i) for i in encode(content)]
-            role = {"assistant": RESPONSE, "tool": TOOL}.get(who, PROMPT)
-            parts.append(Part(ids, role, float(weight) if role == RESPONSE else prompt_weight))
-    except DiagnoseError:
-        raise
-    except Exception as error:  # encode is the user's
-        raise DiagnoseError(
-            f"the example {example!r:.80} is no (prompt, response) pair or messages that `encode` turns "
-            f"into ids: {type(error).__name__}: {error}"
-        ) from None
-    if not all(part.ids for part in parts) or not any(part.role == RESPONSE for part in parts):
-        raise DiagnoseError(f"the example {example!r:.80} has no response, or a part without tokens")
-    return parts
+# ---------------------------------------------------------------- inputs and targets
 
 
 def find_shift(ids, targets):
     """How many places the targets are ahead of the inputs, or None if they are something else.
 
-    1 is right: targets[:, t] == ids[:, t + 1]. Negative targets (-100) are not compared.
+    1 is right: targets[:, t] == ids[:, t + 1]. Negative targets (-100) are not compared, nor is a row's last
+    target where ids and targets were each padded behind it.
     """
     T = ids.shape[1]
     for shift in SHIFTS:
-        ahead, known = targets[:, : T - shift], targets[:, : T - shift] >= 0
-        if known.any() and (ahead == ids[:, shift:])[known].all():
+        known = targets[:, : T - shift] >= 0
+        if known.any() and not find_strangers(ids, targets, shift).any():
             return shift
     return None
 
 
+def find_strangers(ids, targets, shift=1):
+    """Which targets (B, T) do not stand in ids where the shift says; a row's last one before pads may."""
+    T = ids.shape[1]
+    strange = np.zeros(ids.shape, bool)
+    strange[:, : T - shift] = (targets >= 0)[:, : T - shift] & (targets[:, : T - shift] != ids[:, shift:])
+    for row in np.flatnonzero(strange.sum(axis=1) == 1):
+        at = int(strange[row].argmax())
+        if shift == 1 and len(set(ids[row, at + 1 :].tolist())) == 1:
+            strange[row, at] = False
+    return strange
+
+
 def join_tokens(ids, targets):
-    """The whole rows (B, T + 1): the inputs and the last target, which is never read."""
-    return np.concatenate([ids, targets[:, -1:]], axis=1)
+    """The whole rows (B, T + 1): the inputs, and the targets that no input repeats, such as the last."""
+    tokens = np.concatenate([ids, targets[:, -1:]], axis=1)
+    ahead = targets[:, :-1]
+    tokens[:, 1:-1] = np.where((ahead >= 0) & (ahead != ids[:, 1:]), ahead, tokens[:, 1:-1])
+    return tokens
+
+
+def is_rolled(ids, targets):
+    """Whether every row's last target is its own first token: labels that were rolled, not cut."""
+    return ids.shape[0] == 1 and bool((targets == np.roll(ids, -1, axis=1))[targets >= 0].all())
+
+
+# ---------------------------------------------------------------- parts in a row
 
 
 def find_parts(tokens, parts):
-    """Spans of the parts in a list of tokens, in order, with the fewest tokens between; or None.
+    """A Document (row 0) of the parts in a list of tokens, in order, fewest tokens between; or None.
 
-    The last part may be cut off by the end of the row.
+    The first part may have lost its start before the row, the last one its end behind it; so may whole parts
+    at the end, if an answer is left.
     """
-    chains = (find_parts_from(tokens, parts, start) for start in range(len(tokens)))
-    return min(filter(None, chains), key=count_gaps, default=None)
+    documents = (find_parts_from(tokens, parts, start) for start in range(len(tokens)))
+    return min(filter(None, documents), key=count_gaps, default=None)
 
 
 def find_parts_from(tokens, parts, start):
-    """Spans of the parts, the first exactly at `start`, each other where it is found next; or None."""
-    spans = []
+    """The parts, the first one exactly at `start`, each other where it is found next; or None."""
+    spans, at = [], start
     for k, part in enumerate(parts):
-        is_last = k == len(parts) - 1
-        candidates = range(start, len(tokens)) if k else [start]
-        for at in candidates:
-            piece = tokens[at : at + len(part.ids)]
-            if piece == part.ids or (is_last and k and piece == part.ids[: len(tokens) - at]):
-                break
-        else:
-            return None
-        start = at + len(piece)
-        spans.append((at, start, part))
-    return spans
+        found = find_first(tokens, part, at) if k == 0 else find_next(tokens, part, at)
+        if found is None:
+            has_answer = any(known.role == RESPONSE for _, _, known in spans)
+            return Document(0, spans, True) if has_answer and len(tokens) - at <= 8 else None
+        spans.append(found)
+        at = found[1]
+        if len(found[2].ids) < len(part.ids) and k:
+            has_answer = any(known.role == RESPONSE for _, _, known in spans)
+            return Document(0, spans, True) if has_answer else None
+    return Document(0, spans)
 
 
-def count_gaps(spans):
-    """How many tokens stand between the parts."""
-    return spans[-1][1] - spans[0][0] - sum(end - start for start, end, _ in spans)
+def find_first(tokens, part, at):
+    """(start, end, Part) of a first part at a place; at a row's beginning it may lack its own beginning."""
+    n = len(part.ids)
+    if tokens[at : at + n] == part.ids:
+        return at, at + n, part
+    if len(set(tokens[:at])) > 1 or n < 4:  # more than pads stand before it
+        return None
+    for lost in range(1, n - 2):
+        if tokens[at : at + n - lost] == part.ids[lost:]:
+            return at, at + n - lost, part.trim(lost, 0)
+    return None
 
 
-def locate_documents(tokens, all_parts):
-    """A Document for every example, found anywhere in the batch; no two share a token.
+def find_next(tokens, part, at):
+    """(start, end, Part) of a part where it stands next, or where the row's end cuts it; None if nowhere."""
+    start = find_sequence(tokens, part.ids, at)
+    if start is not None:
+        return start, start + len(part.ids), part
+    for start in range(max(at, len(tokens) - len(part.ids) + 1), len(tokens)):
+        left = len(tokens) - start
+        if tokens[start:] == part.ids[:left]:
+            return start, len(tokens), part.trim(0, len(part.ids) - left)
+    return None
 
-    Long ones are placed first, since a short one may occur inside them by chance.
+
+def count_gaps(document):
+    """How many tokens stand between the parts, and how many tokens of the parts are lost."""
+    spans = document.spans
+    return (
+        spans[-1][1] - spans[0][0] - 2 * sum(end - start for start, end, _ in spans) + 1000 * document.is_cut
+    )
+
+
+def find_alone(tokens, variants):
+    """(Document, which variant) of an example in the rows (B, n) of a batch that holds nothing else, or None.
+
+    variants: lists of Parts, the first one as the example says, others without white space at its ends.
+    """
+    rows = [[int(i) for i in row] for row in tokens]
+    for number, parts in enumerate(variants):
+        found = [(document, r) for r, row in enumerate(rows) if (document := find_parts(row, parts))]
+        if found:
+            document, row = min(found, key=lambda pair: count_gaps(pair[0]))
+            return document.move(row, 0), number
+    return None
+
+
+def trim_strange_ends(tokens, parts):
+    """The parts without the tokens at their ends that stand nowhere in the rows, as white space would."""
+    known = set(tokens.ravel().tolist())
+    trimmed = []
+    for part in parts:
+        inside = [k for k, token in enumerate(part.ids) if token in known] or [0]
+        trimmed.append(part.trim(inside[0], len(part.ids) - 1 - inside[-1]))
+    return trimmed
+
+
+# ---------------------------------------------------------------- all examples in one batch
+
+
+def locate_documents(tokens, alone):
+    """A Document for every example of `alone` [(its row's tokens, Document)], found anywhere in the batch.
+
+    No two share a token. Long ones are placed first, since a short one may occur inside them by chance.
     Raises DiagnoseError for an example whose ids are nowhere.
     """
     rows = [[int(i) for i in row] for row in tokens]
-    lengths = [sum(len(part.ids) for part in parts) for parts in all_parts]
     documents = {}
-    for number in sorted(range(len(all_parts)), key=lambda k: -lengths[k]):
-        matches = [(find_parts(row, all_parts[number]), r) for r, row in enumerate(rows)]
-        matches = [Document(r, spans) for spans, r in matches if spans]
-        if not matches:
-            raise DiagnoseError(
-                f"example {number} is not in the batch: its prompt's ids followed by its response's ids "
-                "stand in no row. Either the tokenizer merges across their boundary (then mask by "
-                "offsets, or tokenize the parts apart), or `encode` is not the batch's tokenizer, or the "
-                "row was cut before the response"
-            )
-        doc = min(matches, key=lambda match: count_gaps(match.spans))
-        rows[doc.row][doc.start : doc.end] = [None] * (doc.end - doc.start)  # taken
-        documents[number] = doc
-    return [documents[number] for number in range(len(all_parts))]
+    for number in sorted(range(len(alone)), key=lambda k: alone[k][1].start - alone[k][1].end):
+        document = locate_one(rows, *alone[number])
+        if document is None:
+            raise DiagnoseError(f"example {number} {NOWHERE}")
+        rows[document.row][document.start : document.end] = [None] * (document.end - document.start)
+        documents[number] = document
+    return [documents[number] for number in range(len(alone))]
 
 
-def assign_roles(tokens, documents, n_after, prompt_weight):
-    """Per token: its role, and the loss weight that is meant for predicting it, both (B, n).
-
-    n_after: per example how many tokens, pads aside, follow its response when it is alone in a batch.
-    """
-    roles = np.full(tokens.shape, PAD)
-    weights = np.zeros(tokens.shape)
-    for doc, after in sorted(zip(documents, n_after, strict=True), key=lambda pair: pair[0].start):
-        row_roles, row_weights = roles[doc.row], weights[doc.row]  # views
-        before = np.flatnonzero(row_roles[: doc.start])
-        row_roles[before[-1] + 1 if len(before) else 0 : doc.start] = LEAD
-        for (_, end, part), (begin, _, _) in itertools.pairwise(doc.spans):
-            fill_between(row_roles, row_weights, end, part, begin, prompt_weight)
-        for begin, end, part in doc.spans:
-            row_roles[begin:end], row_weights[begin:end] = part.role, part.weight
-        row_roles[end + 1 : end + after] = TAIL
-        if after:
-            row_roles[end : end + 1], row_weights[end : end + 1] = STOP, part.weight
-    return roles, weights
+def locate_one(rows, row_alone, document):
+    """The Document in the first row that repeats it token by token, or else holds its parts; or None."""
+    core = [int(i) for i in row_alone[document.start : document.end]]
+    for r, row in enumerate(rows):
+        at = find_sequence(row, core)
+        if at is not None:
+            return document.move(r, at - document.start)
+    parts = [part for _, _, part in document.spans]
+    found = [(match, r) for r, row in enumerate(rows) if (match := find_parts(row, parts))]
+    if not found:
+        return None
+    match, row = min(found, key=lambda pair: count_gaps(pair[0]))
+    return match.move(row, 0)
 
 
-def fill_between(roles, weights, end, part, begin, prompt_weight):
-    """Fill what stands between a part's end and the next one's begin, in place.
-
-    That is a stop token after a response, and headers, which belong to the prompt.
-    """
-    if begin > end and part.role == RESPONSE:
-        roles[end], weights[end] = STOP, part.weight
-        end += 1
-    roles[end:begin], weights[end:begin] = PROMPT, prompt_weight
-
-
-def remove_pads(sides):
-    """What stands on one side of each example, alone in its row, outermost tokens last, without pads.
-
-    Pads are a run of one token at the outer ends that differs in length, or is longer than two. Where
-    nothing but such a run is there, one token of it is kept: pad or stop, nobody can tell.
-    """
-    outer = {side[-1] for side in sides if side}
-    if len(outer) != 1:
-        return sides
-    (pad,) = outer
-    runs = [next((k for k, t in enumerate(reversed(side)) if t != pad), len(side)) for side in sides]
-    if len(set(runs)) == 1 and runs[0] <= 2:
-        return sides
-    inner = [side[: len(side) - run] for side, run in zip(sides, runs, strict=True)]
-    return inner if any(inner) or not all(sides) else [[pad] for _ in sides]
+def strip_ignored(tokens):
+    """Tokens, with whatever stands nowhere (-100) replaced by -1, which no part holds."""
+    return np.where(tokens == IGNORED, -1, tokens)

@@ -1,38 +1,34 @@
-"""Is the mask as meant? The mask that a batch comes with against the one that its examples ask for.
+"""Is the mask as meant? Loss weights of targets against those that the examples ask for.
 
 The shortest explanation that fits exactly gives the name: each known mistake's mask is compared.
 """
 
 import numpy as np
 
-from . import locate
-from .locate import LEAD, PAD, PROMPT, RESPONSE, STOP, TOOL
+from .examples import BOUNDARY, HEADER, NAMES, PAD, RESPONSE, STOP, TAIL
+from .mistakes import make_known_mistakes
 from .report import Finding
 
-KNOWN_PARTS = (PROMPT, TOOL, RESPONSE, STOP)
+TOLERANCE = 0.02  # of a loss weight
 
 
 def check_mask(case):
     """The mask as made; examples that stand alone in a batch can give a wrong one a narrower name."""
-    finding = compare_mask(case)
-    if finding is None:
-        return None
-    rows = [doc.row for doc in case.documents]
+    findings = name_differences(case, case.mask)
+    rows = [document.row for document in case.documents]
     is_packed = len(set(rows)) < len(rows)
-    if is_packed and all(example.mask_is_right for example in case.alone):
-        if finding.fault != "mask_not_applied":
-            return finding
-        return Finding("packing_drops_mask", f"{finding.evidence}; each example alone has the right mask")
-    if finding.fault == "eos_masked" and not any(example.after for example in case.alone):
-        return Finding(
-            "stop_in_next_message", f"{finding.evidence}; the last answers have no stop token at all"
-        )
-    return finding
+    if is_packed and all(is_right_alone(example) for example in case.alone):
+        renamed = ("packing_drops_mask", "each example alone has the right mask")
+        findings = [rename(finding, "mask_not_applied", *renamed) for finding in findings]
+    if not any(example.after for example in case.alone):
+        renamed = ("stop_in_next_message", "the last answers have no stop token at all")
+        findings = [rename(finding, "eos_masked", *renamed) for finding in findings]
+    return findings
 
 
 def check_stop_token(case):
     """A token must follow every response: without one nothing teaches the model to stop."""
-    without = [number for number, example in enumerate(case.alone) if not example.after]
+    without = [k for k, example in enumerate(case.alone) if not example.after or example.document.is_cut]
     if without:
         return Finding("eos_cut", f"no token follows the response in examples {show_numbers(without)}")
     return None
@@ -40,94 +36,155 @@ def check_stop_token(case):
 
 def check_double_bos(case):
     """Not every row may begin with one token twice."""
-    starts = {tuple(example.before[:2]) for example in case.alone}
-    if len(starts) == 1:
-        (start,) = starts
+    starts = {tuple(example.before[::-1][:3]) for example in case.alone}
+    first = {start[:2] for start in starts}
+    if len(first) == 1 and all(len(set(start)) > 1 or len(start) < 3 for start in starts):
+        (start,) = first
         if len(start) == 2 and start[0] == start[1]:
             return Finding("double_bos", f"every row begins with the ids {list(start)}")
     return None
 
 
-def compare_mask(case):
-    """What is wrong with the mask as made, as a Finding, or None.
+def check_token_inside(case):
+    """Between prompt and answer: a stop token, then what begins the row, as if they were two texts."""
+    for example in case.alone:
+        answer = example.document.answer[0]
+        row = join_row(example)
+        before = [end for _, end, part in example.document.spans if part.role != RESPONSE and end <= answer]
+        between = row[before[-1] : answer].tolist() if before else []
+        stop = example.after[:1]
+        begins = example.before[::-1][:1]
+        if not (between and stop and begins and between[-1:] == begins and between[:1] == stop):
+            return None
+        if len(between) > 2 or len(example.before) != 1:
+            return None
+    return Finding(
+        "bos_eos_inside", f"the ids {between} stand between prompt and answer of every example", certain=False
+    )
 
-    Examples without any loss weight are told apart first; then each known mistake's mask is compared.
+
+def join_row(example):
+    """The tokens of the row in which an example stands alone; the first is never a target."""
+    batch, row = example.batch, example.document.row
+    return np.concatenate([batch.ids[row, :1], np.where(batch.targets[row] < 0, -1, batch.targets[row])])
+
+
+def is_right_alone(example):
+    """Whether an example in a batch of its own has the mask that is meant."""
+    scaled = scale_like(example.batch.mask, example.layout)
+    differs = find_differences(scaled, example.layout)
+    return not differs[np.isin(example.layout.roles, (PAD, BOUNDARY), invert=True)].any()
+
+
+def name_differences(case, weights):
+    """What is wrong with loss weights (B, T) of any scale: a list of Findings, empty if nothing is.
+
+    Examples without any loss weight are told apart first; then loss beyond the examples; then each known
+    mistake's mask is compared.
     """
-    spans = [(d.row, slice(max(d.start - 1, 0), d.end + 1)) for d in case.documents]
-    empty = [k for k, span in enumerate(spans) if case.weights[span].any() and not case.mask[span].any()]
+    layout = case.layout
+    known = [layout.examples == k for k in range(len(case.documents))]
+    has_loss = [here & (layout.meant > 0) & ~layout.is_free for here in known]
+    empty = [k for k, here in enumerate(has_loss) if here.any() and not (weights * known[k]).any()]
     if empty:
-        examples = f"examples {show_numbers(empty)} of {len(spans)}"
-        return Finding("marker_not_found", f"{examples} carry no loss weight at all")
-    known = np.isin(case.roles, KNOWN_PARTS)
-    scaled = case.mask / case.mask.max()
-    if agree(scaled, case.weights, known):
-        return find_weight_beyond_examples(scaled, case)
-    for name, wrong in make_known_mistakes(case).items():
-        where = known.copy()
-        if name == "mask_one_late":  # a mask moved by np.roll has something else in its first column,
-            where[:, 0] = False
-        if name == "mask_one_early":  # or in its last
-            where[:, -1] = False
-        if agree(scaled, wrong, where) and not agree(case.weights, wrong, where):
-            return Finding(name, describe_differences(scaled, case, known))
-    return Finding("mask_differs", describe_differences(scaled, case, known))
+        evidence = f"examples {show_numbers(empty)} of {len(known)} carry no loss weight at all"
+        return [Finding("marker_not_found", evidence)]
+    scaled = scale_like(weights, layout)
+    differs = find_differences(scaled, layout)
+    outside = np.isin(layout.roles, (PAD, BOUNDARY))
+    if not (differs & ~outside).any():
+        return find_loss_outside(scaled, differs, layout)
+    fits = find_fits(case, scaled, outside)
+    said = find_loss_outside(scaled, differs & ~explain_outside(case, scaled, fits), layout)
+    evidence = describe_differences(scaled, differs & ~outside, layout)
+    if not fits:
+        return [Finding("mask_differs", evidence), *said]
+    shortest = [names for names, _ in fits if len(names) == min(len(n) for n, _ in fits)]
+    is_certain = len(set(shortest)) == 1 and all(sure for names, sure in fits if names in shortest)
+    names = list(dict.fromkeys(name for names in shortest for name in names))
+    return [*(Finding(name, evidence, is_certain) for name in names), *said]
 
 
-def make_known_mistakes(case):
-    """What the mask would be under each known mistake, by name."""
-    right, roles = case.weights, case.roles
-    last_turns = np.zeros(right.shape)
-    for doc in case.documents:
-        last_turns[doc.row, max(doc.answer[0] - 1, 0) :] = 1
-    return {
-        "mask_not_applied": np.isin(roles, KNOWN_PARTS) * 1.0,
-        "mask_one_late": move_columns(right, 1),
-        "mask_one_early": move_columns(right, -1),
-        "mask_inverted": np.isin(roles, (PROMPT, TOOL)) * 1.0,
-        "last_turn_only": right * last_turns,
-        "tool_output_trained": np.where(roles == TOOL, 1.0, right),
-        "eos_masked": np.where(roles == STOP, 0.0, right),
-    }
+def find_fits(case, scaled, outside):
+    """[(names, is_certain)] of the known mistakes whose mask is exactly the one that is there."""
+    layout, fits = case.layout, {}
+    for names, mask, is_certain in make_known_mistakes(case):
+        counts = ~outside & ~np.isnan(mask)
+        same = np.abs(scaled - mask) < TOLERANCE
+        as_good = (np.abs(scaled - layout.other) < TOLERANCE) & (np.abs(mask - layout.meant) < TOLERANCE)
+        explains = find_differences(mask, layout)[counts].any()
+        if explains and (same | as_good)[counts].all():
+            fits[names] = fits.get(names, False) or is_certain
+    certain = {names: sure for names, sure in fits.items() if sure}
+    return list((certain or fits).items())
 
 
-def find_weight_beyond_examples(scaled, case):
-    """Loss weight on pads, or on the first token of the next document in a packed row."""
-    for role, name in ((PAD, "pads_in_the_loss"), (LEAD, "boundary_in_the_loss")):
-        lit = (scaled > 0) & (case.roles == role)
+def explain_outside(case, scaled, fits):
+    """Loss on pads and boundaries that a mask of ones, or one that is moved, brings with it (B, T)."""
+    names = {name for found, _ in fits for name in found}
+    moves = bool(names & {"mask_not_applied", "mask_one_late", "mask_one_early", "mask_inverted"})
+    return np.full(scaled.shape, moves) & (case.layout.roles == BOUNDARY)
+
+
+def find_loss_outside(scaled, differs, layout):
+    """Loss weight on pads, or on the first token of the next document in a packed row: Findings."""
+    findings = []
+    for role, name in ((PAD, "pads_in_the_loss"), (BOUNDARY, "boundary_in_the_loss")):
+        lit = differs & (scaled > 0) & (layout.roles == role)
         if lit.any():
-            count = f"{int(lit.sum())} {locate.NAMES[role]} targets"
-            return Finding(name, f"{count} carry loss weight, the first at {show_first(lit)}")
-    return None
+            text = f"{int(lit.sum())} {NAMES[role]} targets carry loss weight, the first at {show_first(lit)}"
+            findings.append(Finding(name, text))
+    return findings
 
 
-def describe_differences(scaled, case, known):
-    """Which known targets carry loss weight though they should not, and the other way round, as text."""
+def scale_like(weights, layout):
+    """Loss weights divided by what an answer's 1 has become: by what makes most of them as meant."""
+    here = (layout.meant > 0) & (weights > 0) & ~layout.is_free
+    answers = here & np.isin(layout.roles, (RESPONSE, STOP))
+    here = answers if answers.any() else here
+    factors = np.unique(np.round(weights[here] / layout.meant[here], 9))
+    if not len(factors):
+        return weights / (weights.max() or 1.0)
+    factors = factors[np.linspace(0, len(factors) - 1, min(len(factors), 50)).astype(int)]
+    return weights / min(factors, key=lambda f: (find_differences(weights / f, layout).sum(), -f))
+
+
+def find_differences(scaled, layout):
+    """Which targets (B, T) have another loss weight than the ones that are meant."""
+    differs = np.minimum(np.abs(scaled - layout.meant), np.abs(scaled - layout.other)) > TOLERANCE
+    return differs & ~layout.is_free
+
+
+def describe_differences(scaled, differs, layout):
+    """Which targets carry loss weight though they should not, and the other way round, as text."""
     lines = []
-    for role in KNOWN_PARTS:
-        here = known & (case.roles == role)
-        wrong = here & ~np.isclose(scaled, case.weights, atol=1e-4)
-        if wrong.any():
-            at = tuple(np.argwhere(wrong)[0])
-            lines.append(
-                f"{int(wrong.sum())} of {int(here.sum())} {locate.NAMES[role]} targets, the first at "
-                f"{show_first(wrong)}: {scaled[at]:.2g} where {case.weights[at]:.2g} is meant"
-            )
+    for role in np.unique(layout.roles[differs]):
+        here = layout.roles == role
+        wrong = here & differs
+        at = tuple(np.argwhere(wrong)[0])
+        lines.append(
+            f"{int(wrong.sum())} of {int(here.sum())} {NAMES[role]} targets, the first at "
+            f"{show_first(wrong)}: {scaled[at]:.2g} where {layout.meant[at]:.2g} is meant"
+        )
     return "; ".join(lines)
 
 
-def agree(mask, other, where):
-    """Whether two masks agree on the places that count."""
-    return np.allclose(mask[where], other[where], atol=1e-4)
+def list_free_facts(case, scaled):
+    """What the free template tokens next to answers carry, as sentences."""
+    facts = []
+    for role, what in ((HEADER, "the header before answers"), (TAIL, "what stands around stop tokens")):
+        here = case.layout.is_free & (case.roles == role)
+        if (here & (scaled > TOLERANCE)).any():
+            n = int((here & (scaled > TOLERANCE)).sum())
+            facts.append(f"{what} carries loss in {n} of {int(here.sum())} targets, which is free")
+    return facts
 
 
-def move_columns(mask, places):
-    """A mask's columns moved to the right, or left if negative; zeros come in."""
-    moved = np.zeros_like(mask)
-    if places > 0:
-        moved[:, places:] = mask[:, :-places]
-    else:
-        moved[:, :places] = mask[:, -places:]
-    return moved
+def rename(finding, old, new, evidence):
+    """The finding under a narrower name, if it has the old one."""
+    if finding.fault != old:
+        return finding
+    return finding._replace(fault=new, evidence=f"{finding.evidence}; {evidence}")
 
 
 def show_first(where):
@@ -140,3 +197,11 @@ def show_numbers(numbers):
     """A short list of numbers, as text."""
     shown = ", ".join(map(str, numbers[:4]))
     return f"{shown}, ..." if len(numbers) > 4 else shown
+
+
+def move_to_text(used, given):
+    """Where a mask as used differs from the one that is given, as text."""
+    return (
+        f"loss weight at {show_first(used & ~given)}, which is masked, "
+        f"none at {show_first(given & ~used)}, which is not"
+    )

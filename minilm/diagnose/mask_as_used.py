@@ -2,37 +2,52 @@
 
 import numpy as np
 
-from . import locate
-from .case import exchange_targets, exchange_targets_at, measure_with_more_pads
-from .locate import LEAD, PAD, TAIL
-from .mask_as_meant import move_columns, show_first
-from .report import Finding
+from .case import exchange_targets, exchange_targets_at, mask_only, measure_with_more_pads
+from .examples import BOUNDARY, PAD, PROMPT, RESPONSE, STOP, TAIL, TOOL
+from .mask_as_meant import TOLERANCE, move_to_text, show_first
+from .mistakes import move_columns
+from .report import Finding, Untested
 
 
-def check_mask_is_used(case):
-    """The step must weigh every target by the mask that it was given."""
+def measure(case):
+    """The case with what the step weighs every target by, `measured`, and `lit`. Both are None where the loss
+    alone is seen and is too coarse to tell."""
     if case.dlogits is not None:
-        return judge_use(case, *measure_gradient_weights(case))
-    lit = find_targets_in_loss(case)
-    return judge_use(case, lit * 1.0, lit)
+        weights, lit = measure_gradient_weights(case)
+    elif case.resolution.is_coarse:
+        return case
+    else:
+        lit = find_targets_in_loss(case)
+        weights = lit * 1.0
+    return case._replace(measured=weights, lit=lit)
 
 
 def measure_gradient_weights(case):
     """What the gradient weighs every target by (B, T), and whose rows of dlogits are lit at all.
 
-    A row is w (p - onehot(y)). Exchange y for y' and its entry at y rises by w, whatever p is. A
-    lit row that does not change with its target has w = 0: something else lights it.
+    A row is w (p - onehot(y)). Exchange y for y' and it changes by w (onehot(y) - onehot(y')), whatever
+    p is. A lit row that does not change with its target has w = 0: something else lights it. A step that
+    shifts once more lights another row than the target's own: the alignment that explains the change best
+    is taken.
     """
-    _, other = case.call(case.ids, exchange_targets(case), case.mask)
+    other_targets = exchange_targets(case)
+    change = case.call(case.ids, other_targets, case.mask)[1] - case.dlogits
     norms = np.linalg.norm(case.dlogits, axis=-1)
     lit = norms > 1e-6 * max(norms.max(), 1e-30)
-    y, y_other = (d.argmin(axis=-1) for d in (case.dlogits, other))
-    rise = np.take_along_axis(other - case.dlogits, y[..., None], axis=-1)[..., 0]
-    weights = np.where(lit & (y != y_other), rise, 0.0)
-    for ahead in (0, 1, -1):  # a step that shifts once more lights another row than the target's own
-        if (np.roll(case.targets, -ahead, axis=1) == y)[weights > 0].all():
-            return np.roll(weights, ahead, axis=1), np.roll(lit, ahead, axis=1)
-    return weights, lit
+    best = None
+    for ahead in (0, 1, -1):
+        y, y_other = (np.roll(targets, -ahead, axis=1) for targets in (case.targets, other_targets))
+        weights = (read_at(change, y) - read_at(change, y_other)) / 2
+        weights = np.where(lit & (y >= 0) & (y != y_other), weights, 0.0)
+        unexplained = np.abs(change).sum() - 2 * np.abs(weights).sum()
+        if best is None or unexplained < best[0] - 1e-6 * np.abs(change).sum():
+            best = unexplained, np.roll(weights, ahead, axis=1), np.roll(lit, ahead, axis=1)
+    return best[1:]
+
+
+def read_at(rows, ids):
+    """The entry (B, T) of every row (B, T, V) at its id."""
+    return np.take_along_axis(rows, np.maximum(ids, 0)[..., None], axis=-1)[..., 0]
 
 
 def find_targets_in_loss(case):
@@ -58,47 +73,91 @@ def loss_depends_on(case, places, turn):
     return case.has_moved(case.measure_loss(targets=exchange_targets_at(case, places, turn)), case.loss)
 
 
-def judge_use(case, weights, lit):
-    """What the step makes of its mask: a Finding or None.
-
-    weights (B, T): what its gradient or loss weighs every target by; lit (B, T): whose dlogits are
-    not zero, or which the loss depends on.
-    """
+def check_mask_is_used(case):
+    """The step must weigh every target by the mask that it was given."""
+    if case.measured is None:
+        return Untested(case.resolution.note)
+    weights, lit = case.measured, case.lit
     given = case.mask > 0
     used = weights > 1e-3 * max(weights.max(), 1e-30)
-    counts = case.roles != TAIL
+    # what a model predicts behind an example's end may be cut off by the step: it is not looked at
+    counts = ~(case.layout.is_free & (case.roles == TAIL) & ~given)
     if (used == given)[counts].all():
-        return find_lit_masked_rows(lit & ~given & counts)
+        return judge_values(case, weights) or find_lit_masked_rows(case, lit & ~given & counts)
     if not used.any():
         second = "" if case.dlogits is None else ", or is the second value the logits, not their gradient?"
         return Finding("targets_unused", f"other targets change nothing: does the step use its own{second}")
-    pads = case.roles == PAD
-    if used.all() and (pads | (case.roles == LEAD)).any() and pads_move_loss(case):
-        return Finding("mask_after_reduction", f"all {used.size} targets carry loss weight, pads too")
-    if used[~pads].all():
+    return name_use(case, used, given)
+
+
+def name_use(case, used, given):
+    """The Finding for a step that weighs other targets (B, T) than those that are given."""
+    predicted = case.targets >= 0
+    outside = np.isin(case.roles, (PAD, BOUNDARY)) & predicted
+    if used[predicted].all() and outside.any() and pads_move_loss(case):
+        return Finding("mask_after_reduction", f"all {used.sum()} targets carry loss weight, pads too")
+    if used[np.isin(case.roles, (PROMPT, TOOL, RESPONSE, STOP)) & predicted].all():
         place = show_first(used & ~given)
         return Finding(
             "mask_not_applied", f"the step is given a mask, yet has loss weight at {place}, which is masked"
         )
-    differences = (
-        f"loss weight at {show_first(used & ~given)}, which is masked, "
-        f"none at {show_first(given & ~used)}, which is not"
-    )
+    differences = move_to_text(used, given)
     for name, places in (("mask_one_late", 1), ("mask_one_early", -1)):
-        moved = (move_columns(given * 1.0, places) > 0) & (case.targets >= 0)
+        moved = (move_columns(given * 1.0, places) > 0) & predicted
         if (moved == used)[:, 1:-1].all():
             return Finding(name, f"the step uses the mask moved by one: {differences}")
     return Finding("mask_differs", f"the step uses another mask: {differences}")
 
 
-def find_lit_masked_rows(masked_but_lit):
+def judge_values(case, weights):
+    """Whether loss weights between 0 and 1 count as what they are, row by row: a Finding or None."""
+    if case.dlogits is None:
+        return None
+    given = case.mask > 0
+    ratios = np.where(given, weights / np.where(given, case.mask, 1.0), np.nan)
+    for row in np.flatnonzero(given.any(axis=1)):
+        usual = np.nanmedian(ratios[row])
+        wrong = given[row] & (np.abs(ratios[row] / usual - 1) > TOLERANCE)
+        if wrong.any():
+            at = int(wrong.argmax())
+            return Finding(
+                "mask_differs",
+                f"the step uses other loss weights than those given: at [{row}, {at}] "
+                f"{case.mask[row, at]:.2g} counts as {weights[row, at] / usual:.2g}",
+            )
+    return None
+
+
+def find_lit_masked_rows(case, masked_but_lit):
     """Masked rows of dlogits (B, T) that are lit though the mask is used: something else reaches them."""
     if not masked_but_lit.any():
         return None
+    name = "smoothing_ignores_mask" if is_smoothing(case, masked_but_lit) else "auxiliary_loss_unmasked"
     return Finding(
-        "smoothing_ignores_mask",
+        name,
         f"{int(masked_but_lit.sum())} masked rows of dlogits are not zero, the first at "
         f"{show_first(masked_but_lit)}, and do not change with their targets",
+    )
+
+
+def is_smoothing(case, masked_but_lit):
+    """Whether what lights a masked row is the uniform term of label smoothing: a multiple of p - 1 / V.
+
+    p comes from a call in which this row's target is the only one in the loss.
+    """
+    row, column = map(int, np.argwhere(masked_but_lit)[0])
+    if case.targets[row, column] < 0:
+        return False
+    alone = case.call(case.ids, case.targets, mask_only(case, (row, column)))[1][row, column]
+    extra = case.dlogits[row, column]
+    y = case.targets[row, column]
+    rest = np.arange(len(alone)) != y
+    # alone is w (p - (1 - e) onehot(y) - e / V): beside y, it must be extra times a constant plus a constant
+    design = np.stack([alone[rest], np.ones(rest.sum())], axis=1)
+    solution, *_ = np.linalg.lstsq(design, extra[rest], rcond=None)
+    left = extra[rest] - design @ solution
+    return bool(
+        np.abs(left).max() < 1e-2 * np.abs(extra).max() and abs(extra.sum()) < 1e-3 * np.abs(extra).sum()
     )
 
 
@@ -114,7 +173,7 @@ def write_mask_into_targets(case):
     Known by targets that are -100 wherever the mask is 0, and by a loss that another mask leaves as
     it is.
     """
-    masked = (case.mask == 0) & np.isin(case.roles, (locate.PROMPT, locate.TOOL))
+    masked = (case.mask == 0) & np.isin(case.roles, (PROMPT, TOOL))
     places = np.argwhere(case.mask > 0)
     if not masked.any() or (case.targets[masked] >= 0).any() or len(places) < 2:
         return case

@@ -1,20 +1,26 @@
-"""What does a target read? Other inputs, the same targets: whose loss moves?"""
+"""What does a target read? Other inputs, the same targets: does what a target's exchange does change?"""
 
 import numpy as np
 
-from . import locate
-from .case import NOISE, exchange_inputs, exchange_targets_at, mask_only
+from .case import choose_turn, exchange_inputs, mask_only
 from .report import DiagnoseError, Finding, Untested
+
+COARSE = "the loss is too coarse to tell"
 
 
 def check_order_of_reading(case):
     """The shift inside the step, seen from outside: a target reads the token before it, no later one."""
-    seen = [reads for doc in case.documents if (reads := see_neighbours(case, doc)) is not None]
+    seen = [reads for document in case.documents if (reads := see_neighbours(case, document)) is not None]
     if not seen:
         return Untested("the responses are too short")
-    if all(sees_future for _, sees_future in seen):
+    if all(reads[1] for reads in seen):
+        later = [reads[2] for reads in seen if reads[2] is not None]
+        if later and not any(later):
+            return Finding("not_shifted", "a target's loss reads the target itself, and no token after it")
         return Finding("future_read", "another token after the target changes its loss")
-    if not any(sees_last for sees_last, _ in seen):
+    if not any(reads[0] for reads in seen):
+        if case.resolution.is_coarse:
+            return Untested(COARSE)
         return Finding("shifted_twice", "another token right before the target does not change its loss")
     return None
 
@@ -26,21 +32,13 @@ def check_prompt_is_read(case):
         return Untested("the prompts are too short, or carry all loss")
     if is_read:
         return None
+    if case.resolution.is_coarse:
+        return Untested(COARSE)
     if reads_past(case) is False:
         raise DiagnoseError(
             "the model reads no past yet, neither prompts nor answers: is it not trained yet?"
         )
     return Finding("attention_mask_confused", "other prompts leave the answers' loss as it is")
-
-
-def check_neighbour_is_not_read(case):
-    """Another document before it in the row: a packed document's loss must not change."""
-    is_read = reads_neighbour(case)
-    if is_read is None:
-        return Untested("no row holds two documents")
-    if is_read:
-        return Finding("packing_contamination", "another neighbour changes a document's loss")
-    return None
 
 
 def is_inert(case):
@@ -49,36 +47,49 @@ def is_inert(case):
     return not case.has_moved(case.measure_loss(exchange_inputs(case, everywhere)), case.loss)
 
 
-def inputs_move_loss(case, places, mask):
-    """Whether the loss under a mask moves when the inputs at the places are others."""
-    before = case.measure_loss(mask=mask)
-    return case.has_moved(case.measure_loss(exchange_inputs(case, places), mask=mask), before)
+def reads_inputs(case, place, inputs, mask=None):
+    """Whether what a target's exchange does to the loss changes with other inputs at some places."""
+    mask = mask_only(case, place) if mask is None else mask
+    turn = choose_turn(case, place, mask)
+    effect, error = case.measure_effect(place, turn, mask=mask)
+    other, other_error = case.measure_effect(place, turn, exchange_inputs(case, inputs), mask)
+    return abs(effect - other) > 2 * (error + other_error)
 
 
-def see_neighbours(case, doc):
-    """Whether the loss at a response target sees the token before it, and whether the one after it.
+def list_targets(case, document, answer):
+    """The places (row, t) whose targets are an answer's tokens, the first one first."""
+    places = [(document.row, at - 1) for at in range(*answer)]
+    T = case.ids.shape[1]
+    return [place for place in places if 0 <= place[1] < T and case.targets[place] >= 0]
 
-    Returns (sees the last read token, sees the future), or None where there is no such place.
+
+def see_neighbours(case, document):
+    """Whether the loss at a response target sees the token before it, the target itself, and the one after.
+
+    None where there is no such place; the last is None where the row ends there.
     """
-    for at in range(*doc.answer):
-        t = at - 1
-        if 0 <= t < case.ids.shape[1] - 1 and case.targets[doc.row, t] >= 0:
-            mask = mask_only(case, (doc.row, t))
-            return tuple(inputs_move_loss(case, [(doc.row, place)], mask) for place in (t, t + 1))
+    T = case.ids.shape[1]
+    for place in list_targets(case, document, document.answer):
+        row, t = place
+        if t < T - 1:
+            later = reads_inputs(case, place, [(row, t + 2)]) if t + 2 < T else None
+            return *(reads_inputs(case, place, [(row, at)]) for at in (t, t + 1)), later
     return None
 
 
 def reads_prompt(case):
-    """Whether the answers' loss changes with the prompts, all but their last token; None if too short.
+    """Whether the first answers' loss changes with the prompts before, all but their last token.
 
-    One document after the other: small changes of several could cancel.
+    One document after the other; None if all prompts are too short, or no answer is in the loss.
     """
-    mask = case.mask * np.isin(case.roles, (locate.RESPONSE, locate.STOP))
-    prompts = [[(doc.row, t) for t in range(doc.start, doc.spans[0][1] - 1)] for doc in case.documents]
-    prompts = [places for places in prompts if places and mask[places[0][0]].any()]
-    if not prompts:
-        return None
-    return any(inputs_move_loss(case, places, mask) for places in prompts)
+    is_read = None
+    for document in case.documents:
+        first = document.answers[0]
+        inputs = [(document.row, t) for t in range(document.start, first[0] - 1) if t < case.ids.shape[1]]
+        places = [place for place in list_targets(case, document, first) if case.mask[place] > 0]
+        if inputs and places:
+            is_read = is_read or any(reads_inputs(case, place, inputs) for place in places[:2])
+    return is_read
 
 
 def reads_past(case):
@@ -88,26 +99,10 @@ def reads_past(case):
     from reading the prompt alone.
     """
     is_read = None
-    for doc in case.documents:
-        start, end = doc.answer
-        place = doc.row, end - 1  # reads the last token of the answer, predicts its stop token
+    for document in case.documents:
+        start, end = document.answer
+        place = document.row, end - 1  # reads the last token of the answer, predicts its stop token
         if end - start >= 2 and end <= case.ids.shape[1] and case.mask[place] and case.targets[place] >= 0:
-            targets = exchange_targets_at(case, place)
-            other_past = exchange_inputs(case, [(doc.row, t) for t in range(start, end - 1)])
-            changes = [
-                case.measure_loss(ids, targets) - case.measure_loss(ids) for ids in (case.ids, other_past)
-            ]
-            is_read = is_read or abs(changes[0] - changes[1]) > NOISE * abs(case.loss)
+            earlier = [(document.row, t) for t in range(start, end - 1)]
+            is_read = is_read or reads_inputs(case, place, earlier, case.mask)
     return is_read
-
-
-def reads_neighbour(case):
-    """Whether a packed document's loss changes with the one before it; None where none is packed."""
-    for doc in case.documents:
-        before = [d for d in case.documents if d.row == doc.row and d.start < doc.start]
-        start, end = doc.answer
-        if before:
-            mask = mask_only(case, (doc.row, slice(start - 1, end - 1)))
-            places = [(doc.row, t) for d in before for a, b, _ in d.spans for t in range(a, b)]
-            return inputs_move_loss(case, places, mask)
-    return None

@@ -1,4 +1,4 @@
-"""What a diagnosis says: a finding with its evidence, and the report of all checks."""
+"""What a diagnosis says: the examples, what was found with its evidence, facts, and what was not tested."""
 
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ OTHERS = {  # findings that faults.py has no name for
     "targets_unrelated": "The targets are not the inputs moved by one place.",
     "targets_unused": "The loss does not depend on the targets.",
     "denominator_differs": "The mean divides by a number that is no known count.",
+    "positions_not_reset": "A packed document's loss is not the loss that it has alone: do its positions "
+    "run on from its neighbour's?",
 }
 
 
@@ -18,10 +20,16 @@ class DiagnoseError(ValueError):
 
 
 class Finding(NamedTuple):
-    """A fault's name, and the measurement that shows it."""
+    """A fault's name, the measurement that shows it, and whether no other name explains it as well."""
 
     fault: str
     evidence: str
+    certain: bool = True
+
+    @property
+    def title(self):
+        """The name as a report prints it."""
+        return self.fault if self.certain else f"possibly {self.fault}"
 
 
 class Untested(NamedTuple):
@@ -31,11 +39,18 @@ class Untested(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What was found, most telling first, what was tested, and what could not be."""
+    """What a diagnosis found, in the order in which it is printed.
+
+    strips: the examples, token by token, measured loss weight beside the meant one, as text. findings: what
+    is wrong, most telling first; empty where nothing is. facts: what is free and was seen. tested,
+    not_tested: the questions that were answered, and those that could not be.
+    """
 
     findings: list
     tested: list
     not_tested: list
+    facts: list = ()
+    strips: list = ()
 
     @property
     def fault(self):
@@ -43,10 +58,12 @@ class Report(NamedTuple):
         return self.findings[0].fault if self.findings else None
 
     def __str__(self):
-        lines = []
-        for name, evidence in self.findings:
-            lines += [f"{name}: {explain(name)}", f"  evidence: {evidence}"]
-        lines = lines or ["Nothing was found."]
+        lines = list(self.strips)
+        for finding in self.findings:
+            lines += [f"{finding.title}: {explain(finding.fault)}", f"  evidence: {finding.evidence}"]
+        if not self.findings:
+            lines.append("Nothing was found.")
+        lines += [f"Fact: {fact}." for fact in self.facts]
         lines.append("Tested: " + "; ".join(self.tested) + ".")
         if self.not_tested:
             lines.append("Not tested: " + "; ".join(self.not_tested) + ".")
@@ -56,3 +73,9 @@ class Report(NamedTuple):
 def explain(name):
     """What a finding means, in one sentence."""
     return faults.FAULTS[name].sentence if name in faults.FAULTS else OTHERS[name]
+
+
+OTHERS |= dict.fromkeys(
+    "generation_prompt_trained answer_start_masked earlier_stops_masked tool_call_stops_masked span_runs_on bos_eos_inside prefix_masked_by_column auxiliary_loss_unmasked".split(),
+    "(new)",
+)

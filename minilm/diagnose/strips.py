@@ -1,0 +1,119 @@
+"""The examples themselves, token by token: the measured loss weight beside the meant one, as text."""
+
+import numpy as np
+
+from .. import views
+from .examples import NAMES
+
+WIDTH = 100  # characters of a line
+LONG = 40  # tokens; of a longer example, only the surroundings of a change are shown
+AROUND = 5  # tokens on each side of a change
+SHOWN = 3  # examples
+KEY = "Loss weight of each token, as a target: + is 1, - is 0, . is free"
+
+
+def show_examples(case, scaled, differs):
+    """Lines for the first examples, those first that differ from what is meant.
+
+    scaled (B, T): measured loss weights, of which 1 is an answer's; None where nothing could be measured.
+    differs (B, T): which targets do not have the loss weight that is meant.
+    """
+    examples = case.layout.examples
+    order = sorted(range(len(case.documents)), key=lambda k: (not differs[examples == k].any(), k))
+    lines = [f"{KEY}."]
+    for number in order[:SHOWN]:
+        lines += [*show_example(case, number, scaled, differs), ""]
+    rest = len(order) - SHOWN
+    if rest > 0:
+        lines.insert(-1, f"({rest} more examples are not shown)")
+    return lines
+
+
+def show_example(case, number, scaled, differs):
+    """One example as lines: its tokens, what is meant, what was measured, and marks where they differ."""
+    row = case.documents[number].row
+    places = np.flatnonzero(case.layout.examples[row] == number)
+    if not len(places):
+        return [f"example {number}: no target in the batch"]
+    meant = ["." if free else show_weight(w) for w, free in zip(*pick(case, row, places), strict=True)]
+    found = case.mask[row, places] if scaled is None else scaled[row, places]
+    columns = [
+        (show_token(case, token), is_meant, show_weight(w), "^" if wrong else "")
+        for token, is_meant, w, wrong in zip(
+            case.targets[row, places], meant, found, differs[row, places], strict=True
+        )
+    ]
+    head = ("example " + str(number), "meant", "given" if scaled is None else "measured", "")
+    return wrap(head, shorten(columns))
+
+
+def pick(case, row, places):
+    """(meant loss weights, whether they are free) of targets in a row."""
+    return case.weights[row, places], case.layout.is_free[row, places]
+
+
+def show_weight(weight):
+    """+ for 1, - for 0, else the number."""
+    return "+" if abs(weight - 1) < 0.02 else "-" if abs(weight) < 2e-3 else f"{weight:.2g}"
+
+
+def show_token(case, token):
+    """A token's text on one line, or its id."""
+    if token < 0:
+        return "?"
+    text = str(int(token)) if case.meant.decode is None else str(case.meant.decode([int(token)]))
+    return views.escape(text).replace(" ", "_") or "''"
+
+
+def shorten(columns):
+    """Columns of a long example without those that are far from every change of marks."""
+    if len(columns) <= LONG:
+        return columns
+    changes = [k for k in range(1, len(columns)) if columns[k][1:] != columns[k - 1][1:]] + [0, len(columns)]
+    kept = [min(abs(k - change) for change in changes) <= AROUND for k in range(len(columns))]
+    shown = []
+    for k, column in enumerate(columns):
+        if kept[k]:
+            shown.append(column)
+        elif kept[k - 1]:
+            shown.append(("..", "..", "..", ""))
+    return shown
+
+
+def wrap(head, columns):
+    """Columns of text as lines under each other, broken at WIDTH."""
+    label = max(map(len, head)) + 2
+    lines, start = [], 0
+    while start < len(columns):
+        end, used = start, label
+        while end < len(columns) and (end == start or used + size(columns[end]) < WIDTH):
+            used += size(columns[end])
+            end += 1
+        for k, name in enumerate(head):
+            cells = "".join(f"{column[k]:>{size(column)}}" for column in columns[start:end])
+            line = f"  {name if start == 0 else '':<{label}}{cells}".rstrip()
+            lines += [line] if line.strip() else []
+        start = end
+    return lines
+
+
+def size(column):
+    """Characters that a column takes."""
+    return max(map(len, column)) + 1
+
+
+def show_differences(case, scaled, differs):
+    """What differs, by example, role and turn, as lines."""
+    layout, lines = case.layout, []
+    names = np.stack([layout.examples, layout.parts, layout.roles], axis=-1)
+    for example, part, role in np.unique(names[differs], axis=0):
+        here = (names == (example, part, role)).all(axis=-1)
+        wrong = here & differs
+        at = tuple(np.argwhere(wrong)[0])
+        turn = f" of turn {part + 1}" if part >= 0 else ""
+        where = f"example {example}, {NAMES[role]}{turn}" if example >= 0 else f"{NAMES[role]} targets"
+        lines.append(
+            f"{where}: {int(wrong.sum())} of {int(here.sum())} targets, the first at [{at[0]}, {at[1]}]: "
+            f"{scaled[at]:.2g} where {layout.meant[at]:.2g} is meant"
+        )
+    return lines

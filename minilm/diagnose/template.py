@@ -1,0 +1,254 @@
+"""What stands around the parts: pads, headers, stop tokens; and the loss weight that each target should have.
+
+Template tokens next to an answer may carry loss or not, unless the user says otherwise: its header, what
+stands between its last word and the stop token, and what follows that (a newline). All else is meant to have
+the loss weight of the part that it belongs to.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .examples import (
+    BOUNDARY,
+    HEADER,
+    PAD,
+    PROMPT,
+    RESPONSE,
+    STOP,
+    TAIL,
+    TEMPLATE,
+    find_sequence,
+)
+
+
+class Side(NamedTuple):
+    """What stands on one side of an example that is alone in its row, nearest token first."""
+
+    tokens: list
+    lit: list  # whether the mask lights each of them
+
+
+class Template(NamedTuple):
+    """What a pipeline puts around the parts. before, after: for each example, without pads."""
+
+    before: list
+    after: list
+    stops: set  # tokens that end an answer
+    tail: list  # what follows a stop token
+
+
+class Layout(NamedTuple):
+    """Arrays of one shape: each token's role, the loss weight that is meant, another one that is as good,
+    whether any loss weight is, and the numbers of its part and its example (-1 where there is none)."""
+
+    roles: np.ndarray
+    meant: np.ndarray
+    other: np.ndarray
+    is_free: np.ndarray
+    parts: np.ndarray
+    examples: np.ndarray
+
+    def of_targets(self):
+        """The same for the targets (B, T) of tokens (B, T + 1)."""
+        return Layout(*(array[:, 1:] for array in self))
+
+
+# ---------------------------------------------------------------- pads
+
+
+def find_pad_ids(alone, full):
+    """The ids that fill rows: what stands beyond an example in the batch of all, and not when it is alone.
+
+    alone, full: for each example the tokens on one side, nearest first, alone and among all others.
+    """
+    found = set()
+    for near, far in zip(alone, full, strict=True):
+        n = len(near)
+        if len(far) > n and far[:n] == near and len(set(far[n:])) == 1:
+            found.add(far[-1])
+    return found
+
+
+def remove_pads(sides, pad_ids=(), is_end=True):
+    """The tokens of every side without pads: a run of one token at the outer end.
+
+    Such a run is pads if its token is among pad_ids, or if its length varies, or, behind an example, if it
+    is longer than two. Where pads are all that stands there, or the loss ends inside the run, the first
+    of them is kept: it is a stop token with the pads' id.
+    """
+    outer = {side.tokens[-1] for side in sides if side.tokens} - {-1}
+    runs = [count_run(side.tokens) for side in sides]
+    pads = {pad for pad in outer if pad in pad_ids}
+    if not pads and len(outer) == 1:
+        lengths = {run for run in runs if run}
+        if len(lengths) > 1 or (is_end and max(lengths, default=0) > 2):
+            pads = outer
+    inner = []
+    for side, run in zip(sides, runs, strict=True):
+        is_padded = bool(side.tokens) and side.tokens[-1] in pads | {-1}
+        kept = len(side.tokens) - run if is_padded else len(side.tokens)
+        ends_inside = is_padded and is_end and side.lit[kept] and not all(side.lit[kept:][1:] or [False])
+        inner.append(side.tokens[: kept + ends_inside])
+    if (
+        is_end
+        and any(side.tokens for side in sides)
+        and not any(inner)
+        and all(side.tokens for side in sides)
+    ):
+        return [side.tokens[:1] for side in sides]
+    return inner
+
+
+def count_run(tokens):
+    """How many equal tokens a list ends in."""
+    return next((k for k, token in enumerate(reversed(tokens)) if token != tokens[-1]), len(tokens))
+
+
+# ---------------------------------------------------------------- what stands between
+
+
+def read_template(before, after, documents, rows, meant):
+    """The Template of examples, each alone in its row of tokens."""
+    leads = {token for tokens in before for token in tokens}
+    stops = set(meant.stop_ids) or {choose_stop(tokens, leads) for tokens in after if tokens}
+    tails = [tokens[find_stop(tokens, stops) + 1 :] for tokens in after if tokens]
+    tail = max(tails, key=len, default=[])
+    if not tail:
+        tail = find_tail_inside(before, documents, rows, stops)
+    return Template(before, after, stops, tail)
+
+
+def choose_stop(tokens, leads):
+    """Which of the tokens after an answer ends it: the first that is not also part of the headers."""
+    return next((token for token in tokens if token not in leads), tokens[0])
+
+
+def find_stop(tokens, stops):
+    """The place of the first stop token; 0 if there is none."""
+    return next((k for k, token in enumerate(tokens) if token in stops), 0)
+
+
+def find_tail_inside(before, documents, rows, stops):
+    """What follows the stop token of an earlier answer, up to the header that also begins the rows."""
+    for lead, document, row in zip(before, documents, rows, strict=True):
+        for (_, end, part), (begin, _, following) in zip(
+            document.spans[:-1], document.spans[1:], strict=True
+        ):
+            between = row[end:begin].tolist()
+            if part.role == RESPONSE and following.role == PROMPT and lead and between:
+                rest = between[find_stop(between, stops) + 1 :]
+                return rest[: len(rest) - count_common(rest[::-1], lead)]
+    return []
+
+
+def count_common(a, b):
+    """How many tokens two lists share at their beginning."""
+    pairs = zip(a, b, strict=False)
+    return next((k for k, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))
+
+
+# ---------------------------------------------------------------- roles and loss weights as meant
+
+
+def lay_out(tokens, documents, template, meant, is_wrapped=False):
+    """The Layout of rows of tokens (B, n); `is_wrapped`: a row's last token is its own first one again."""
+    roles, weights, others = np.full(tokens.shape, PAD), np.zeros(tokens.shape), np.zeros(tokens.shape)
+    free, parts, examples = (
+        np.zeros(tokens.shape, bool),
+        np.full(tokens.shape, -1),
+        np.full(tokens.shape, -1),
+    )
+    layout = Layout(roles, weights, others, free, parts, examples)
+    order = sorted(range(len(documents)), key=lambda k: documents[k].start)
+    for number in order:
+        write_document(layout, tokens, number, documents[number], template, meant)
+    if is_wrapped:
+        write(layout, documents[order[0]].row, tokens.shape[1] - 1, tokens.shape[1], BOUNDARY)
+    return layout
+
+
+def write(layout, row, start, end, role, weight=0.0, other=None, part=-1, is_free=False):
+    """Enter one stretch of tokens."""
+    here = row, slice(start, end)
+    layout.roles[here], layout.meant[here] = role, weight
+    layout.other[here] = weight if other is None else other
+    layout.is_free[here], layout.parts[here] = is_free, part
+
+
+def write_document(layout, tokens, number, document, template, meant):
+    """Enter an example: what stands before it, its parts, what stands between, what follows."""
+    row, spans = document.row, document.spans
+    start, is_packed = find_lead(layout, tokens, document, template.before[number])
+    end = document.end + count_common(tokens[row, document.end :].tolist(), template.after[number])
+    layout.examples[row, start:end] = number
+    write(layout, row, start, document.start, TEMPLATE, spans[0][2].weight, 0.0, 0)
+    for k, (a, b, part) in enumerate(spans):
+        write(layout, row, a, b, part.role, part.weights, part=k)
+    if is_packed:
+        write(layout, row, start, start + 1, BOUNDARY, part=0)
+    for k in range(len(spans)):
+        stop = spans[k + 1][0] if k + 1 < len(spans) else end
+        write_between(layout, tokens, document, k, stop, template, meant)
+
+
+def find_lead(layout, tokens, document, before):
+    """(where an example's lead begins, whether another one stands before it in the row)."""
+    earlier = np.flatnonzero(layout.roles[document.row, : document.start])
+    if len(earlier):
+        return int(earlier[-1]) + 1, True
+    n = count_common(tokens[document.row, : document.start].tolist()[::-1], before)
+    return document.start - n, False
+
+
+def write_between(layout, tokens, document, k, end, template, meant):
+    """Enter what stands between part k and the next one, or behind the last one, which ends at `end`."""
+    row, (_, start, part) = document.row, document.spans[k]
+    following = document.spans[k + 1][2] if k + 1 < len(document.spans) else None
+    between = tokens[row, start:end].tolist()
+    n = count_end(between, part, template)
+    if part.role == RESPONSE and between:
+        at = start + find_stop(between, template.stops)
+        write_free(layout, row, start, start + n, TAIL, meant, k)
+        write(layout, row, at, at + 1, STOP, part.weight, part=k)
+    elif between:
+        write(layout, row, start, start + n, TEMPLATE, part.weight, 0.0, k)
+    if following is None:
+        write_free(layout, row, start + n, end, TAIL, meant, k)
+    elif following.role == RESPONSE:
+        write_free(layout, row, start + n, end, HEADER, meant, k + 1)
+        write_generation_prompt(layout, tokens, row, start + n, end, following, meant)
+    else:
+        write(layout, row, start + n, end, TEMPLATE, following.weight, 0.0, k + 1)
+
+
+def count_end(between, part, template):
+    """How many tokens between two parts end the first: up to its stop token, and the tail after that."""
+    has_stop = bool(between) and (part.role == RESPONSE or between[0] in template.stops)
+    if not has_stop:
+        return 0
+    n = find_stop(between, template.stops) + 1
+    return n + count_common(between[n:], template.tail)
+
+
+def write_free(layout, row, start, end, role, meant, part):
+    """Enter template tokens next to an answer: free, or of the loss weight that the user said."""
+    weight = meant.template_weight
+    write(layout, row, start, end, role, weight or 0.0, part=part, is_free=weight is None)
+
+
+def write_generation_prompt(layout, tokens, row, start, end, answer, meant):
+    """Where inference supplies a generation prompt: what is in it is dark, what follows is the answer's."""
+    prompt = meant.generation_prompt
+    if not prompt:
+        return
+    at = find_sequence(tokens[row, start : end + len(prompt)].tolist(), prompt)
+    if at is None or start + at > end:
+        return
+    stop = start + at + len(prompt)
+    layout.is_free[row, start + at : min(stop, end)] = False
+    if stop < end:
+        layout.is_free[row, stop:end] = False
+        layout.meant[row, stop:end] = layout.other[row, stop:end] = answer.weight
+    else:
+        layout.is_free[row, end:stop] = True  # inference supplies the answer's first tokens, too
