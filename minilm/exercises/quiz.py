@@ -30,7 +30,7 @@ SIGN_OF_HEALTH = (
 LESSON_CASES = {  # letter -> (which of the options it is, counted in list_answers(); the options)
     "A": (0, "healthy mask_inverted mask_not_applied smoothing_ignores_mask"),
     "B": (4, "eos_cut eos_masked healthy mask_one_late shifted_twice"),
-    "C": (14, "denominator_counts_all gradient_scaled healthy marker_not_found mean_of_means"),
+    "C": (15, "denominator_counts_all gradient_scaled healthy marker_not_found mean_of_means"),
 }
 N_OPTIONS = 5
 LINES = {  # answer -> how the lines of evidence begin in which it would show

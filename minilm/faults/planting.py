@@ -5,9 +5,9 @@ import inspect
 import re
 from typing import NamedTuple
 
-from . import swap
+from .. import swap
 
-FAULTS = {}  # name -> Fault, in the order of faults.py
+FAULTS = {}  # name -> Fault, in the order in which __init__.py imports the modules
 
 
 class Fault(NamedTuple):
