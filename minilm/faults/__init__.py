@@ -12,5 +12,5 @@ Left out: tokenizers that merge across the boundary, since minilm's never merge 
 mask_one_late), and means of means over several machines, which are mean_of_means once more.
 """
 
-from . import masking, sequences, reductions, turns, packing  # noqa: F401, I001  (the order of FAULTS)
+from . import masking, sequences, reductions, turns, packing, padding  # noqa: F401, I001  (the order of FAULTS)
 from .planting import FAULTS, Fault, fault, plant, table  # noqa: F401

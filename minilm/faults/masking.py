@@ -35,6 +35,17 @@ def mask_one_early(original, roles, prompt_weight=0.0):
     return shift_columns(original(roles, prompt_weight), -1)
 
 
+@fault("data.loss_mask", met_in="open-instruct #1885, axolotl #3088")
+def answer_start_masked(original, roles, prompt_weight=0.0):
+    """The answer's first tokens, such as <think>, are taken for the generation prompt: they are masked.
+
+    The first two rows of every answer are dark, the others lit: after short answers only <eos> is trained.
+    """
+    is_answer = roles == data.RESPONSE
+    has_two_before = shift_columns(is_answer, 1) & shift_columns(is_answer, 2)
+    return original(roles, prompt_weight) * (~is_answer | has_two_before)
+
+
 @fault("data.loss_mask", met_in="no report known")
 def mask_inverted(original, roles, prompt_weight=0.0):
     """Prompt and answer are exchanged: the model learns to ask.

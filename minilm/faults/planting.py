@@ -14,7 +14,7 @@ class Fault(NamedTuple):
     """What is known of a fault.
 
     sentence: what goes wrong. sign: how to recognise it. met_in: where it was met. shown_by: what shows
-    it, "rows" of prompt and response, conversations of several "turns", or "packing".
+    it, "rows" of prompt and response, conversations of several "turns", "packing", or "left padding".
     replacements: {"module.function": the function that takes its place}.
     """
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import recording
 from .planting import fault
 
 
@@ -93,3 +94,39 @@ def smoothing_ignores_mask(original, dnll, cache):
     share = 0.1  # of every label, spread evenly over the vocabulary
     dlogits, none = original((1 - share) * dnll, cache)
     return dlogits + share * dnll.max() * (probs - 1 / probs.shape[-1]), none
+
+
+def compare_with_reference(probs):
+    """KL divergence (.., 1) of each row of probabilities from a reference by Zipf's law, and its dlogits.
+
+    KL = sum(probs * log(probs / reference)); dlogits = probs * (log(probs / reference) - KL).
+    """
+    ranks = np.arange(1, probs.shape[-1] + 1, dtype=probs.real.dtype)
+    log_ratio = np.log(probs + 1e-30) + np.log(ranks) + np.log((1 / ranks).sum())
+    divergence = (probs * log_ratio).sum(axis=-1, keepdims=True)
+    return divergence, probs * (log_ratio - divergence)
+
+
+def add_to_all_rows(original, dnll, cache):
+    """The backward of the NLL, and of the mean divergence over all positions."""
+    dlogits, none = original(dnll, cache)
+    _, dterm = compare_with_reference(cache[0])
+    return dlogits + dterm / dnll.size, none
+
+
+@fault(
+    "model.loss_and_grads",
+    met_in="MambaInLlama #11, optipfair #34, transformers #28505",
+    also={"losses.token_nll_backward": add_to_all_rows},
+)
+def auxiliary_loss_unmasked(original, params, ids, targets, loss_mask, config, documents=None):
+    """An auxiliary term (KL, router balance, z-loss) forgets the mask: masked targets get gradient, too.
+
+    Rows of loss weight 0 are faintly lit, and yet the gradient is the slope of the loss: the term is in both.
+    Where the term is meant for all positions, that is right.
+    """
+    with recording("losses.token_nll_forward") as results:
+        loss, grads = original(params, ids, targets, loss_mask, config, documents)
+    _, (probs, _) = results[0]
+    divergence, _ = compare_with_reference(probs)
+    return loss + divergence.mean(), grads

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .. import swap
+from .. import data, swap
+from ..tokenizer import BOS_ID, EOS_ID
 from .arrays import shift_columns
 from .planting import fault
 
@@ -46,6 +47,21 @@ def double_bos(original, example, tokenizer, bos=True, eos=True):
     if not bos:
         return row
     return row.take(np.array([0, *range(len(row.tokens))]))
+
+
+@fault("data.encode", met_in="SambaNova generative_data_prep #60, trlx #287")
+def bos_eos_inside(original, example, tokenizer, bos=True, eos=True):
+    """Prompt and answer are tokenized apart, each with <bos> and <eos>: a second pair stands inside.
+
+    <eos> and <bos> stand between prompt and answer, and are dark as the prompt is: only the tokens show it.
+    """
+    row = original(example, tokenizer, bos, eos)
+    inside = [token for token, is_added in ((EOS_ID, eos), (BOS_ID, bos)) if is_added]
+    is_answer = row.roles == data.RESPONSE
+    starts = np.flatnonzero(is_answer[1:] & ~is_answer[:-1]) + 1
+    repeated = np.repeat(starts, len(inside))
+    places = np.insert(np.arange(len(row.tokens)), repeated, repeated - 1)  # all but the ids as before it
+    return row.take(places)._replace(tokens=np.insert(row.tokens, repeated, np.tile(inside, len(starts))))
 
 
 @fault("model.loss_and_grads", met_in="alpaca-lora #532")
