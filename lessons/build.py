@@ -40,13 +40,13 @@ FAULT_PAGE = """\
 # The faults
 
 What can go wrong with a loss mask, where it was met, and how to recognise it. A row of dlogits is
-called *lit* if it carries gradient, and *dark* if it is zero. `faults.py` plants each fault in minilm itself,
+called *lit* if it carries gradient, and *dark* if it is zero. `minilm.faults` plants each in minilm itself,
 around any training or gradient code: `with faults.plant("mask_one_late"): ...`. To learn to tell them apart,
 take [lesson 9](09_diagnosis.ipynb), then play `python -m minilm quiz`.
 
 {table}
 
-This page is made by `python lessons/build.py` from `minilm/faults.py`.
+This page is made by `python lessons/build.py` from `minilm/faults/`.
 """
 
 

@@ -110,7 +110,7 @@ def accumulate_gradients(params, batches, config, compute_each=compute_in_turn):
 
     loss = sum over all tokens of loss_mask * nll / sum over all tokens of loss_mask: the mean of
     each batch counts by its share of the loss weights. A mean of the means would give more to the
-    tokens of a batch with few supervised ones (faults.py, mean_of_means). A batch without loss
+    tokens of a batch with few supervised ones (faults/reductions.py, mean_of_means). A batch without loss
     weights adds nothing. `params` stand in the order of model.init. Raises ValueError as
     model.loss_and_grads does, and if no batch has any.
     """

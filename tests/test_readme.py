@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minilm import model
+from minilm import faults, model
 from minilm.figures import report, results
 
 HOME = Path(__file__).parents[1]
@@ -33,10 +33,15 @@ def test_the_mask_table_is_the_one_printed():
 
 def test_paths_in_the_file_tree_exist():
     tree = README.partition("## Read the code")[2].partition("```")[2].partition("```")[0]
-    flat, folders = tree.partition("figures/ ")[0], re.findall(r"^  (\w+)/ ", tree, re.M)
+    flat, folders = tree.partition("faults/ ")[0], re.findall(r"^  (\w+)/ ", tree, re.M)
     names = [name for line in flat.splitlines()[2:] for name in line[2:33].split()]
     assert len(names) >= 15 and all((HOME / "minilm" / f"{name}.py").is_file() for name in names)
-    assert len(folders) == 7 and all((HOME / "minilm" / folder).is_dir() for folder in folders)
+    assert len(folders) == 8 and all((HOME / "minilm" / folder).is_dir() for folder in folders)
+
+
+def test_the_number_of_faults_is_right_where_it_is_written():
+    assert len(faults.FAULTS) == 33
+    assert "[Thirty-three of them](lessons/faults.md)" in README and "faults/       33 ways" in README
 
 
 def code_with(word):

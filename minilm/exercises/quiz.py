@@ -29,14 +29,15 @@ SIGN_OF_HEALTH = (
 )
 LESSON_CASES = {  # letter -> (which of the options it is, counted in list_answers(); the options)
     "A": (0, "healthy mask_inverted mask_not_applied smoothing_ignores_mask"),
-    "B": (4, "eos_cut eos_masked healthy mask_one_late shifted_twice"),
-    "C": (14, "denominator_counts_all gradient_scaled healthy marker_not_found mean_of_means"),
+    "B": (5, "eos_cut eos_masked healthy mask_one_late shifted_twice"),
+    "C": (17, "denominator_counts_all gradient_scaled healthy marker_not_found mean_of_means"),
 }
 N_OPTIONS = 5
 LINES = {  # answer -> how the lines of evidence begin in which it would show
     "mask_not_applied": ("User: ->", "loss of the first alone"),
     "mask_one_late": ("Assistant: ->", "tall ->"),
     "mask_one_early": ("? ->", "tall ->"),
+    "answer_start_masked": ("Assistant: ->", "river ->", "and ->"),
     "mask_inverted": ("User: ->", "Assistant: ->"),
     "eos_masked": ("Assistant: ->", "tall ->"),
     "eos_cut": ("tall ->",),
@@ -45,6 +46,7 @@ LINES = {  # answer -> how the lines of evidence begin in which it would show
     "not_shifted": ("User: ->",),
     "shifted_twice": ("User: ->",),
     "double_bos": ("<bos> ->",),
+    "bos_eos_inside": ("Assistant: ->",),
     "empty_mask_nan": ("loss of both with a mask of zeros",),
     "empty_mask_silent": ("loss of both with a mask of zeros",),
     "denominator_counts_all": ("loss of both", "loss of both with 4 more"),
@@ -52,6 +54,7 @@ LINES = {  # answer -> how the lines of evidence begin in which it would show
     "mask_after_reduction": ("<eos> ->", "loss of both", "loss of both with 4 more"),
     "gradient_scaled": ("gradient along",),
     "smoothing_ignores_mask": ("User: ->", "gradient along"),
+    "auxiliary_loss_unmasked": ("User: ->", "loss of both", "gradient along"),
     "attention_mask_confused": ("loss of both", "loss of both after other prompts"),
     HEALTHY: (),
 }

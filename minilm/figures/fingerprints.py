@@ -1,4 +1,4 @@
-"""What the faults of faults.py do to a trained model, as one table.
+"""What planted faults do to a trained model, as one table.
 
 Every fault is planted while the model trains, and removed before it is judged: faults of the batch
 or the mask would change the evaluation, too.

@@ -62,6 +62,8 @@ def test_a_lessons_case_offers_its_answer_and_a_sentence_for_each_choice(short_r
     case = quiz.case(letter)
     assert quiz.unseal_answer(case) in case.options and quiz.HEALTHY in case.options
     assert set(case.options) <= set(quiz.list_answers())
+    sealed = {"A": "mask_not_applied", "B": "eos_masked", "C": "mean_of_means"}  # as lesson 9 solves them
+    assert quiz.unseal_answer(case) == sealed[letter]
     shown = " ".join(str(case).split())
     for name in set(case.options) - {quiz.HEALTHY}:
         assert f"{name} {faults.FAULTS[name].sentence}" in shown
@@ -71,6 +73,7 @@ SHOWN = {  # the lines that a reader is pointed to, with the fault planted
     "mask_not_applied": ["User: -> how 0.042", "(10 loss weights above 0)"],
     "mask_one_late": ["Assistant: -> tall 0.000"],
     "mask_one_early": ["? -> Assistant: 0.167", "tall -> <eos> 0.000"],
+    "answer_start_masked": ["Assistant: -> tall 0.000", "river -> and 0.000", "and -> forest 0.334"],
     "mask_inverted": ["User: -> how 0.055", "Assistant: -> tall 0.000"],
     "eos_masked": ["Assistant: -> tall 0.250", "tall -> <eos> 0.000"],
     "eos_cut": ["tall -> <pad> 0.000"],
@@ -79,9 +82,11 @@ SHOWN = {  # the lines that a reader is pointed to, with the fault planted
     "not_shifted": ["User: -> User: 0.000"],
     "shifted_twice": ["User: -> big 0.000"],
     "double_bos": ["<bos> -> <bos> 0.000"],
+    "bos_eos_inside": ["Assistant: -> <eos> 0.000"],
     "empty_mask_nan": ["mask of zeros nan"],
     "empty_mask_silent": ["mask of zeros 0.0000"],
     "mask_after_reduction": ["<eos> -> <pad> 0.035"],
+    "auxiliary_loss_unmasked": ["User: -> how 0.005", "slope of the loss 1.0000"],
 }
 
 

@@ -5,16 +5,16 @@ import inspect
 import re
 from typing import NamedTuple
 
-from . import swap
+from .. import swap
 
-FAULTS = {}  # name -> Fault, in the order of faults.py
+FAULTS = {}  # name -> Fault, in the order in which __init__.py imports the modules
 
 
 class Fault(NamedTuple):
     """What is known of a fault.
 
     sentence: what goes wrong. sign: how to recognise it. met_in: where it was met. shown_by: what shows
-    it, "rows" of prompt and response, conversations of several "turns", or "packing".
+    it, "rows" of prompt and response, conversations of several "turns", "packing", or "left padding".
     replacements: {"module.function": the function that takes its place}.
     """
 
