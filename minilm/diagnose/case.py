@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .batch import Batch
+from .examples import PAD, PROMPT, RESPONSE, TOOL
 from .locate import Document
 from .report import DiagnoseError
 from .step import Resolution
@@ -54,6 +55,13 @@ class Case(NamedTuple):
         """What each target counts as."""
         return self.layout.roles
 
+    @property
+    def pool(self):
+        """The ids that stand in for others: those of the parts; pads and specials can mean more."""
+        parts = np.isin(self.roles, (PROMPT, TOOL, RESPONSE)) & (self.targets >= 0)
+        words = np.unique(self.targets[parts])
+        return words if len(words) > 2 else np.unique(self.ids)
+
     def measure_loss(self, ids=None, targets=None, mask=None):
         """The step's loss on the batch with the given arrays in place of its own."""
         ids = self.ids if ids is None else ids
@@ -83,7 +91,7 @@ def mask_only(case, places):
 
 def exchange_inputs(case, places):
     """Inputs with another id of the batch at each of the places, a list of (row, column)."""
-    ids, pool = case.ids.copy(), np.unique(case.ids)
+    ids, pool = case.ids.copy(), case.pool
     for place in places:
         ids[place] = pool[(np.searchsorted(pool, ids[place]) + 1) % len(pool)]
     return ids
@@ -91,7 +99,7 @@ def exchange_inputs(case, places):
 
 def exchange_targets(case, turn=1):
     """Every target replaced by another id of the batch (the `turn`-th after it); -100 stays."""
-    pool = np.unique(case.ids)
+    pool = case.pool
     places = np.searchsorted(pool, case.targets) + turn
     return np.where(case.targets >= 0, pool[places % len(pool)], case.targets)
 
@@ -105,7 +113,7 @@ def exchange_targets_at(case, places, turn=1):
 
 def choose_turn(case, place, mask):
     """The exchange of a target whose effect is largest: what is measured by it is measured best."""
-    turns = range(1, min(6, len(np.unique(case.ids))))
+    turns = range(1, min(6, len(case.pool)))
     return max(turns, key=lambda turn: abs(case.measure_effect(place, turn, mask=mask)[0]), default=1)
 
 
@@ -115,7 +123,7 @@ def measure_with_more_pads(case):
     Twice the columns, or one more where the model has no positions for that.
     """
     B, T = case.ids.shape
-    pads = case.targets[(case.roles == 0) & (case.targets >= 0)]
+    pads = case.targets[(case.roles == PAD) & (case.targets >= 0)]
     pad_id = pads[0] if len(pads) else case.ids[0, -1]
     for extra in (T, 1):
         grown = ((0, 0), (0, extra))

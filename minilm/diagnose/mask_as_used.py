@@ -25,23 +25,36 @@ def measure(case):
 def measure_gradient_weights(case):
     """What the gradient weighs every target by (B, T), and whose rows of dlogits are lit at all.
 
-    A row is w (p - onehot(y)). Exchange y for y' and it changes by w (onehot(y) - onehot(y')), whatever
-    p is. A lit row that does not change with its target has w = 0: something else lights it. A step that
-    shifts once more lights another row than the target's own: the alignment that explains the change best
-    is taken.
+    Pads are exchanged in a call of their own, since a denominator may count them.
     """
-    other_targets = exchange_targets(case)
-    change = case.call(case.ids, other_targets, case.mask)[1] - case.dlogits
     norms = np.linalg.norm(case.dlogits, axis=-1)
     lit = norms > 1e-6 * max(norms.max(), 1e-30)
+    is_pad = case.roles == PAD
+    ahead, weights = measure_weights_of(case, lit, ~is_pad)
+    if (is_pad & (case.targets >= 0)).any():
+        weights = weights + measure_weights_of(case, lit, is_pad, (ahead,))[1]
+    return weights, np.roll(lit, ahead, axis=1)
+
+
+def measure_weights_of(case, lit, chosen, shifts=(0, 1, -1)):
+    """(how many rows ahead of its target's a row of dlogits stands, the loss weights of the chosen targets).
+
+    A row is w (p - onehot(y)). Exchange y for y' and it changes by w (onehot(y) - onehot(y')), whatever
+    p is. A lit row that does not change with its target has w = 0: something else lights it. A step that
+    shifts once more lights another row than the target's own: the shift that explains the change best is
+    taken.
+    """
+    targets = np.where(chosen, case.targets, -1)
+    others = np.where(chosen, exchange_targets(case), case.targets)
+    change = case.call(case.ids, others, case.mask)[1] - case.dlogits
     best = None
-    for ahead in (0, 1, -1):
-        y, y_other = (np.roll(targets, -ahead, axis=1) for targets in (case.targets, other_targets))
+    for ahead in shifts:
+        y, y_other = (np.roll(array, -ahead, axis=1) for array in (targets, others))
         weights = (read_at(change, y) - read_at(change, y_other)) / 2
         weights = np.where(lit & (y >= 0) & (y != y_other), weights, 0.0)
         unexplained = np.abs(change).sum() - 2 * np.abs(weights).sum()
         if best is None or unexplained < best[0] - 1e-6 * np.abs(change).sum():
-            best = unexplained, np.roll(weights, ahead, axis=1), np.roll(lit, ahead, axis=1)
+            best = unexplained, ahead, np.roll(weights, ahead, axis=1)
     return best[1:]
 
 

@@ -73,9 +73,3 @@ class Report(NamedTuple):
 def explain(name):
     """What a finding means, in one sentence."""
     return faults.FAULTS[name].sentence if name in faults.FAULTS else OTHERS[name]
-
-
-OTHERS |= dict.fromkeys(
-    "generation_prompt_trained answer_start_masked earlier_stops_masked tool_call_stops_masked span_runs_on bos_eos_inside prefix_masked_by_column auxiliary_loss_unmasked".split(),
-    "(new)",
-)
