@@ -56,18 +56,27 @@ def check_denominator(case):
 
 
 def check_empty_mask(case):
-    """A mask without a single 1 must be refused; a NaN that no gradient carries on is said, and no more."""
+    """A mask without a single 1 must be refused, unless nothing is divided by its sum.
+
+    A NaN that no gradient carries on is a fact, and no more.
+    """
     try:
         loss, dlogits = case.call(case.ids, case.targets, np.zeros_like(case.mask))
     except DiagnoseError:  # refused, as it should be
         return None
-    if loss == 0:
-        return Finding("empty_mask_silent", "the loss of an empty mask is 0")
-    if np.isfinite(loss):
-        return None
-    if dlogits is not None and not dlogits.any():
+    if dlogits is not None and not np.isfinite(loss) and not dlogits.any():
         return "an empty mask gives a loss of NaN and a gradient of 0"
-    return Finding("empty_mask_nan", "the loss of an empty mask is NaN")
+    if np.isfinite(loss) and (loss != 0 or has_constant_denominator(case)):
+        return None
+    name, what = ("empty_mask_nan", "NaN") if not np.isfinite(loss) else ("empty_mask_silent", "0")
+    return Finding(name, f"the loss of an empty mask is {what}")
+
+
+def has_constant_denominator(case):
+    """Whether one target counts as much in the batch as alone: a sum, or a sum over a constant."""
+    shares = [share for share in measure_shares(case) if np.isfinite(share.ratio)]
+    weights = np.array([case.mask[share.place] for share in shares])
+    return bool(shares) and close([share.ratio for share in shares], weights, max(s.error for s in shares))
 
 
 # ---------------------------------------------------------------- what one target counts
@@ -121,7 +130,7 @@ def judge_gradient(slopes):
     """Whether dlogits are the gradient of the loss: a Finding where they are off by a constant, or None.
 
     Label smoothing e, if that is in the loss, leaves (1 - e) w and w (p - e / V) there: right is
-    what some e explains.
+    what some e explains. A further term in the loss leaves no constant at all.
     """
     for smoothing in np.linspace(0, 0.5, 51):
         ratios = np.array([compare_slope(*slope, smoothing) for slope in slopes])
@@ -130,9 +139,9 @@ def judge_gradient(slopes):
             unsmoothed = ratios
         if len(ratios) and close(ratios, 1.0):
             return None
-    if len(unsmoothed) and close(unsmoothed, unsmoothed[0]):
+    if len(unsmoothed) and np.ptp(unsmoothed) < EXACT * abs(unsmoothed[0]):
         return Finding("gradient_scaled", f"dlogits are {unsmoothed[0]:.4f} times the gradient of the loss")
-    return None
+    return Untested("a further term in dlogits hides whether they are the gradient of the loss")
 
 
 def compare_slope(wp, wp_other, w, V, observed, smoothing):

@@ -51,11 +51,19 @@ def list_pieces(example):
     """(content, role, factor) of every part: "weight", and false in a flag such as "train", are factors."""
     if isinstance(example, dict):
         messages = [{k: v for k, v in m.items() if v is not None} for m in example["messages"]]
-        return [(m["content"], m["role"], row_fields.read_factor(m)) for m in messages]
+        return [(m["content"], m["role"], read_factor(m)) for m in messages]
     if isinstance(example, str):
         raise ValueError("one text is not a pair")
     prompt, response = example
     return [(prompt, "user", 1.0), (response, "assistant", 1.0)]
+
+
+def read_factor(message):
+    """The factor on a message's loss weight: its "weight", or 0 if a flag such as "train" is false."""
+    factor = float(message.get("weight", 1.0))
+    if not 0 <= factor < np.inf:
+        raise ValueError(f"the weight is {factor}: it must not be negative")
+    return row_fields.read_factor({k: v for k, v in message.items() if k != "weight"}) * factor
 
 
 def encode_piece(encode, meant, content, role, factor):
