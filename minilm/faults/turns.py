@@ -68,6 +68,7 @@ def tool_call_stops_masked(original, roles, prompt_weight=0.0):
 
     Rows that predict <eos> are dark where a tool's output comes next, and lit after all other answers.
     """
+    # The next message's marker, then its text: a tool that returns nothing leaves no trace in the roles.
     before_tool = shift_columns(roles == data.HEADER, -1) & shift_columns(roles == data.TOOL, -2)
     return original(roles, prompt_weight) * ~((roles == data.EOS) & before_tool)
 
