@@ -30,11 +30,11 @@ def prefix_masked_by_column(original, rows, prompt_weight=0.0):
     Of the prompt, as many tokens are lit at its end as pads stand in front: none in the longest row.
     """
     batch = original(rows, prompt_weight)
-    columns = np.arange(batch.ids.shape[1])
+    columns = np.arange(1, batch.ids.shape[1] + 1)  # of the targets; their ids stand one before
     pads = np.array([[len(columns) + 1 - len(row.tokens)] for row in rows])
     lengths = np.array([[count_prompt_tokens(row)] for row in rows])
-    is_prompt = (columns + 1 >= pads) & (columns + 1 < pads + lengths)  # of the targets
-    mask = np.where(is_prompt & (columns + 1 >= lengths), 1.0, batch.loss_mask)
+    is_prompt = (columns >= pads) & (columns < pads + lengths)
+    mask = np.where(is_prompt & (columns >= lengths), 1.0, batch.loss_mask)
     documents = 0 if batch.documents is None else np.maximum(batch.documents, 0)
-    documents = np.where(columns < pads, -1, documents)  # no token reads a pad; positions begin after them
+    documents = np.where(columns <= pads, -1, documents)  # no token reads a pad; positions begin after them
     return batch._replace(loss_mask=mask, documents=documents)

@@ -53,7 +53,8 @@ def double_bos(original, example, tokenizer, bos=True, eos=True):
 def bos_eos_inside(original, example, tokenizer, bos=True, eos=True):
     """Prompt and answer are tokenized apart, each with <bos> and <eos>: a second pair stands inside.
 
-    <eos> and <bos> stand between prompt and answer, and are dark as the prompt is: only the tokens show it.
+    <eos> and <bos> stand between prompt and answer, dark as the prompt is: the mask looks right. Asked
+    without them, the model answers worse.
     """
     row = original(example, tokenizer, bos, eos)
     inside = [token for token, is_added in ((EOS_ID, eos), (BOS_ID, bos)) if is_added]

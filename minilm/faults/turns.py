@@ -51,7 +51,7 @@ def generation_prompt_trained(original, rows, prompt_weight=0.0):
     return batch._replace(loss_mask=np.maximum(batch.loss_mask, is_header * batch.weights))
 
 
-@fault("data.collate", met_in="axolotl #1847", shown_by="turns")
+@fault("data.collate", met_in="axolotl #1847, Prime Intellect renderers #66", shown_by="turns")
 def earlier_stops_masked(original, rows, prompt_weight=0.0):
     """The <eos> of earlier answers is masked: only the last answer of a conversation learns to end.
 
@@ -62,12 +62,13 @@ def earlier_stops_masked(original, rows, prompt_weight=0.0):
     return batch._replace(loss_mask=batch.loss_mask * stays)
 
 
-@fault("data.loss_mask", met_in="slime #1490, Prime Intellect renderers #66", shown_by="turns")
+@fault("data.loss_mask", met_in="slime #1490 (the stop stands in the tool's message)", shown_by="turns")
 def tool_call_stops_masked(original, roles, prompt_weight=0.0):
     """The <eos> after a tool call is masked: the model writes on where it should wait for the tool.
 
     Rows that predict <eos> are dark where a tool's output comes next, and lit after all other answers.
     """
+    # The next message's marker, then its text: a tool that returns nothing leaves no trace in the roles.
     before_tool = shift_columns(roles == data.HEADER, -1) & shift_columns(roles == data.TOOL, -2)
     return original(roles, prompt_weight) * ~((roles == data.EOS) & before_tool)
 

@@ -33,9 +33,9 @@ LIT = {
 }
 
 
-def encode(*messages):
+def encode(*messages, eos=True):
     """The row of a conversation."""
-    return data.encode(chat.Conversation(tuple(chat.Message(*m) for m in messages)), TOKENIZER)
+    return data.encode(chat.Conversation(tuple(chat.Message(*m) for m in messages)), TOKENIZER, eos=eos)
 
 
 def show(batch):
@@ -80,6 +80,12 @@ def test_a_single_answer_keeps_its_stop(name):
         assert show(data.collate([row])) == "0000011"
 
 
+def test_only_a_stop_before_a_tool_is_masked():
+    row = encode(("user", "a"), ("tool", "b"), ("assistant", "c"), ("tool", "d"))
+    with faults.plant("tool_call_stops_masked"):
+        assert show(data.collate([row], prompt_weight=1.0)) == "111111011"  # u a T b A c . T d
+
+
 def test_a_span_runs_on_after_answers_only():
     row = encode(("user", "a"), ("tool", "b"), ("assistant", "c"), ("system", "d"), ("assistant", "e"))
     with faults.plant("span_runs_on"):
@@ -89,6 +95,8 @@ def test_a_span_runs_on_after_answers_only():
 def test_the_start_of_every_answer_is_dark():
     with faults.plant("answer_start_masked"):
         assert show(data.collate([data.encode(TALK, TOKENIZER)])) == "0000010000010000011"
+        row = encode(("user", "a"), ("assistant", "bcd"), ("assistant", "efg"), eos=False)
+        assert show(data.collate([row])) == "0000010001"  # u a A b c d A e f g
 
 
 @pytest.mark.parametrize("name", ["generation_prompt_trained", "span_runs_on"])
