@@ -39,6 +39,7 @@ class Case(NamedTuple):
     alone: list  # an Alone for each example
     meant: object  # a Meant
     handed: dict  # numbers that the batch hands to the step
+    stop_is_guess: bool  # what is taken for the stop token may be a pad
     loss: float
     dlogits: np.ndarray | None
     resolution: Resolution

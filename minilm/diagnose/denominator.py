@@ -29,7 +29,7 @@ def check_denominator(case):
     shares = [share for share in measure_shares(case) if np.isfinite(share.ratio)]
     if not shares:
         return UNCLEAR
-    if max(share.error / abs(share.ratio) for share in shares) > 0.1:
+    if max(share.error / max(abs(share.ratio), 1e-12) for share in shares) > 0.1:
         return judge_divisors(case) if case.dlogits is not None else Untested(case.resolution.note or COARSE)
     ratios, errors, weights, row_sums = (
         np.array([value(share) for share in shares])
@@ -37,7 +37,7 @@ def check_denominator(case):
             lambda share: share.ratio,
             lambda share: share.error,
             lambda share: case.mask[share.place],
-            lambda share: case.mask[share.place[0]].sum(),
+            lambda share: sum_by_example(case)[case.layout.examples[share.place]],
         )
     )
     if close(ratios, weights, errors) and len(case.mask[case.mask > 0]) > 1:
@@ -48,7 +48,7 @@ def check_denominator(case):
     if close(ratios, right, errors) and case.meant.denominator == "weights":
         return judge_gradient([share.slope for share in shares if share.slope is not None])
     evidence = f"a response target counts {ratios[0]:.4f} times its loss alone; right is {right[0]:.4f}"
-    groups = find_groups(case, [share.place[0] for share in shares], weights / ratios)
+    groups = find_groups(case, [case.layout.examples[share.place] for share in shares], weights / ratios)
     if groups and np.ptp(row_sums):
         evidence += f"; each of {groups} has a mean of its own, and these are averaged"
         return Finding("mean_of_means", evidence + compare_rows_apart(case))
@@ -178,7 +178,9 @@ def judge_divisor(case, divisor, evidence):
         return None if fits else Finding("denominator_differs", f"{says}; {meant:g} is meant")
     if close(divisor, 1.0) or close(divisor, total):  # a sum, or the count handed over
         return None
-    for count in (case.mask.size, (case.roles != PAD).sum()):
+    B, T = case.mask.shape
+    real = (case.roles != PAD).sum()
+    for count in (B * T, B * (T + 1), real, real + B, real + len(case.documents)):
         if abs(divisor / count - 1) < EXACT:
             return Finding("denominator_counts_all", says)
     for name, number in case.handed.items():
@@ -189,18 +191,26 @@ def judge_divisor(case, divisor, evidence):
 
 def judge_divisors(case):
     """The same from the gradient alone, for losses that are too coarse: row by row."""
-    rows = np.flatnonzero(case.mask.any(axis=1))
-    divisors = np.array([measure_divisor(case, row) for row in rows])
+    examples = np.flatnonzero(sum_by_example(case))
+    divisors = np.array([measure_divisor(case, case.layout.examples == k) for k in examples])
     if close(divisors, divisors[0]):
         return judge_divisor(case, float(np.median(divisors)), "read off dlogits, since the loss is coarse")
-    groups = find_groups(case, rows, divisors)
+    groups = find_groups(case, examples, divisors)
     name = "mean_of_means" if groups else "denominator_differs"
-    return Finding(name, f"the gradient's rows divide by {', '.join(f'{d:.1f}' for d in divisors[:4])}")
+    return Finding(
+        name,
+        f"by the gradient, the examples' loss weights are divided by {', '.join(f'{d:.1f}' for d in divisors[:4])}",
+    )
 
 
-def measure_divisor(case, row=slice(None)):
-    """What the gradient divides the loss weights by, in the batch or in one row."""
-    mask, measured = case.mask[row], case.measured[row]
+def sum_by_example(case):
+    """The sum of the loss weights of every example."""
+    return np.array([case.mask[case.layout.examples == k].sum() for k in range(len(case.documents))])
+
+
+def measure_divisor(case, where=slice(None)):
+    """What the gradient divides the loss weights by, in the batch or in a part of it."""
+    mask, measured = case.mask[where], case.measured[where]
     lit = (mask > 0) & (measured > 0)
     return float(np.median(mask[lit] / measured[lit])) if lit.any() else np.nan
 
@@ -217,28 +227,28 @@ def compare_divisor(case):
     return f"; the loss weights sum to {total:.4g}, the divisor is {divisor:.4g}{a_row}"
 
 
-def find_groups(case, rows, divisors):
-    """Which groups of rows have means of their own that are averaged, as text; "" if none explains it.
+def find_groups(case, numbers, divisors):
+    """Which groups of examples have means of their own that are averaged, as text; "" if none explains it.
 
-    divisors: what the loss weights in these rows are divided by. Tried are neighbours in every way, and every
-    n-th row, as workers take them.
+    divisors: what the loss weights in these examples are divided by. Tried are rows, examples, neighbours in
+    every way, and every n-th example, as workers take them.
     """
-    sums, B = case.mask.sum(axis=1), len(case.mask)
-    if B > 10:
-        return "the rows" if close_groups(sums, np.arange(B), rows, divisors) else ""
-    splits = [np.cumsum([0, *cuts]) for cuts in itertools.product((0, 1), repeat=B - 1)]
-    splits += [np.arange(B) % n for n in range(2, B)]
-    for groups in sorted(splits, key=lambda groups: groups.max() != B - 1):
-        if groups.max() and close_groups(sums, groups, rows, divisors):
+    sums, N = sum_by_example(case), len(case.documents)
+    rows = np.array([document.row for document in case.documents])
+    splits = [np.arange(N), rows, *(np.arange(N) % n for n in range(2, N))]
+    if N <= 10:
+        splits += [np.cumsum([0, *cuts]) for cuts in itertools.product((0, 1), repeat=N - 1)]
+    for groups in splits:
+        if groups.max() and close_groups(sums, groups, numbers, divisors):
             each = [np.flatnonzero(groups == g).tolist() for g in range(groups.max() + 1)]
-            return "the rows" if len(each) == B else f"the groups of rows {each}"
+            return "the examples" if len(each) == N else f"the groups of examples {each}"
     return ""
 
 
-def close_groups(sums, groups, rows, divisors):
-    """Whether the rows' divisors are their group's sum of loss weights, or that times the groups."""
+def close_groups(sums, groups, numbers, divisors):
+    """Whether the examples' divisors are their group's sum of loss weights, or that times the groups."""
     totals = np.bincount(groups, weights=sums)
-    own = totals[groups[rows]]
+    own = totals[groups[numbers]]
     n_lit = int((totals > 0).sum())
     return any(close(divisors, own * n) for n in (1, n_lit, len(totals)))
 

@@ -93,7 +93,7 @@ def join_tokens(ids, targets):
 
 def is_rolled(ids, targets):
     """Whether every row's last target is its own first token: labels that were rolled, not cut."""
-    return ids.shape[0] == 1 and bool((targets == np.roll(ids, -1, axis=1))[targets >= 0].all())
+    return bool((targets == np.roll(ids, -1, axis=1))[targets >= 0].all())
 
 
 # ---------------------------------------------------------------- parts in a row
@@ -105,7 +105,9 @@ def find_parts(tokens, parts):
     The first part may have lost its start before the row, the last one its end behind it; so may whole parts
     at the end, if an answer is left.
     """
-    documents = (find_parts_from(tokens, parts, start) for start in range(len(tokens)))
+    documents = [find_parts_from(tokens, parts, start) for start in range(len(tokens))]
+    if not any(documents) and len(parts) > 1 and parts[1].role == RESPONSE:  # the prompt is lost
+        documents = [find_parts_from(tokens, parts[1:], start) for start in range(2)]
     return min(filter(None, documents), key=count_gaps, default=None)
 
 
@@ -130,9 +132,9 @@ def find_first(tokens, part, at):
     n = len(part.ids)
     if tokens[at : at + n] == part.ids:
         return at, at + n, part
-    if len(set(tokens[:at])) > 1 or n < 4:  # more than pads stand before it
+    if len(set(tokens[:at])) > 1:  # more than pads stand before it
         return None
-    for lost in range(1, n - 2):
+    for lost in range(1, n):
         if tokens[at : at + n - lost] == part.ids[lost:]:
             return at, at + n - lost, part.trim(lost, 0)
     return None

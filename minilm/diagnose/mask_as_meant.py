@@ -23,6 +23,9 @@ def check_mask(case):
     if not any(example.after for example in case.alone):
         renamed = ("stop_in_next_message", "the last answers have no stop token at all")
         findings = [rename(finding, "eos_masked", *renamed) for finding in findings]
+    if case.stop_is_guess and any(finding.fault == "eos_masked" for finding in findings):
+        findings = [f._replace(certain=f.certain and f.fault != "eos_masked") for f in findings]
+        findings.append(Finding("eos_cut", "what follows the answers is a stop token or a pad", False))
     return findings
 
 
@@ -46,17 +49,16 @@ def check_double_bos(case):
 
 
 def check_token_inside(case):
-    """Between prompt and answer: a stop token, then what begins the row, as if they were two texts."""
+    """What begins the row may not stand again right before the answer, as if that were a text of its own.
+
+    One token that stands before prompt and answer alike is a separator, and right.
+    """
     for example in case.alone:
-        answer = example.document.answer[0]
-        row = join_row(example)
-        before = [end for _, end, part in example.document.spans if part.role != RESPONSE and end <= answer]
-        between = row[before[-1] : answer].tolist() if before else []
-        stop = example.after[:1]
-        begins = example.before[::-1][:1]
-        if not (between and stop and begins and between[-1:] == begins and between[:1] == stop):
-            return None
-        if len(between) > 2 or len(example.before) != 1:
+        start = example.document.answers[0][0]
+        row, begins = join_row(example), example.before[-1:]
+        before = [end for _, end, part in example.document.spans if end <= start]
+        between = row[before[-1] : start].tolist() if before else []
+        if not begins or between[-1:] != begins or between == example.before[::-1]:
             return None
     return Finding(
         "bos_eos_inside", f"the ids {between} stand between prompt and answer of every example", certain=False
@@ -99,29 +101,28 @@ def name_differences(case, weights):
     evidence = describe_differences(scaled, differs & ~outside, layout)
     if not fits:
         return [Finding("mask_differs", evidence), *said]
-    shortest = [names for names, _ in fits if len(names) == min(len(n) for n, _ in fits)]
-    is_certain = len(set(shortest)) == 1 and all(sure for names, sure in fits if names in shortest)
-    names = list(dict.fromkeys(name for names in shortest for name in names))
+    is_certain = len(fits) == 1 and all(fits.values())
+    names = list(dict.fromkeys(name for names in fits for name in names))
     return [*(Finding(name, evidence, is_certain) for name in names), *said]
 
 
 def find_fits(case, scaled, outside):
-    """[(names, is_certain)] of the known mistakes whose mask is exactly the one that is there."""
+    """{names: is_certain} of the known mistakes whose mask is exactly the one that is there, the best ones."""
     layout, fits = case.layout, {}
-    for names, mask, is_certain in make_known_mistakes(case):
+    for rank, names, mask, is_certain in make_known_mistakes(case):
         counts = ~outside & ~np.isnan(mask)
         same = np.abs(scaled - mask) < TOLERANCE
         as_good = (np.abs(scaled - layout.other) < TOLERANCE) & (np.abs(mask - layout.meant) < TOLERANCE)
         explains = find_differences(mask, layout)[counts].any()
         if explains and (same | as_good)[counts].all():
-            fits[names] = fits.get(names, False) or is_certain
-    certain = {names: sure for names, sure in fits.items() if sure}
-    return list((certain or fits).items())
+            fits[names] = min(fits.get(names, (99, False)), (rank + 20 * (not is_certain), is_certain))
+    best = min((rank for rank, _ in fits.values()), default=0)
+    return {names: is_certain for names, (rank, is_certain) in fits.items() if rank == best}
 
 
 def explain_outside(case, scaled, fits):
     """Loss on pads and boundaries that a mask of ones, or one that is moved, brings with it (B, T)."""
-    names = {name for found, _ in fits for name in found}
+    names = {name for found in fits for name in found}
     moves = bool(names & {"mask_not_applied", "mask_one_late", "mask_one_early", "mask_inverted"})
     return np.full(scaled.shape, moves) & (case.layout.roles == BOUNDARY)
 

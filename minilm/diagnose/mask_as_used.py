@@ -97,6 +97,8 @@ def check_mask_is_used(case):
     counts = ~(case.layout.is_free & (case.roles == TAIL) & ~given)
     if (used == given)[counts].all():
         return judge_values(case, weights) or find_lit_masked_rows(case, lit & ~given & counts)
+    if not used.any() and pulls_to_inputs(case):
+        return Finding("not_shifted", "the lit rows of dlogits pull towards the token that they read")
     if not used.any():
         second = "" if case.dlogits is None else ", or is the second value the logits, not their gradient?"
         return Finding("targets_unused", f"other targets change nothing: does the step use its own{second}")
@@ -122,21 +124,30 @@ def name_use(case, used, given):
     return Finding("mask_differs", f"the step uses another mask: {differences}")
 
 
+def pulls_to_inputs(case):
+    """Whether every lit row of dlogits is lowest at the token that stands there as input."""
+    if case.dlogits is None or not case.lit.any():
+        return False
+    is_lit = np.linalg.norm(case.dlogits, axis=-1) > 1e-6 * np.linalg.norm(case.dlogits, axis=-1).max()
+    return bool((case.dlogits.argmin(axis=-1) == case.ids)[is_lit].all())
+
+
 def judge_values(case, weights):
-    """Whether loss weights between 0 and 1 count as what they are, row by row: a Finding or None."""
+    """Whether loss weights between 0 and 1 count as what they are, example by example: a Finding or None."""
     if case.dlogits is None:
         return None
     given = case.mask > 0
     ratios = np.where(given, weights / np.where(given, case.mask, 1.0), np.nan)
-    for row in np.flatnonzero(given.any(axis=1)):
-        usual = np.nanmedian(ratios[row])
-        wrong = given[row] & (np.abs(ratios[row] / usual - 1) > TOLERANCE)
+    for number in range(len(case.documents)):
+        here = given & (case.layout.examples == number)
+        usual = np.nanmedian(ratios[here]) if here.any() else 1.0
+        wrong = here & (np.abs(ratios / usual - 1) > TOLERANCE)
         if wrong.any():
-            at = int(wrong.argmax())
+            at = tuple(np.argwhere(wrong)[0])
             return Finding(
                 "mask_differs",
-                f"the step uses other loss weights than those given: at [{row}, {at}] "
-                f"{case.mask[row, at]:.2g} counts as {weights[row, at] / usual:.2g}",
+                f"the step uses other loss weights than those given: at [{at[0]}, {at[1]}] "
+                f"{case.mask[at]:.2g} counts as {weights[at] / usual:.2g}",
             )
     return None
 

@@ -30,12 +30,13 @@ def light_everything(case, base):
 def move_late(case, base):
     """Moved to the right by one; or every answer begins one late and ends where it should."""
     moved = move_columns(base, 1)
-    return [open_edges(moved, 0), np.minimum(moved, base)]
+    return [moved, open_edges(moved, 0), np.minimum(moved, base)]
 
 
 def move_early(case, base):
     """Moved to the left by one."""
-    return [open_edges(move_columns(base, -1), -1)]
+    moved = move_columns(base, -1)
+    return [moved, open_edges(moved, -1)]
 
 
 def begin_early(case, base):
@@ -68,7 +69,8 @@ def darken_stops(case, base):
 
 def darken_earlier_stops(case, base):
     """No stop token but those of the last answers."""
-    return [np.where((case.roles == STOP) & ~mark_stops(case, lambda k, parts: k == len(parts) - 1), 0, base)]
+    last = mark_stops(case, lambda k, parts: k == len(parts) - 1)
+    return [np.where((case.roles == STOP) & ~last, 0, base)] if last.any() else []
 
 
 def darken_tool_call_stops(case, base):
@@ -108,7 +110,7 @@ def darken_starts(case, base):
 
 def run_on(case, base):
     """Spans run on into the next header; or into tool output and what stands around it."""
-    header, tool = base.copy(), base.copy()
+    header, tool, on = base.copy(), base.copy(), base.copy()
     for document in case.documents:
         for (_, end, part), (start, stop, following) in itertools.pairwise(document.spans):
             if part.role == RESPONSE and following.role != RESPONSE:
@@ -116,16 +118,17 @@ def run_on(case, base):
             if following.role == TOOL:
                 tool[document.row, end - 1 : stop - 1] = 1.0
             if part.role == TOOL:  # and on to the answer after it
-                tool[document.row, end - 1 : start - 1] = 1.0
-    return [header, tool, np.maximum(header, tool)]
+                on[document.row, end - 1 : start - 1] = 1.0
+    of_tools = mark_parts(case, lambda k, spans: spans[k][2].role == TOOL)
+    closed = np.where(of_tools & (case.roles == TEMPLATE), 1.0, tool)
+    return [header, tool, closed, *(np.maximum(tool, more) for more in (on, header, np.maximum(header, on)))]
 
 
 def count_from_column_0(case, base):
     """With pads on the left, a prompt is masked by its length from column 0 on."""
     mask, is_moved = np.zeros(base.shape), False
-    for document in case.documents:
-        row = case.layout.examples[document.row] >= 0
-        pads = int(row.argmax()) + 1 if (case.roles[document.row, : document.start - 1] == PAD).any() else 0
+    for document, example in zip(case.documents, case.alone, strict=True):
+        pads = max(document.start - len(example.before), 0)
         is_moved |= pads > 0
         first = max(document.answers[0][0] - pads, 0) - 1
         mask[document.row, max(first, 0) :] = 1.0
@@ -153,19 +156,18 @@ ALIASES = {"begins_early": "mask_one_early"}
 
 
 def make_known_mistakes(case):
-    """Yield (names, mask, is_certain) of every known mistake, single ones first, then with dark stops."""
-    bases = list(make_bases(case))
-    for name, (make, is_certain) in KNOWN.items():
-        for base in bases:
+    """Yield (rank, names, mask, is_certain) of every known mistake; the lowest rank explains best.
+
+    Single mistakes come before those with dark stop tokens on top, and masks that leave free tokens dark
+    before those that light some.
+    """
+    for rank, base in enumerate(make_bases(case)):
+        for name, (make, is_certain) in KNOWN.items():
             for mask in make(case, base):
-                yield (ALIASES.get(name, name),), mask, is_certain
-    for name, second in itertools.product(KNOWN, SECOND):
-        if name in SECOND:
-            continue
-        for base in bases:
-            for mask in KNOWN[name][0](case, base):
-                for both in KNOWN[second][0](case, mask):
-                    yield (ALIASES.get(name, name), second), both, KNOWN[name][1]
+                yield rank, (ALIASES.get(name, name),), mask, is_certain
+                for second in SECOND if name not in SECOND else ():
+                    for both in KNOWN[second][0](case, mask):
+                        yield 10 + rank, (ALIASES.get(name, name), second), both, is_certain
 
 
 # ---------------------------------------------------------------- what the functions share
@@ -205,8 +207,13 @@ def find_strict_header(case):
 
 def mark_stops(case, chosen):
     """The stop tokens (B, T) of those parts k for which chosen(k, spans) holds."""
+    return mark_parts(case, chosen) & (case.roles == STOP)
+
+
+def mark_parts(case, chosen):
+    """All targets (B, T) of those parts k for which chosen(k, spans) holds, template tokens included."""
     marked = np.zeros(case.roles.shape, bool)
     for number, document in enumerate(case.documents):
-        last = [k for k in range(len(document.spans)) if chosen(k, document.spans)]
-        marked |= (case.layout.examples == number) & np.isin(case.layout.parts, last)
-    return marked & (case.roles == STOP)
+        parts = [k for k in range(len(document.spans)) if chosen(k, document.spans)]
+        marked |= (case.layout.examples == number) & np.isin(case.layout.parts, parts)
+    return marked

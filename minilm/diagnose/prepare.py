@@ -38,8 +38,8 @@ def make_case(make_batch, step, given, encode, meant, batch):
         alone.append((tokens[found[0].row], found[0]))
     tokens = read_tokens(batch)
     documents = locate.locate_documents(tokens, alone)
-    is_wrapped = locate.is_rolled(batch.ids, batch.targets) and len(documents) > 1
-    frame = frame_examples(alone, singles, tokens, documents, batch, meant, is_wrapped)
+    is_wrapped = find_wrap(alone, singles, batch)
+    frame = frame_examples(alone, singles, tokens, documents, meant, is_wrapped)
     layout = template.lay_out(tokens, documents, frame, meant, is_wrapped).of_targets()
     made = [
         make_alone(step, single, row, document, frame, number, meant)
@@ -48,6 +48,7 @@ def make_case(make_batch, step, given, encode, meant, batch):
     call = guard_step(step, batch)
     case = Case(
         *(call, batch.ids, batch.targets, batch.mask, layout, documents, made, meant, batch.handed),
+        frame.stop_is_guess,
         *(np.nan, None, Resolution(ROUNDING, "")),
     )
     return case, facts
@@ -63,7 +64,19 @@ def read_tokens(batch):
     return locate.strip_ignored(locate.join_tokens(batch.ids, batch.targets))
 
 
-def frame_examples(alone, singles, tokens, documents, batch, meant, is_wrapped):
+def find_wrap(alone, singles, batch):
+    """Whether labels were rolled, so that a row's last target is its own first token once more.
+
+    Where begin and stop token are one, that is a stop token as it should be, unless one stands there already.
+    """
+    batches = [batch, *singles]
+    if not all(locate.is_rolled(one.ids, one.targets) for one in batches):
+        return False
+    has_stop = all(document.end < len(row) - 1 for row, document in alone)
+    return has_stop or not any(one.mask[:, -1].any() for one in batches)
+
+
+def frame_examples(alone, singles, tokens, documents, meant, is_wrapped):
     """The Template that every example stands in, found by comparing it alone and among all."""
     sides = {False: [], True: []}
     for (row, document), single in zip(alone, singles, strict=True):
@@ -85,8 +98,19 @@ def frame_examples(alone, singles, tokens, documents, batch, meant, is_wrapped):
         inner[is_end] = (
             [side.tokens for side in found] if has_marks else template.remove_pads(found, pad_ids, is_end)
         )
+    is_guess = not has_marks and is_kept_pad(found, inner[True])
+    if is_guess and meant.pad_id is not None and meant.pad_id not in meant.stop_ids:
+        inner[True] = [[] for _ in alone]
     rows = [row for row, _ in alone]
-    return template.read_template(inner[False], inner[True], [document for _, document in alone], rows, meant)
+    documents = [document for _, document in alone]
+    return template.read_template(inner[False], inner[True], documents, rows, meant, is_guess)
+
+
+def is_kept_pad(sides, inner):
+    """Whether the one token that is left behind every example is the first of a run that no loss lights."""
+    lit = any(any(side.lit) for side in sides)
+    runs = [template.count_run(side.tokens) == len(side.tokens) for side in sides if side.tokens]
+    return not lit and all(runs) and any(inner) and any(len(side.tokens) > 1 for side in sides)
 
 
 def far_side(row, document, is_end):

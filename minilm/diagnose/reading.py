@@ -69,7 +69,12 @@ def see_neighbours(case, document):
     None where there is no such place; the last is None where the row ends there.
     """
     T = case.ids.shape[1]
-    for place in list_targets(case, document, document.answer):
+    start, end = document.answer
+    places = [
+        *list_targets(case, document, (start + 1, end + 1)),
+        *list_targets(case, document, (start, end)),
+    ]
+    for place in places:
         row, t = place
         if t < T - 1:
             later = reads_inputs(case, place, [(row, t + 2)]) if t + 2 < T else None

@@ -5,6 +5,7 @@ stands between its last word and the stop token, and what follows that (a newlin
 the loss weight of the part that it belongs to.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ class Template(NamedTuple):
     after: list
     stops: set  # tokens that end an answer
     tail: list  # what follows a stop token
+    stop_is_guess: bool = False
 
 
 class Layout(NamedTuple):
@@ -108,7 +110,7 @@ def count_run(tokens):
 # ---------------------------------------------------------------- what stands between
 
 
-def read_template(before, after, documents, rows, meant):
+def read_template(before, after, documents, rows, meant, stop_is_guess=False):
     """The Template of examples, each alone in its row of tokens."""
     leads = {token for tokens in before for token in tokens}
     stops = set(meant.stop_ids) or {choose_stop(tokens, leads) for tokens in after if tokens}
@@ -116,7 +118,7 @@ def read_template(before, after, documents, rows, meant):
     tail = max(tails, key=len, default=[])
     if not tail:
         tail = find_tail_inside(before, documents, rows, stops)
-    return Template(before, after, stops, tail)
+    return Template(before, after, stops, tail, stop_is_guess)
 
 
 def choose_stop(tokens, leads):
@@ -130,16 +132,16 @@ def find_stop(tokens, stops):
 
 
 def find_tail_inside(before, documents, rows, stops):
-    """What follows the stop token of an earlier answer, up to the header that also begins the rows."""
-    for lead, document, row in zip(before, documents, rows, strict=True):
-        for (_, end, part), (begin, _, following) in zip(
-            document.spans[:-1], document.spans[1:], strict=True
-        ):
+    """What follows the stop token of every earlier answer before a prompt, and begins no header."""
+    leads = {token for tokens in before for token in tokens}
+    rests = []
+    for document, row in zip(documents, rows, strict=True):
+        for (_, end, part), (begin, _, following) in itertools.pairwise(document.spans):
             between = row[end:begin].tolist()
-            if part.role == RESPONSE and following.role == PROMPT and lead and between:
-                rest = between[find_stop(between, stops) + 1 :]
-                return rest[: len(rest) - count_common(rest[::-1], lead)]
-    return []
+            if part.role == RESPONSE and following.role == PROMPT and between:
+                rests.append(between[find_stop(between, stops) + 1 :])
+    shared = min((count_common(rest, rests[0]) for rest in rests), default=0)
+    return list(itertools.takewhile(lambda token: token not in leads, rests[0][:shared])) if rests else []
 
 
 def count_common(a, b):
@@ -164,7 +166,8 @@ def lay_out(tokens, documents, template, meant, is_wrapped=False):
     for number in order:
         write_document(layout, tokens, number, documents[number], template, meant)
     if is_wrapped:
-        write(layout, documents[order[0]].row, tokens.shape[1] - 1, tokens.shape[1], BOUNDARY)
+        for row in range(len(tokens)):
+            write(layout, row, tokens.shape[1] - 1, tokens.shape[1], BOUNDARY)
     return layout
 
 
