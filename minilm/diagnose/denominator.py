@@ -21,7 +21,7 @@ class Share(NamedTuple):
     place: tuple
     ratio: float  # NaN where the target's exchange moves nothing
     error: float  # how exactly the ratio is known
-    slope: tuple | None  # what `measure_slope` returns
+    slopes: list  # what `measure_slope` returns, for several exchanges
 
 
 def check_denominator(case):
@@ -46,7 +46,7 @@ def check_denominator(case):
         )
     right = weights / case.mask.sum()
     if close(ratios, right, errors) and case.meant.denominator == "weights":
-        return judge_gradient([share.slope for share in shares if share.slope is not None])
+        return judge_gradient([slope for share in shares for slope in share.slopes])
     evidence = f"a response target counts {ratios[0]:.4f} times its loss alone; right is {right[0]:.4f}"
     groups = find_groups(case, [case.layout.examples[share.place] for share in shares], weights / ratios)
     if groups and np.ptp(row_sums):
@@ -106,10 +106,12 @@ def measure_share(case, place):
     turn = choose_turn(case, place, alone)
     change, error = case.measure_effect(place, turn, mask=alone)
     if abs(change) <= error:
-        return Share(place, np.nan, np.nan, None)
+        return Share(place, np.nan, np.nan, [])
     observed, error_observed = case.measure_effect(place, turn)
     error = (error_observed + error * abs(observed / change)) / abs(change)
-    return Share(place, observed / change, error, measure_slope(case, place, turn, observed))
+    slopes = [measure_slope(case, place, turn, observed)]
+    slopes += [measure_slope(case, place, t, case.measure_effect(place, t)[0]) for t in {1, 2} - {turn}]
+    return Share(place, observed / change, error, [slope for slope in slopes if slope is not None])
 
 
 def measure_slope(case, place, turn, observed):
@@ -139,7 +141,7 @@ def judge_gradient(slopes):
             unsmoothed = ratios
         if len(ratios) and close(ratios, 1.0):
             return None
-    if len(unsmoothed) and np.ptp(unsmoothed) < EXACT * abs(unsmoothed[0]):
+    if len(unsmoothed) > 1 and np.ptp(unsmoothed) < EXACT * abs(unsmoothed[0]):
         return Finding("gradient_scaled", f"dlogits are {unsmoothed[0]:.4f} times the gradient of the loss")
     return Untested("a further term in dlogits hides whether they are the gradient of the loss")
 
@@ -197,10 +199,8 @@ def judge_divisors(case):
         return judge_divisor(case, float(np.median(divisors)), "read off dlogits, since the loss is coarse")
     groups = find_groups(case, examples, divisors)
     name = "mean_of_means" if groups else "denominator_differs"
-    return Finding(
-        name,
-        f"by the gradient, the examples' loss weights are divided by {', '.join(f'{d:.1f}' for d in divisors[:4])}",
-    )
+    shown = ", ".join(f"{divisor:.1f}" for divisor in divisors[:4])
+    return Finding(name, f"by the gradient, the examples' loss weights are divided by {shown}")
 
 
 def sum_by_example(case):

@@ -107,7 +107,7 @@ def name_differences(case, weights):
 
 
 def find_fits(case, scaled, outside):
-    """{names: is_certain} of the known mistakes whose mask is exactly the one that is there, the best ones."""
+    """{names: is_certain} of the known mistakes whose mask is exactly the one that is there."""
     layout, fits = case.layout, {}
     for rank, names, mask, is_certain in make_known_mistakes(case):
         counts = ~outside & ~np.isnan(mask)

@@ -73,6 +73,8 @@ def find_wrap(alone, singles, batch):
     if not all(locate.is_rolled(one.ids, one.targets) for one in batches):
         return False
     has_stop = all(document.end < len(row) - 1 for row, document in alone)
+    if (batch.targets[:, -2:] == batch.ids[:, :1]).all(axis=1).any():  # it is the pad, too
+        return False
     return has_stop or not any(one.mask[:, -1].any() for one in batches)
 
 

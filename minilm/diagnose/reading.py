@@ -49,7 +49,8 @@ def is_inert(case):
 
 def reads_inputs(case, place, inputs, mask=None):
     """Whether what a target's exchange does to the loss changes with other inputs at some places."""
-    mask = mask_only(case, place) if mask is None else mask
+    if mask is None:  # a target alone moves a coarse loss more; a step may make attention of its mask
+        mask = mask_only(case, place) if case.resolution.is_coarse or not case.mask[place] else case.mask
     turn = choose_turn(case, place, mask)
     effect, error = case.measure_effect(place, turn, mask=mask)
     other, other_error = case.measure_effect(place, turn, exchange_inputs(case, inputs), mask)

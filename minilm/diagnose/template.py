@@ -133,7 +133,7 @@ def find_stop(tokens, stops):
 
 def find_tail_inside(before, documents, rows, stops):
     """What follows the stop token of every earlier answer before a prompt, and begins no header."""
-    leads = {token for tokens in before for token in tokens}
+    beginnings = {token for tokens in before for token in tokens[-2:]}  # <bos>, and what opens a header
     rests = []
     for document, row in zip(documents, rows, strict=True):
         for (_, end, part), (begin, _, following) in itertools.pairwise(document.spans):
@@ -141,7 +141,9 @@ def find_tail_inside(before, documents, rows, stops):
             if part.role == RESPONSE and following.role == PROMPT and between:
                 rests.append(between[find_stop(between, stops) + 1 :])
     shared = min((count_common(rest, rests[0]) for rest in rests), default=0)
-    return list(itertools.takewhile(lambda token: token not in leads, rests[0][:shared])) if rests else []
+    return (
+        list(itertools.takewhile(lambda token: token not in beginnings, rests[0][:shared])) if rests else []
+    )
 
 
 def count_common(a, b):
