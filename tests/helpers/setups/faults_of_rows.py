@@ -1,7 +1,10 @@
 """Faults of single rows, each a function Plan -> Plan of the plan that has it."""
 
+from functools import partial
+
 import numpy as np
 
+from . import collators
 from . import templates as t
 from .plans import make_row
 
@@ -69,6 +72,14 @@ def cut_longest(plan):
     """A limit that takes the longest row's stop, and no other's."""
     longest = max((make_row(plan, example) for example in plan.examples), key=len)
     limit = max(k for k, piece in enumerate(longest) if piece.part == "stop")
+    return change_rows(plan, lambda row, messages: row[:limit])
+
+
+def cut_to_fixed_length(plan):
+    """Rows are cut and padded to one length, which is too short for the longest row's stop."""
+    longest = max((make_row(plan, example) for example in plan.examples), key=len)
+    limit = max(k for k, piece in enumerate(longest) if piece.part == "stop")
+    plan = plan._replace(collate=partial(collators.pad, length=limit))
     return change_rows(plan, lambda row, messages: row[:limit])
 
 
