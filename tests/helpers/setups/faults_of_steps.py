@@ -123,7 +123,7 @@ def divide_by_rows(plan):
 
 
 def divide_by_unsaid_constant(plan):
-    return plan._replace(divide=steps.by(48.0))
+    return plan._replace(divide=steps.by(333.0))
 
 
 def divide_by_half_of_count(plan):
