@@ -131,17 +131,18 @@ def test_gradient_of_the_distance_is_its_slope(rng):
 
 
 def find_names(set_up):
+    """{name: whether it is certain}"""
     return counting.find_names(diagnose.pipeline, set_up)
 
 
 @pytest.mark.parametrize("set_up", right.RIGHT, ids=name_of)
 def test_no_alarm(set_up):
-    assert find_names(set_up(0)) == []
+    assert not find_names(set_up(0))
 
 
 @pytest.mark.parametrize("name, expected, set_up", choose_one_of_each(faulty.FAULTY), ids=name_of)
 def test_fault_is_named(name, expected, set_up):
-    assert counting.judge_names(find_names(set_up(0)), expected) == "named"
+    assert counting.judge_names(find_names(set_up(0)), expected) in ("named", "possibly")
 
 
 @pytest.mark.slow
@@ -156,4 +157,4 @@ def test_faults_are_named_everywhere():
     """A difference that is shown without a name will do; another name, or none at all, will not."""
     found = {name: (find_names(set_up(1)), expected) for name, expected, set_up in faulty.FAULTY}
     verdicts = {name: counting.judge_names(*case) for name, case in found.items()}
-    assert not {name: found[name][0] for name, v in verdicts.items() if v not in ("named", "differs")}
+    assert not {name: found[name][0] for name, v in verdicts.items() if v in ("otherwise", "missed")}

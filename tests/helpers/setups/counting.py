@@ -6,23 +6,29 @@ DIFFERS = {"mask_differs", "denominator_differs"}  # says where, and gives no na
 
 
 def find_names(diagnose, set_up):
-    """The names that a diagnosis gives; its refusal as 'refused'."""
+    """{name: whether it is certain}; a refusal is the name 'refused'."""
     try:
         report = diagnose(set_up.make_batch, set_up.step, set_up.examples, set_up.encode, **set_up.meant)
     except ValueError:
-        return ["refused"]
-    return [finding.fault for finding in report.findings]
+        return {"refused": True}
+    return {finding.fault: getattr(finding, "certain", True) for finding in report.findings}
 
 
 def judge_names(names, expected):
-    """named: all are expected. differs: at least shown. missed: nothing. otherwise: some other name."""
+    """How {name: certain} fits the expected names.
+
+    missed     nothing is said              otherwise   a wrong name is certain, or no right one is said
+    named      all names are right          possibly    a right one is among several that are possible
+    differs    what differs is shown, and no wrong name is given
+    """
     if not names:
         return "missed"
-    if set(names) <= set(expected):
-        return "named"
-    if set(names) <= set(expected) | DIFFERS:
-        return "differs"
-    return "otherwise"
+    wrong = set(names) - set(expected) - DIFFERS
+    if any(names[name] for name in wrong):
+        return "otherwise"
+    if set(names) & set(expected):
+        return "possibly" if wrong else "named" if set(names) <= set(expected) else "differs"
+    return "otherwise" if wrong else "differs"
 
 
 def count_alarms(diagnose, groups, seeds):
@@ -38,7 +44,7 @@ def count_alarms(diagnose, groups, seeds):
 
 
 def count_named(diagnose, faulty, seeds):
-    """{fault: Counter(named=, differs=, otherwise=, missed=)} for (name, expected, seed -> SetUp)."""
+    """{fault: Counter of judge_names' words} for (name, expected, seed -> SetUp)."""
     counts = {}
     for name, expected, set_up in faulty:
         fault = name.split(",")[0]

@@ -105,13 +105,14 @@ def double_begin(plan):
 
 
 def begin_again(plan, *tokens):
-    """The tokens stand once more in front of the answer."""
+    """A plain row in which the tokens stand once more in front of the answer."""
 
     def fault(row, messages):
         first = next(k for k, p in enumerate(row) if p.role == "assistant" and p.part == "content")
         return row[:first] + [row[first]._replace(token=token, weight=0.0) for token in tokens] + row[first:]
 
-    return change_rows(plan, fault)
+    template = plan.template if plan.template is t.ALPACA else t.PLAIN
+    return change_rows(plan._replace(template=template), fault)
 
 
 def end_and_begin_again(plan):

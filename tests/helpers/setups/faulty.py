@@ -58,6 +58,8 @@ COUNTED = [p.divide_by_window, p.divide_by_weights_handed_over]
 WEIGHED = [o.weigh_prompts, o.weigh_prompts_and_headers, o.weigh_prompts_in_plain_text]
 STARTED = [m.use_chatml, m.use_llama3, r.pad_left_in_chats, d.collect_labels_alone]
 PADDED = [m.use_gpt2, r.pad_to_fixed_length]  # a pad stands where the stop was, and may be one
+# a header of one token, which is free: only the stop is surely wrong if the mask is one early
+SHORT = [m.use_mistral, m.use_deepseek, m.use_llama2, q.pack_chats, d.collect_left_with_stop]
 AFTER = [m.use_chatml_with_lit_newline, m.use_gemma]  # one early: newline for newline, both of them free
 
 
@@ -88,7 +90,7 @@ OF_ROWS = [
     ("marker_not_found", f.lose_some_markers, [*ROWS, d.collect_labels, q.pack_two_to_a_line, m.use_chatml]),
     ("double_bos", f.double_begin, BEGUN),
     ("bos_eos_inside", f.end_and_begin_again, [m.use_plain, m.use_alpaca, r.pad_right, d.collect_labels]),
-    ("bos_eos_inside", f.begin_twice, [m.use_plain, m.use_alpaca, p.give_loss_alone]),
+    ("bos_eos_inside", f.begin_twice, [m.use_plain, m.use_alpaca, p.give_loss_alone, r.pad_left]),
     ("last_turn_only", u.light_last_answer, CHATS),
     ("earlier_stops_masked", u.darken_earlier_stops, CHATS),
     ("tool_call_stops_masked", u.darken_call_stops, TOOLS),
@@ -119,7 +121,7 @@ OF_ROWS = [
 ]
 OF_SHIFTS = [
     ("not_shifted", b.do_not_shift, [r.pad_right, r.pad_left, m.use_chatml, p.give_loss_alone]),
-    ("not_shifted", s.shift_back_in_step, [d.collect_labels, d.collect_left]),
+    ("not_shifted", s.leave_labels_in_place, [d.collect_labels, d.collect_left]),
     ("shifted_twice", b.shift_twice, [r.pad_right, r.pad_to_fixed_length, m.use_llama3, p.give_loss_alone]),
     ("shifted_twice", s.shift_in_step, [r.pad_right, d.collect_labels, r.pad_left, m.use_mistral]),
     ("targets_unrelated", b.mix_targets_up, [r.pad_right, r.pad_to_fixed_length]),
@@ -132,7 +134,8 @@ OF_DIVISORS = [
     ("mean_of_means", s.average_documents, [q.pack_two_to_a_line, q.flatten_with_segments, q.pack_chats]),
     ("mean_of_means", s.average_rows_of_window, COUNTED),
     ("denominator_differs", s.count_one_too_many, ROWS + FULL),
-    ("denominator_differs", s.divide_by_rows, ROWS),
+    ("denominator_differs", s.divide_by_rows, SEEN),
+    ("denominator_differs", s.divide_by_rows, [p.give_loss_alone], "mean_of_means"),  # alike, alone
     ("denominator_differs", s.divide_by_unsaid_constant, SEEN),
     ("denominator_differs", s.divide_by_unsaid_constant, [p.divide_by_batch_size, p.divide_by_all_tokens]),
     ("denominator_differs", s.divide_by_half_of_count, COUNTED),
