@@ -4,6 +4,8 @@ The first half judges the corpus itself by its oracle, which knows nothing of mi
 judges the diagnosis by the corpus.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from setups import counting, faulty, oracle, right, steps
@@ -18,12 +20,12 @@ def name_of(value):
     return getattr(value, "__name__", None) or str(value)
 
 
-def choose_one_of_each(faults, turn=0):
-    """One plan of each fault, another one each turn."""
-    by_fault = {}
-    for case in faults:
-        by_fault.setdefault(case[0].split(" in ")[0], []).append(case)
-    return [cases[turn % len(cases)] for cases in by_fault.values()]
+def choose_one_of_each(cases, end, turn=0):
+    """One case of all whose names are the same up to `end`, another one each turn."""
+    alike = {}
+    for case in cases:
+        alike.setdefault(case[0].split(end)[0], []).append(case)
+    return [group[turn % len(group)] for group in alike.values()]
 
 
 def gives_gradient(set_up):
@@ -71,13 +73,13 @@ def list_planted(cases, seeds):
 
 
 def test_planted_faults_show_in_the_weights():
-    planted = list_planted(choose_one_of_each(faulty.MASKS + faulty.DIVISORS), seeds=[1])
+    planted = list_planted(choose_one_of_each(faulty.MASKS + faulty.DIVISORS, " in "), seeds=[1])
     assert not [name for name, set_up in planted if not shows_in_weights(set_up)]
 
 
 @pytest.mark.slow
 def test_all_right_set_ups_are_right():
-    wrong = {(s.__name__, seed): oracle.judge(s(seed)) for s in right.RIGHT for seed in SEEDS[1:4]}
+    wrong = {(s.__name__, seed): oracle.judge(s(seed)) for s in right.RIGHT for seed in SEEDS[1:3]}
     assert not {name: found for name, found in wrong.items() if found}
 
 
@@ -127,6 +129,36 @@ def test_gradient_of_the_distance_is_its_slope(rng):
     np.testing.assert_allclose(gradient, find_slope(find_distance, logits), atol=1e-8)
 
 
+@pytest.mark.parametrize(
+    "names, verdict",
+    [
+        ({}, "missed"),
+        ({"eos_cut": True}, "named"),
+        ({"eos_cut": False}, "named"),
+        ({"eos_cut": True, "mask_differs": True}, "differs"),
+        ({"mask_differs": True}, "differs"),
+        ({"eos_cut": False, "eos_masked": False}, "possibly"),
+        ({"eos_cut": True, "eos_masked": True}, "otherwise"),
+        ({"eos_masked": False}, "otherwise"),
+        ({"refused": True}, "otherwise"),
+    ],
+)
+def test_judge_names(names, verdict):
+    assert counting.judge_names(names, {"eos_cut"}) == verdict
+
+
+def test_count_sums_up_over_seeds_and_kinds():
+    """A diagnosis that finds nothing raises no alarm and misses every fault."""
+
+    def find_nothing(*set_up, **meant):
+        return SimpleNamespace(findings=[])
+
+    chosen = [case for case in faulty.FAULTY if case[0].startswith("mask_inverted")]
+    counts = counting.count(find_nothing, {"packs": right.GROUPS["packs"]}, chosen, seeds=(0, 1))
+    assert counts["right"]["packs"] == {"right": 2 * len(right.GROUPS["packs"])}
+    assert counts["faulty"] == {"mask_inverted": {"missed": 2 * len(chosen)}}
+
+
 # ---------------------------------------------------------------- the diagnosis
 
 
@@ -135,26 +167,32 @@ def find_names(set_up):
     return counting.find_names(diagnose.pipeline, set_up)
 
 
-@pytest.mark.parametrize("set_up", right.RIGHT, ids=name_of)
+def find_alarms(set_ups, seed):
+    alarms = {set_up.__name__: find_names(set_up(seed)) for set_up in set_ups}
+    return {name: names for name, names in alarms.items() if names}
+
+
+@pytest.mark.parametrize("set_up", right.RIGHT[::4], ids=name_of)
 def test_no_alarm(set_up):
     assert not find_names(set_up(0))
 
 
-@pytest.mark.parametrize("name, expected, set_up", choose_one_of_each(faulty.FAULTY), ids=name_of)
+@pytest.mark.parametrize("name, expected, set_up", choose_one_of_each(faulty.FAULTY, ","), ids=name_of)
 def test_fault_is_named(name, expected, set_up):
     assert counting.judge_names(find_names(set_up(0)), expected) in ("named", "possibly")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS[1:])
-def test_no_alarm_for_any_seed(seed):
-    alarms = {set_up.__name__: find_names(set_up(seed)) for set_up in right.RIGHT}
-    assert not {name: names for name, names in alarms.items() if names}
+@pytest.mark.parametrize("group", right.GROUPS)
+def test_no_alarm_in_any_kind(group):
+    """All seeds: python -m setups.counting 6, from tests/helpers."""
+    assert not find_alarms(right.GROUPS[group], seed=1)
 
 
 @pytest.mark.slow
-def test_faults_are_named_everywhere():
+def test_planting_elsewhere_gives_no_wrong_name():
     """A difference that is shown without a name will do; another name, or none at all, will not."""
-    found = {name: (find_names(set_up(1)), expected) for name, expected, set_up in faulty.FAULTY}
+    cases = choose_one_of_each(faulty.FAULTY, " in ", turn=1)
+    found = {name: (find_names(set_up(1)), expected) for name, expected, set_up in cases}
     verdicts = {name: counting.judge_names(*case) for name, case in found.items()}
     assert not {name: found[name][0] for name, v in verdicts.items() if v in ("otherwise", "missed")}
