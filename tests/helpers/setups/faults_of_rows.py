@@ -1,7 +1,10 @@
 """Faults of single rows, each a function Plan -> Plan of the plan that has it."""
 
+from functools import partial
+
 import numpy as np
 
+from . import collators
 from . import templates as t
 from .plans import make_row
 
@@ -72,6 +75,14 @@ def cut_longest(plan):
     return change_rows(plan, lambda row, messages: row[:limit])
 
 
+def cut_to_fixed_length(plan):
+    """Rows are cut and padded to one length, which is too short for the longest row's stop."""
+    longest = max((make_row(plan, example) for example in plan.examples), key=len)
+    limit = max(k for k, piece in enumerate(longest) if piece.part == "stop")
+    plan = plan._replace(collate=partial(collators.pad, length=limit))
+    return change_rows(plan, lambda row, messages: row[:limit])
+
+
 def lose_some_markers(plan):
     """Nothing is lit where the first prompt begins with an odd token, as the first example's does."""
     examples = [set_first_token(example, 31 - (k > 0)) for k, example in enumerate(plan.examples)]
@@ -94,13 +105,14 @@ def double_begin(plan):
 
 
 def begin_again(plan, *tokens):
-    """The tokens stand once more in front of the answer."""
+    """A plain row in which the tokens stand once more in front of the answer."""
 
     def fault(row, messages):
         first = next(k for k, p in enumerate(row) if p.role == "assistant" and p.part == "content")
         return row[:first] + [row[first]._replace(token=token, weight=0.0) for token in tokens] + row[first:]
 
-    return change_rows(plan, fault)
+    template = plan.template if plan.template is t.ALPACA else t.PLAIN
+    return change_rows(plan._replace(template=template), fault)
 
 
 def end_and_begin_again(plan):

@@ -11,7 +11,7 @@ from . import right_roles as o
 from . import right_rows as r
 from . import right_steps as p
 from . import right_templates as m
-from .plans import build
+from .planting import chain, plant_all
 
 FORMS = [r.pad_right, r.pad_left, r.pad_to_fixed_length, r.split_before_pad, r.split_before_pad_left]
 FORMS += [r.roll_labels, q.flatten_with_positions, q.flatten_with_ends, q.pack_two_to_a_line]
@@ -26,7 +26,13 @@ FORMS += [m.use_alpaca, m.use_gemma, m.use_mistral, m.use_deepseek, m.use_gpt2, 
 FORMS += [p.divide_by_window, p.sum_up, p.round_loss_to_bfloat, p.shake_last_bits, p.smooth_labels]
 FORMS += [p.give_loss_alone, p.give_loss_alone_of_left_dict, p.add_router_balance, p.compute_in_float32]
 CHATS = [m.use_chatml, m.use_chatml_with_lit_newline, m.use_llama3, m.use_phi3, m.use_mistral, m.use_llama2]
-CHATS += [r.pad_left_in_chats, q.flatten_with_segments, d.collect_labels_alone, p.round_loss_to_half]
+CHATS += [
+    r.pad_left_in_chats,
+    q.flatten_with_segments,
+    q.pack_chats,
+    d.collect_labels_alone,
+    p.round_loss_to_half,
+]
 TOOLS = [o.keep_tools_dark, o.stop_calls_otherwise, o.use_tools_in_mistral, o.use_tools_in_packs]
 ROWS = [r.pad_right, r.pad_left, r.pad_to_fixed_length, m.use_alpaca, m.use_mistral, m.use_llama3]
 ROWS += [p.give_loss_alone, p.shake_last_bits]
@@ -49,8 +55,13 @@ LEFT = [r.pad_left, r.pad_left_in_chats, r.split_before_pad_left]
 FULL = [o.train_whole_sequence, o.train_whole_chats]
 COUNTED = [p.divide_by_window, p.divide_by_weights_handed_over]
 
+WEIGHED = [o.weigh_prompts, o.weigh_prompts_and_headers, o.weigh_prompts_in_plain_text]
 STARTED = [m.use_chatml, m.use_llama3, r.pad_left_in_chats, d.collect_labels_alone]
+PADDED = [m.use_gpt2, r.pad_to_fixed_length]  # a pad stands where the stop was, and may be one
+# a header of one token, which is free: only the stop is surely wrong if the mask is one early
+SHORT = [m.use_mistral, m.use_deepseek, m.use_llama2, q.pack_chats, d.collect_left_with_stop]
 AFTER = [m.use_chatml_with_lit_newline, m.use_gemma]  # one early: newline for newline, both of them free
+
 
 # name, fault, plans, and the other names that are right, too
 OF_ROWS = [
@@ -65,21 +76,25 @@ OF_ROWS = [
     ("mask_inverted", f.invert, FORMS),
     ("eos_masked", f.darken_stops, FORMS + CHATS),
     ("eos_masked", f.blank_by_token, [*WITH_STOP_LAST, m.use_gpt2, m.use_chatml, m.use_llama2]),
-    ("eos_cut", f.cut_stops, [plan for plan in FORMS if plan is not m.use_gpt2]),
-    ("eos_cut", f.cut_stops, [m.use_gpt2], "eos_masked"),  # a pad stands where the stop was
+    ("eos_cut", f.cut_stops, [plan for plan in FORMS if plan not in PADDED]),
+    ("eos_cut", f.cut_stops, PADDED, "eos_masked"),
     (
         "eos_cut",
         f.cut_longest,
         [*ROWS, d.collect_labels, q.flatten_with_ends, r.split_before_pad, r.roll_labels],
     ),
+    ("eos_cut", f.cut_to_fixed_length, [r.pad_to_fixed_length, m.use_llama3, m.use_chatml, r.pad_with_stop]),
+    ("mask_one_late", f.light_one_late, WEIGHED),
+    ("mask_one_early", f.light_one_early, WEIGHED),
+    ("eos_masked", f.darken_stops, [*WEIGHED, *FULL]),
     ("marker_not_found", f.lose_some_markers, [*ROWS, d.collect_labels, q.pack_two_to_a_line, m.use_chatml]),
     ("double_bos", f.double_begin, BEGUN),
     ("bos_eos_inside", f.end_and_begin_again, [m.use_plain, m.use_alpaca, r.pad_right, d.collect_labels]),
-    ("bos_eos_inside", f.begin_twice, [m.use_plain, m.use_alpaca, p.give_loss_alone]),
+    ("bos_eos_inside", f.begin_twice, [m.use_plain, m.use_alpaca, p.give_loss_alone, r.pad_left]),
     ("last_turn_only", u.light_last_answer, CHATS),
     ("earlier_stops_masked", u.darken_earlier_stops, CHATS),
     ("tool_call_stops_masked", u.darken_call_stops, TOOLS),
-    ("stop_in_next_message", u.stop_in_next_message, CHATS),
+    ("stop_in_next_message", u.stop_in_next_message, CHATS, "eos_cut"),
     ("tool_output_trained", u.light_tools, [*TOOLS, o.light_tools_faintly], "mask_differs"),
     ("span_runs_on", u.run_on_to_header, [m.use_chatml, m.use_llama3, m.use_phi3, q.flatten_with_segments]),
     ("span_runs_on", u.run_on_to_tools, TOOLS, "tool_output_trained"),
@@ -106,7 +121,7 @@ OF_ROWS = [
 ]
 OF_SHIFTS = [
     ("not_shifted", b.do_not_shift, [r.pad_right, r.pad_left, m.use_chatml, p.give_loss_alone]),
-    ("not_shifted", s.shift_back_in_step, [d.collect_labels, d.collect_left]),
+    ("not_shifted", s.leave_labels_in_place, [d.collect_labels, d.collect_left]),
     ("shifted_twice", b.shift_twice, [r.pad_right, r.pad_to_fixed_length, m.use_llama3, p.give_loss_alone]),
     ("shifted_twice", s.shift_in_step, [r.pad_right, d.collect_labels, r.pad_left, m.use_mistral]),
     ("targets_unrelated", b.mix_targets_up, [r.pad_right, r.pad_to_fixed_length]),
@@ -115,11 +130,13 @@ OF_DIVISORS = [
     ("denominator_counts_all", s.divide_by_places, [*ROWS, d.collect_labels, q.pack_two_to_a_line]),
     ("denominator_counts_all", s.divide_by_real_targets, [*LEFT, d.collect_labels], "denominator_differs"),
     ("mean_of_means", s.average_rows, [*ROWS, d.collect_left, m.use_chatml, p.round_loss_to_bfloat]),
+    ("mean_of_means", s.average_workers, [*ROWS, d.collect_labels, m.use_chatml]),
     ("mean_of_means", s.average_documents, [q.pack_two_to_a_line, q.flatten_with_segments, q.pack_chats]),
     ("mean_of_means", s.average_rows_of_window, COUNTED),
     ("denominator_differs", s.count_one_too_many, ROWS + FULL),
-    ("denominator_differs", s.divide_by_rows, ROWS),
-    ("denominator_differs", s.divide_by_unsaid_constant, ROWS),
+    ("denominator_differs", s.divide_by_rows, SEEN),
+    ("denominator_differs", s.divide_by_rows, [p.give_loss_alone], "mean_of_means"),  # alike, alone
+    ("denominator_differs", s.divide_by_unsaid_constant, SEEN),
     ("denominator_differs", s.divide_by_unsaid_constant, [p.divide_by_batch_size, p.divide_by_all_tokens]),
     ("denominator_differs", s.divide_by_half_of_count, COUNTED),
     (
@@ -146,33 +163,13 @@ OF_READING = [
     ("empty_mask_nan", s.divide_nothing_by_nothing, [*ROWS, d.collect_labels]),
     ("empty_mask_silent", s.divide_nothing_by_little, [*ROWS, d.collect_labels]),
 ]
-# the model has to know absolute positions
-NEEDS_POSITIONS = {"positions_not_reset"}
-
-
-def plant(fault, plan, needs_positions=False):
-    """seed -> SetUp of the plan with the fault; the right plan's rows are what is meant."""
-
-    def set_up(seed):
-        seed = 2 * seed if needs_positions else seed  # even seeds draw the model with absolute positions
-        return build(fault(plan(seed)), plan(seed))
-
-    return set_up
-
-
-def plant_all(*groups):
-    return [
-        (
-            f"{name}, {fault.__name__} in {plan.__name__}",
-            {name, *others},
-            plant(fault, plan, name in NEEDS_POSITIONS),
-        )
-        for group in groups
-        for name, fault, plans, *others in group
-        for plan in plans
-    ]
-
-
+OF_TWO = [
+    ("mask_one_late", chain(f.light_one_late, s.average_rows), SEEN, "mean_of_means"),
+    ("eos_masked", chain(f.darken_stops, s.divide_by_places), SEEN, "denominator_counts_all"),
+    ("double_bos", chain(f.double_begin, f.light_one_early), [m.use_alpaca, m.use_plain], "mask_one_early"),
+    ("boundary_in_the_loss", chain(b.light_boundaries, s.read_neighbours), PACKS, "packing_contamination"),
+    ("eos_masked", chain(f.darken_stops, s.stay_near_base), SEEN, "auxiliary_loss_unmasked"),
+]
 MASKS = plant_all(OF_ROWS)  # what the oracle can see in the rows
 DIVISORS = plant_all(OF_DIVISORS)
-FAULTY = [*MASKS, *plant_all(OF_SHIFTS), *DIVISORS, *plant_all(OF_READING)]
+FAULTY = [*MASKS, *plant_all(OF_SHIFTS), *DIVISORS, *plant_all(OF_READING, OF_TWO)]

@@ -6,13 +6,13 @@ V = 64
 
 
 def see(ids, documents, readable):
-    """What each place may read: (B, T, T), its own past in its own document."""
+    """What each place may read: (B, T, T), its own past in its own document; itself in any case."""
     B, T = ids.shape
     seen = np.broadcast_to(np.tri(T, dtype=bool), (B, T, T))
     if documents is not None:
         seen = seen & (documents[:, :, None] == documents[:, None, :])
     if readable is not None:
-        seen = seen & (readable[:, None, :] > 0)
+        seen = seen & ((readable[:, None, :] > 0) | np.eye(T, dtype=bool))
     return seen
 
 

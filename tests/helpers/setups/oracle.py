@@ -52,7 +52,7 @@ def measure_one_by_one(set_up, batch, key):
     lit = np.zeros(batch[key].shape, bool)
     loss, _ = call_step(set_up, batch)
     for place in zip(*np.nonzero(batch[key] >= 0), strict=True):
-        for step in range(7, 40, 7):  # a rounded loss shows large changes only
+        for step in (7, 23, 41):  # a rounded loss shows large changes only
             other = batch[key].copy()
             other[place] = (other[place] + step) % V
             lit[place] |= abs(call_step(set_up, batch | {key: other})[0] - loss) > 1e-6 * abs(loss)
@@ -101,7 +101,7 @@ def allow_weights(row, messages, meant):
                 left, weight = left[1:], 0.0
         if piece.part in ("content", "stop"):
             allowed.append({weight})
-        elif "template_weight" in meant:
+        elif "template_weight" in meant and piece.role == "assistant":
             allowed.append({meant["template_weight"]})
         elif "generation_prompt" in meant and piece.role == "assistant" and piece.part in ("header", "think"):
             allowed.append({0.0})
@@ -126,8 +126,8 @@ def judge_divisor(batch, meant, weights, factor):
         fits = [weights.sum(), 1 / factor, *(n / factor for n in numbers)]
     else:
         fits = [(1.0 if wanted == "sum" else wanted) / factor]
-    # labels that are smoothed by 0.1 leave 0.9 of the weight on the target
-    return [] if any(abs(fit - f) < TOLERANCE for fit in fits for f in (1.0, 0.9)) else [f"divisor: {fits}"]
+    # labels that are smoothed by 0.137 leave 0.863 of the weight on the target
+    return [] if any(abs(fit - f) < TOLERANCE for fit in fits for f in (1.0, 0.863)) else [f"divisor: {fits}"]
 
 
 def judge(set_up):

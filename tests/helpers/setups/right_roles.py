@@ -169,10 +169,6 @@ def weigh_flat_with_tools(seed):
     )
 
 
-def weigh_messages_above_one(seed):
-    return mark_messages(plan_chats(seed), "weight", 2.0)
-
-
 def weigh_answers_by_half(seed):
     """Said, and divided out again by the weights' sum."""
     roles = {"assistant": 0.5}

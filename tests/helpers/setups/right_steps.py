@@ -46,6 +46,10 @@ def sum_up(seed):
     return plan_pairs(seed, divide=steps.by_one, meant={"denominator": "sum"})
 
 
+def sum_up_unsaid(seed):
+    return plan_chats(seed, divide=steps.by_one)
+
+
 def sum_nothing_up(seed):
     """A sum of nothing is 0, and no mean stands behind it."""
     return plan_pairs(seed, divide=steps.by_one, check=steps.allow_empty, meant={"denominator": "sum"})
@@ -93,12 +97,12 @@ def compute_in_float32(seed):
 
 
 def smooth_labels(seed):
-    return plan_pairs(seed, smoothing=0.1)
+    return plan_pairs(seed, smoothing=0.137)
 
 
 def smooth_labels_and_pack(seed):
     return plan_pairs(
-        seed, smoothing=0.1, collate=collators.pack, read=steps.read_as("positions", "documents")
+        seed, smoothing=0.137, collate=collators.pack, read=steps.read_as("positions", "documents")
     )
 
 

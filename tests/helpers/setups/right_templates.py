@@ -105,6 +105,12 @@ def say_dark_template(seed):
     return plan_chats(seed, meant={"template_weight": 0.0})
 
 
+def say_lit_template(seed):
+    """Header, think block and newline are meant to be learned."""
+    parts = {"header": 1.0, "think": 1.0, "after": 1.0}
+    return plan_chats(seed, think=EMPTY_THINK, parts=parts, meant={"template_weight": 1.0})
+
+
 def inject_system(seed):
     """The template puts a system message of its own in front of every row."""
     words = (t.START, t.SYSTEM, t.NL, 40, 41, 42, 43, t.END, t.NL)
