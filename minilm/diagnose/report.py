@@ -18,10 +18,11 @@ class DiagnoseError(ValueError):
 
 
 class Finding(NamedTuple):
-    """A fault's name, and the measurement that shows it."""
+    """A fault's name, and the measurement that shows it; `certain` is False where others explain it, too."""
 
     fault: str
     evidence: str
+    certain: bool = True
 
 
 class Untested(NamedTuple):
