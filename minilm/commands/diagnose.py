@@ -26,7 +26,9 @@ def add_options(sub):
         help="rows of input_ids and labels or a mask, as JSONL or a JSON array, or rows of text as JSONL",
     )
     sub.add_argument("--tokenizer", metavar="JSON", help="a tokenizer.json, to show ids as text")
-    sub.add_argument("--eos-id", type=int, action="append", metavar="ID", help="a stop token (default: guessed)")
+    sub.add_argument(
+        "--eos-id", type=int, action="append", metavar="ID", help="a stop token (default: guessed)"
+    )
     sub.add_argument("--ignore-index", type=int, metavar="N", help="the label of no loss (default -100)")
     sub.add_argument("--vocab-size", type=int, metavar="V", help="refuse ids that are not below V")
     sub.add_argument("--level", choices=("char", "byte"), help="tokens of text rows (default char)")

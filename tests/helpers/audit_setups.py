@@ -40,11 +40,11 @@ GEMMA = chat(lambda role: [1, ROLES[role], 3], lambda role: [2], [3], opening=[9
 PHI3 = chat(lambda role: [20 + ROLES[role], 3], lambda role: [2], [3])
 ZEPHYR = chat(lambda role: [30, 31, 32 + ROLES[role], 3], lambda role: [2], [3])
 MISTRAL = chat(
-    lambda role: [40] if role == "user" else [41], lambda role: [2] if role == "assistant" else [], opening=[9]
+    lambda role: [40] if role == "user" else [41],
+    lambda role: [2] if role == "assistant" else [],
+    opening=[9],
 )
-DEEPSEEK = chat(
-    lambda role: [20 + ROLES[role]], lambda role: [2] if role == "assistant" else [], opening=[9]
-)
+DEEPSEEK = chat(lambda role: [20 + ROLES[role]], lambda role: [2] if role == "assistant" else [], opening=[9])
 GLM = chat(lambda role: [20 + ROLES[role], 3], lambda role: [])
 
 
@@ -52,7 +52,12 @@ def llama2(turns):
     row = []
     for role, text in turns:
         if role == "user":
-            row += [(9, "opening"), (40, "user header"), *((t, "user") for t in text), (41, "assistant header")]
+            row += [
+                (9, "opening"),
+                (40, "user header"),
+                *((t, "user") for t in text),
+                (41, "assistant header"),
+            ]
         else:
             row += [*((t, role) for t in text), (2, f"{role} stop")]
     return row
@@ -148,6 +153,13 @@ def pack(rows, size=4, positions=True):
     return packed
 
 
+def wrap(rows, size=50):
+    """Rows joined and cut into blocks, wherever that may be."""
+    whole = pack(rows, len(rows), positions=False)[0]
+    n = len(whole["input_ids"]) // size * size
+    return [{name: values[k : k + size] for name, values in whole.items()} for k in range(0, n, size)]
+
+
 def shift(rows):
     return [{"input_ids": r["input_ids"][:-1], "labels": r["labels"][1:]} for r in rows]
 
@@ -209,9 +221,13 @@ def think(lit, seed, n=60):
 def empty_think(lit, seed, n=60):
     """Answers behind an empty think block, a constant that is lit or dark."""
     return [
-        row_of(pieces := CHATML([("user", draw(rng)), ("assistant", [70, 3, 3, 71, 3, 3, *draw(rng)])]), [
-            w if lit or t not in (70, 71, 3) else 0.0 for (t, _), w in zip(pieces, light(pieces), strict=True)
-        ])
+        row_of(
+            pieces := CHATML([("user", draw(rng)), ("assistant", [70, 3, 3, 71, 3, 3, *draw(rng)])]),
+            [
+                w if lit or t not in (70, 71, 3) else 0.0
+                for (t, _), w in zip(pieces, light(pieces), strict=True)
+            ],
+        )
         for rng in map(np.random.default_rng, range(seed * 1000, seed * 1000 + n))
     ]
 
@@ -241,7 +257,9 @@ def images(seed, varied, n=60):
 
 
 def pretraining_free(rows):
-    return [{"input_ids": r["input_ids"], "completion_mask": [int(t != -100) for t in r["labels"]]} for r in rows]
+    return [
+        {"input_ids": r["input_ids"], "completion_mask": [int(t != -100) for t in r["labels"]]} for r in rows
+    ]
 
 
 def one_word(rng):
@@ -249,7 +267,7 @@ def one_word(rng):
 
 
 def sentences(rng):
-    return [("user", [*draw(rng), 99]), ("assistant", [*draw(rng), 98])]
+    return [("user", [*draw(rng), 99, *draw(rng)]), ("assistant", [*draw(rng), 99, *draw(rng), 99])]
 
 
 RIGHT = {
@@ -275,7 +293,9 @@ RIGHT = {
     "llama 2, one turn": lambda s: make_rows(llama2, pair, s),
     "llama 3": lambda s: make_rows(LLAMA3, dialogue, s),
     "llama 3, two stops": lambda s: two_stops(s),
-    "llama 3, weights of 0": lambda s: mute_some(chat(lambda r: [10, ROLES[r], 11, 3], lambda r: [12]), pair, s),
+    "llama 3, weights of 0": lambda s: mute_some(
+        chat(lambda r: [10, ROLES[r], 11, 3], lambda r: [12]), pair, s
+    ),
     "gemma": lambda s: make_rows(GEMMA, dialogue, s),
     "gemma, newline lit": lambda s: make_rows(GEMMA, dialogue, s, extra=["assistant trailer"]),
     "phi 3": lambda s: make_rows(PHI3, dialogue, s),
@@ -285,6 +305,9 @@ RIGHT = {
     "deepseek": lambda s: make_rows(DEEPSEEK, dialogue, s),
     "deepseek, packed": lambda s: pack(make_rows(DEEPSEEK, pair, s)),
     "deepseek, packed unseen": lambda s: pack(make_rows(DEEPSEEK, pair, s), positions=False),
+    "chatml, blocks": lambda s: wrap(make_rows(CHATML, dialogue, s)),
+    "deepseek, blocks": lambda s: wrap(make_rows(DEEPSEEK, dialogue, s)),
+    "gpt 2, blocks": lambda s: wrap(make_rows(gpt2, pair, s)),
     "alpaca": lambda s: make_rows(alpaca, pair, s),
     "alpaca, padded": lambda s: pad_rows(make_rows(alpaca, pair, s), attention=False),
     "gpt 2": lambda s: make_rows(gpt2, pair, s),
@@ -297,8 +320,10 @@ RIGHT = {
     "plain, one word": lambda s: make_rows(plain, one_word, s),
     "plain, left pads": lambda s: pad_rows(make_rows(plain, pair, s), "left"),
     "plain, prompts weigh": lambda s: weigh(make_rows(plain, pair, s), 0.5),
-    "labels without a stop": lambda s: make_rows(plain, one_word, s, dark=["assistant stop"], n=3)[:0]
-    or [{k: v[:-1] for k, v in row.items()} for row in make_rows(alpaca, one_word, s)],
+    "labels without a stop": lambda s: (
+        make_rows(plain, one_word, s, dark=["assistant stop"], n=3)[:0]
+        or [{k: v[:-1] for k, v in row.items()} for row in make_rows(alpaca, one_word, s)]
+    ),
     "think lit": lambda s: think(True, s),
     "think dark": lambda s: think(False, s),
     "empty think lit": lambda s: empty_think(True, s),
@@ -317,3 +342,326 @@ def last_only(row):
     end = max(k for k, t in enumerate(labels) if t != -100)
     start = max((k for k in range(end) if labels[k] == -100), default=-1)
     return row | {"labels": [t if k > start else -100 for k, t in enumerate(labels)]}
+
+
+# ---------------------------------------------------------------- faults
+
+
+def relabel(rows, change):
+    """Rows whose lit places (n,) are changed: change(ids, lit, row number) -> lit."""
+    made = []
+    for k, row in enumerate(rows):
+        ids = np.array(row["input_ids"])
+        lit = change(ids, np.array(row["labels"]) != -100, k)
+        made.append(row | {"labels": np.where(lit, ids, -100).tolist()})
+    return made
+
+
+def light_all(rows, but=()):
+    return relabel(rows, lambda ids, lit, k: ~np.isin(ids, but))
+
+
+def invert(rows):
+    return relabel(rows, lambda ids, lit, k: ~lit)
+
+
+def darken(rows, *tokens):
+    return relabel(rows, lambda ids, lit, k: lit & ~np.isin(ids, tokens))
+
+
+def lose_rows(rows, every=3):
+    return relabel(rows, lambda ids, lit, k: lit & (k % every > 0))
+
+
+def move(rows, places):
+    def change(ids, lit, k):
+        moved = np.roll(lit, places)
+        return moved & (np.arange(len(ids)) > 0) if places > 0 else moved
+
+    return relabel(rows, change)
+
+
+def run_on(rows, n):
+    """Every span goes on over n more tokens."""
+
+    def change(ids, lit, k):
+        longer = lit.copy()
+        for places in range(1, n + 1):
+            longer[places:] |= lit[:-places]
+        return longer
+
+    return relabel(rows, change)
+
+
+def cut_rows(rows, limit):
+    return [{name: values[:limit] for name, values in row.items()} for row in rows]
+
+
+def double_first(rows):
+    return [{"input_ids": r["input_ids"][:1] + r["input_ids"], "labels": [-100, *r["labels"]]} for r in rows]
+
+
+def light_pads(rows, pad=PAD):
+    return relabel(rows, lambda ids, lit, k: lit | (ids == pad))
+
+
+def mask_by_column(rows):
+    """The prompt's length is counted from column 0, with the pads on the left dark."""
+
+    def change(ids, lit, k):
+        seen = np.flatnonzero(ids != PAD)[0]
+        n_prompt = np.flatnonzero(lit)[0] - seen
+        return (np.arange(len(ids)) >= n_prompt) & (ids != PAD)
+
+    return relabel(rows, change)
+
+
+def insert_before_answer(rows, tokens, lit=False):
+    made = []
+    for row in rows:
+        at = next(k for k, t in enumerate(row["labels"]) if t != -100)
+        middle = tokens if lit else [-100] * len(tokens)
+        made.append(
+            {
+                "input_ids": row["input_ids"][:at] + tokens + row["input_ids"][at:],
+                "labels": row["labels"][:at] + middle + row["labels"][at:],
+            }
+        )
+    return made
+
+
+def begin_with(rows, token):
+    return [{"input_ids": [token, *r["input_ids"]], "labels": [-100, *r["labels"]]} for r in rows]
+
+
+def stops_dark(build, turns, seed, only_calls=False, n=60):
+    """The stop of every answer but the last one is dark, or of those before tool output."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(n):
+        said = turns(rng)
+        pieces, weights = build(said), None
+        weights = light(pieces)
+        ends = [k for k, (_, part) in enumerate(pieces) if part == "assistant stop"]
+        answers = [k for k, (role, _) in enumerate(said) if role == "assistant"]
+        for end, k in zip(ends, answers, strict=True):
+            is_call = k + 1 < len(said) and said[k + 1][0] == "tool"
+            if is_call if only_calls else end != ends[-1]:
+                weights[end] = 0.0
+        rows.append(row_of(pieces, weights))
+    return rows
+
+
+def see_answers_only(rows):
+    return [r | {"attention_mask": [int(t != -100) for t in r["labels"]]} for r in rows]
+
+
+def two(rng):
+    return pair(rng) + pair(rng)
+
+
+def call_once(rng):
+    return [*pair(rng), ("tool", draw(rng)), ("assistant", draw(rng))]
+
+
+TOOL_PARTS = ["tool", "tool header", "tool stop", "tool trailer", "assistant trailer", "assistant header"]
+PLANTED = {  # what is planted in what: rows of a seed, and the names that should be found
+    "mask_not_applied: chatml": (lambda s: light_all(make_rows(CHATML, dialogue, s)), ["mask_not_applied"]),
+    "mask_not_applied: alpaca": (lambda s: light_all(make_rows(alpaca, pair, s)), ["mask_not_applied"]),
+    "mask_not_applied: pads": (
+        lambda s: relabel(pad_rows(make_rows(llama2, pair, s)), lambda ids, lit, k: ids != PAD),
+        ["mask_not_applied"],
+    ),
+    "mask_not_applied: last newline dark": (
+        lambda s: [
+            r | {"labels": r["labels"][:-1] + [-100]} for r in light_all(make_rows(GEMMA, dialogue, s))
+        ],
+        ["mask_not_applied"],
+    ),
+    "mask_not_applied, eos_masked: chatml": (
+        lambda s: light_all(make_rows(CHATML, dialogue, s), [2]),
+        ["mask_not_applied", "eos_masked"],
+    ),
+    "mask_not_applied, eos_masked: alpaca": (
+        lambda s: light_all(make_rows(alpaca, pair, s), [2]),
+        ["mask_not_applied", "eos_masked"],
+    ),
+    "mask_not_applied, eos_masked: pad is stop": (
+        lambda s: light_all(pad_rows(make_rows(alpaca, pair, s), pad=2), [2]),
+        ["mask_not_applied", "eos_masked"],
+    ),
+    "mask_inverted: alpaca": (lambda s: invert(make_rows(alpaca, pair, s)), ["mask_inverted"]),
+    "mask_inverted: plain": (lambda s: invert(make_rows(plain, pair, s)), ["mask_inverted"]),
+    "mask_inverted: llama 2": (lambda s: invert(make_rows(llama2, one_word, s)), ["mask_inverted"]),
+    "eos_masked: chatml": (lambda s: darken(make_rows(CHATML, dialogue, s), 2), ["eos_masked"]),
+    "eos_masked: chatml, sentences": (lambda s: darken(make_rows(CHATML, sentences, s), 2), ["eos_masked"]),
+    "eos_masked: llama 3": (lambda s: darken(make_rows(LLAMA3, dialogue, s), 12), ["eos_masked"]),
+    "eos_masked: phi 3": (lambda s: darken(make_rows(PHI3, dialogue, s), 2), ["eos_masked"]),
+    "eos_masked: alpaca": (lambda s: darken(make_rows(alpaca, pair, s), 2), ["eos_masked"]),
+    "eos_masked: alpaca, pad is stop": (
+        lambda s: darken(pad_rows(make_rows(alpaca, pair, s), pad=2), 2),
+        ["eos_masked"],
+    ),
+    "eos_masked: alpaca, pad is stop, unseen": (
+        lambda s: darken(pad_rows(make_rows(alpaca, pair, s), pad=2, width=64, attention=False), 2),
+        ["eos_masked", "eos_cut"],
+    ),
+    "eos_masked: left pads": (
+        lambda s: darken(pad_rows(make_rows(llama2, pair, s), "left"), 2),
+        ["eos_masked"],
+    ),
+    "eos_cut: alpaca": (lambda s: cut_rows(make_rows(alpaca, pair, s), 34), ["eos_cut"]),
+    "eos_cut: chatml": (lambda s: cut_rows(make_rows(CHATML, pair, s), 21), ["eos_cut"]),
+    "marker_not_found: alpaca": (lambda s: lose_rows(make_rows(alpaca, pair, s)), ["marker_not_found"]),
+    "marker_not_found: chatml": (lambda s: lose_rows(make_rows(CHATML, dialogue, s)), ["marker_not_found"]),
+    "marker_not_found: all": (lambda s: lose_rows(make_rows(CHATML, dialogue, s), 1), ["marker_not_found"]),
+    "pads_in_the_loss: right": (
+        lambda s: light_pads(pad_rows(make_rows(CHATML, pair, s), attention=False)),
+        ["pads_in_the_loss"],
+    ),
+    "pads_in_the_loss: seen": (
+        lambda s: light_pads(pad_rows(make_rows(alpaca, pair, s))),
+        ["pads_in_the_loss"],
+    ),
+    "pads_in_the_loss: left": (
+        lambda s: light_pads(pad_rows(make_rows(CHATML, pair, s), "left", attention=False)),
+        ["pads_in_the_loss"],
+    ),
+    "pads_in_the_loss: pad is stop": (
+        lambda s: light_pads(pad_rows(make_rows(llama2, pair, s), pad=2, attention=False), 2),
+        ["pads_in_the_loss"],
+    ),
+    "double_bos: llama 2": (lambda s: double_first(make_rows(llama2, pair, s)), ["double_bos"]),
+    "double_bos: llama 2, turns": (lambda s: double_first(make_rows(llama2, two, s)), ["double_bos"]),
+    "double_bos: llama 3": (lambda s: double_first(make_rows(LLAMA3, dialogue, s)), ["double_bos"]),
+    "double_bos: right pads": (
+        lambda s: pad_rows(double_first(make_rows(GEMMA, dialogue, s)), attention=False),
+        ["double_bos"],
+    ),
+    "double_bos: left pads": (
+        lambda s: pad_rows(double_first(make_rows(GEMMA, dialogue, s)), "left", attention=False),
+        ["double_bos"],
+    ),
+    "mask_one_late: chatml": (lambda s: move(make_rows(CHATML, dialogue, s), 1), ["mask_one_late"]),
+    "mask_one_late: alpaca": (lambda s: move(make_rows(alpaca, pair, s), 1), ["mask_one_late"]),
+    "mask_one_early: llama 2": (lambda s: move(make_rows(llama2, pair, s), -1), ["mask_one_early"]),
+    "mask_one_early: deepseek": (lambda s: move(make_rows(DEEPSEEK, dialogue, s), -1), ["mask_one_early"]),
+    "mask_one_early: chatml": (
+        lambda s: move(make_rows(CHATML, dialogue, s), -1),
+        ["mask_one_early", "eos_masked"],
+    ),
+    "last_turn_only: chatml": (
+        lambda s: [last_only(row) for row in make_rows(CHATML, dialogue, s)],
+        ["last_turn_only"],
+    ),
+    "last_turn_only: llama 2": (
+        lambda s: [last_only(row) for row in make_rows(llama2, two, s)],
+        ["last_turn_only"],
+    ),
+    "last_turn_only: phi 3, padded": (
+        lambda s: pad_rows([last_only(row) for row in make_rows(PHI3, two, s)], attention=False),
+        ["last_turn_only"],
+    ),
+    "last_turn_only: llama 3": (
+        lambda s: [last_only(row) for row in make_rows(LLAMA3, with_tools, s)],
+        ["last_turn_only"],
+    ),
+    "earlier_stops_masked: chatml": (lambda s: stops_dark(CHATML, two, s), ["earlier_stops_masked"]),
+    "earlier_stops_masked: llama 2": (lambda s: stops_dark(llama2, two, s), ["earlier_stops_masked"]),
+    "earlier_stops_masked: llama 3": (lambda s: stops_dark(LLAMA3, dialogue, s), ["earlier_stops_masked"]),
+    "tool_call_stops_masked: chatml": (
+        lambda s: stops_dark(CHATML, with_tools, s, True),
+        ["tool_call_stops_masked"],
+    ),
+    "tool_call_stops_masked: llama 3": (
+        lambda s: stops_dark(LLAMA3, with_tools, s, True),
+        ["tool_call_stops_masked"],
+    ),
+    "span_runs_on: chatml, opener": (lambda s: run_on(make_rows(CHATML, two, s), 2), ["span_runs_on"]),
+    "span_runs_on: chatml, header": (lambda s: run_on(make_rows(CHATML, two, s), 4), ["span_runs_on"]),
+    "span_runs_on: llama 3": (lambda s: run_on(make_rows(LLAMA3, two, s), 4), ["span_runs_on"]),
+    "span_runs_on: from the first answer on": (
+        lambda s: relabel(make_rows(CHATML, two, s), lambda ids, lit, k: np.maximum.accumulate(lit)),
+        ["span_runs_on"],
+    ),
+    "tool_output_trained: chatml": (
+        lambda s: make_rows(CHATML, call_once, s, extra=TOOL_PARTS),
+        ["span_runs_on", "tool_output_trained"],
+    ),
+    "tool_output_trained: llama 3": (
+        lambda s: make_rows(LLAMA3, call_once, s, extra=TOOL_PARTS),
+        ["span_runs_on", "tool_output_trained"],
+    ),
+    "bos_eos_inside: plain": (
+        lambda s: begin_with(insert_before_answer(make_rows(plain, pair, s), [2, 9]), 9),
+        ["bos_eos_inside"],
+    ),
+    "bos_eos_inside: plain, lit": (
+        lambda s: begin_with(
+            insert_before_answer(insert_before_answer(make_rows(plain, pair, s), [9], True), [2]), 9
+        ),
+        ["bos_eos_inside"],
+    ),
+    "bos_eos_inside: llama 3, begin alone": (
+        lambda s: insert_before_answer(make_rows(LLAMA3, pair, s), [9]),
+        ["bos_eos_inside"],
+    ),
+    "bos_eos_inside: alpaca": (
+        lambda s: insert_before_answer(make_rows(alpaca, pair, s), [2, 9]),
+        ["bos_eos_inside"],
+    ),
+    "bos_eos_inside: right pads": (
+        lambda s: pad_rows(
+            begin_with(insert_before_answer(make_rows(plain, pair, s), [2, 9]), 9), attention=False
+        ),
+        ["bos_eos_inside"],
+    ),
+    "prefix_masked_by_column: chatml": (
+        lambda s: mask_by_column(pad_rows(make_rows(CHATML, pair, s), "left")),
+        ["prefix_masked_by_column"],
+    ),
+    "prefix_masked_by_column: llama 2": (
+        lambda s: mask_by_column(pad_rows(make_rows(llama2, pair, s), "left", attention=False)),
+        ["prefix_masked_by_column"],
+    ),
+    "prefix_masked_by_column: alpaca": (
+        lambda s: mask_by_column(pad_rows(make_rows(alpaca, pair, s), "left", attention=False)),
+        ["prefix_masked_by_column"],
+    ),
+    "boundary_in_the_loss: deepseek": (
+        lambda s: run_on(pack(make_rows(DEEPSEEK, pair, s)), 1),
+        ["boundary_in_the_loss"],
+    ),
+    "boundary_in_the_loss: deepseek, unseen": (
+        lambda s: run_on(pack(make_rows(DEEPSEEK, pair, s), positions=False), 1),
+        ["boundary_in_the_loss"],
+    ),
+    "boundary_in_the_loss: gpt 2": (
+        lambda s: run_on(pack(make_rows(gpt2, pair, s)), 1),
+        ["boundary_in_the_loss"],
+    ),
+    "boundary_in_the_loss: llama 3": (
+        lambda s: run_on(pack(make_rows(LLAMA3, pair, s)), 1),
+        ["boundary_in_the_loss"],
+    ),
+    "generation_prompt_trained: chatml": (
+        lambda s: make_rows(CHATML, dialogue, s, extra=["assistant header"]),
+        ["generation_prompt_trained"],
+    ),
+    "generation_prompt_trained: llama 3": (
+        lambda s: make_rows(LLAMA3, dialogue, s, extra=["assistant header"]),
+        ["generation_prompt_trained"],
+    ),
+    "generation_prompt_trained: letters": (
+        lambda s: make_rows(CHARS, dialogue, s, extra=["assistant header"]),
+        ["generation_prompt_trained"],
+    ),
+    "attention_mask_confused: alpaca": (
+        lambda s: see_answers_only(make_rows(alpaca, pair, s)),
+        ["attention_mask_confused"],
+    ),
+    "attention_mask_confused: chatml": (
+        lambda s: see_answers_only(make_rows(CHATML, dialogue, s)),
+        ["attention_mask_confused"],
+    ),
+}

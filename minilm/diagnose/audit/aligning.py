@@ -75,7 +75,11 @@ def find_differences(fields, labelled):
     """Places of labels that are not the next id; one may stand where the row ends and pads follow it."""
     ids, labels = fields.ids, fields.labels
     places = np.flatnonzero(labelled[:-1] & (labels[:-1] != ids[1:]))
-    if len(places) == 1 and not labelled[places[0] + 1 :].any() and len(set(ids[places[0] + 1 :].tolist())) == 1:
+    if (
+        len(places) == 1
+        and not labelled[places[0] + 1 :].any()
+        and len(set(ids[places[0] + 1 :].tolist())) == 1
+    ):
         return places[:0]
     return places
 

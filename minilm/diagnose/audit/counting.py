@@ -95,7 +95,10 @@ def count_row(audit, row, bare):
 
 def count_pads(audit, row, bare):
     """Count pads by side and id."""
-    for side, part in (("left", row.tokens[: bare.left]), ("right", row.tokens[len(row.tokens) - bare.right :])):
+    for side, part in (
+        ("left", row.tokens[: bare.left]),
+        ("right", row.tokens[len(row.tokens) - bare.right :]),
+    ):
         if len(part):
             audit.tally("pads", (side, int(part[0])), len(part))
 
@@ -203,12 +206,16 @@ def count_behind_stop(audit, tokens, bare, span):
     a, b = span
     stops, template = audit.template.stops, audit.template
     for k in range(a, b - 1):
-        if tokens[k] not in stops:
+        if tokens[k] not in stops or (
+            tokens[k + 1] in stops and (bare.starts is None or not bare.starts[k + 1])
+        ):
             continue
         k += 1 + (tokens[k + 1] == template.glue)
         if k >= b:
             return
-        is_start = bare.starts[k] if bare.starts is not None else tokens[k] == template.first != template.opener
+        is_start = (
+            bare.starts[k] if bare.starts is not None else tokens[k] == template.first != template.opener
+        )
         if is_start and tokens[k] != template.opener:
             audit.counts["boundaries"] += 1
         elif is_start and bare.starts is not None:

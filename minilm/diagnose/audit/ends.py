@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 NEIGHBOURS = 0.6  # share of neighbouring rows that are equally wide, where rows are padded in batches
+SHORTEST_RUN = 3  # pads of the row that has the most
+PADDED = 0.2  # share of rows that are padded, at least, where no attention_mask says so
 LIT_PADS = 3  # tokens of one id with loss at a row's end that are more than a stop token
 
 
@@ -48,7 +50,10 @@ def learn_pads(sample):
     for side, at in ((0, 0), (1, -1)):
         runs = [(int(row.tokens[at]), measure_runs(row)[side]) for row in sample]
         long = Counter(token for token, n in runs if n >= 2)
-        token = long.most_common(1)[0][0] if long else None
+        token, n_long = long.most_common(1)[0] if long else (None, 0)
+        if n_long < PADDED * len(sample) or max(n for first, n in runs if first == token) < SHORTEST_RUN:
+            sides.append(None)
+            continue
         lengths = {n if first == token else 0 for first, n in runs}
         varies = len(lengths) > 1 and (side == 1 or alike >= NEIGHBOURS)
         sides.append(token if varies or (side == 1 and token is not None and is_dark_end(sample)) else None)
@@ -95,6 +100,6 @@ def find_pads(row, pads):
     if pads.right is not None and tokens[-1] == pads.right and right_run < n:
         n_lit = int((row.weights[n - right_run :] > 0).sum())
         end = n - right_run
-        if 0 < n_lit:
+        if n_lit and (n_lit < LIT_PADS or row.weights[end - 1] > 0):
             end += 1 if n_lit >= LIT_PADS else n_lit
     return (first, end) if first < end else (0, n)

@@ -65,7 +65,9 @@ def tell_stops(audit, show):
     if not audit.template.stops:
         yield "whether stopping is taught cannot be told: no token ends most answers; if one does, say --eos-id"
         return
-    names = ", ".join(f"{show(t)} ({'guessed, ' if t in guessed else ''}{n:,} spans)" for t, n in stops.most_common(4))
+    names = ", ".join(
+        f"{show(t)} ({'guessed, ' if t in guessed else ''}{n:,} spans)" for t, n in stops.most_common(4)
+    )
     yield f"answers end with {names or 'none of the stop tokens given'}"
     token, share = find_most_common(audit.get("last"))
     if token is not None and token not in audit.template.stops and share >= SURE:
@@ -98,5 +100,7 @@ def count_facts(audit):
     ends = audit.get("ends")
     table = {text: audit.counts[name] for text, name in COUNTED.items()}
     if audit.template.stops:
-        table |= {text: sum(n for (how, _, _), n in ends.items() if how == name) for text, name in ENDS.items()}
+        table |= {
+            text: sum(n for (how, _, _), n in ends.items() if how == name) for text, name in ENDS.items()
+        }
     return table

@@ -76,7 +76,11 @@ def refuse_unknown(row):
     """Raise DiagnoseError for a list that may decide the mask under a name that nobody knows."""
     for name, value in row.items():
         is_known = name in LABELS or name in MASKS or name in HARMLESS
-        if isinstance(value, list | np.ndarray) and re.search("mask|weight|loss|label", name) and not is_known:
+        if (
+            isinstance(value, list | np.ndarray)
+            and re.search("mask|weight|loss|label", name)
+            and not is_known
+        ):
             raise DiagnoseError(
                 f"the field {name!r:.80} is not known, and may decide what carries loss: give it as loss_mask "
                 "(1: carries loss), or drop it"

@@ -20,12 +20,12 @@ def find_suspicions(audit, show=str):
     whole = list(suspect_whole_rows(audit, show))
     found = [*suspect_rows(audit, show), *whole]
     column = [] if whole else list(suspect_column(audit, show))
-    if not whole and not column:
+    if audit.counts["spans"] and not whole and not column:
         found += suspect_inside(audit, show)
         found += suspect_header(audit, show)
         found += suspect_turns(audit)
         moved = list(suspect_start(audit, show))
-        found += [*moved, *suspect_stop(audit, show, bool(moved))]
+        found += [*moved, *suspect_stop(audit, show, moved)]
     found += column
     return [*found, *suspect_double_bos(audit, show)]
 
@@ -39,9 +39,13 @@ def suspect_rows(audit, show):
         n_longest = audit.get("empty_lengths")[longest]
         text = f"{n:,} of {rows:,} rows have no supervised token"
         if has_header:
-            text += f"; in {has_header:,} of them the answer's header stands: weights of 0 would look the same"
+            text += (
+                f"; in {has_header:,} of them the answer's header stands: weights of 0 would look the same"
+            )
         if n_longest and n_longest > 1:
-            text += f"; {n_longest:,} of them have {longest} tokens, the most: a limit may have cut the answer"
+            text += (
+                f"; {n_longest:,} of them have {longest} tokens, the most: a limit may have cut the answer"
+            )
         yield Finding("marker_not_found", text, n == rows or not (has_header or n_longest))
     if (n := counts["lit_pads"]) > 0.2 * rows or (n and n >= 0.5 * counts["padded"]):
         yield Finding("pads_in_the_loss", f"in {n:,} of {rows:,} rows pads carry loss")
@@ -106,7 +110,9 @@ def suspect_inside(audit, show):
         text = f"{first}, which begins the rows, stands again at the answer's start{behind}, in {inside.total():,} "
         yield Finding("bos_eos_inside", f"{text}of {spans:,} spans", is_sure)
     if n := counts["boundaries"]:
-        yield Finding("boundary_in_the_loss", f"{n:,} tokens that begin a document behind a stop token carry loss")
+        yield Finding(
+            "boundary_in_the_loss", f"{n:,} tokens that begin a document behind a stop token carry loss"
+        )
     if n := counts["runs_on"]:
         yield from suspect_runs_on(audit, show, n)
 
@@ -117,7 +123,9 @@ def suspect_runs_on(audit, show, n):
     stops = " or ".join(sorted(map(show, template.stops)))
     deep = sum(n for (_, is_deep), n in roles.items() if is_deep)
     how = "the next message" if deep else "the next message's header"
-    is_header = template.opener is not None and sum(n for (role, _), n in roles.items() if role is not None) == n
+    is_header = (
+        template.opener is not None and sum(n for (role, _), n in roles.items() if role is not None) == n
+    )
     text = f"{n:,} of {audit.counts['spans']:,} spans with loss go on behind {stops} into {how}"
     yield Finding("span_runs_on", text, is_header)
     seen = audit.get("roles")
@@ -174,19 +182,24 @@ def suspect_start(audit, show):
             f"is the same in {before_that:.0%} of them",
             False,
         )
-    elif first >= SURE and second < FREE and before < SURE:
-        text = f"the first supervised token is {show(first_token)} in {first:.0%} of the rows"
-        yield Finding("mask_one_early", text, False)
+    elif first >= SURE and second < FREE:
+        ends = audit.get("ends")
+        is_stop_dark = count_ends(ends, "dark") >= SURE * ends.total()
+        if before < SURE or is_stop_dark:
+            text = f"the first supervised token is {show(first_token)} in {first:.0%} of the rows"
+            text += ", and the stop token carries no loss" if is_stop_dark else ""
+            yield Finding("mask_one_early", text, False)
 
 
-def suspect_stop(audit, show, is_moved):
+def suspect_stop(audit, show, moved):
     """Stop tokens that carry no loss, in all answers or in earlier ones, or that are missing."""
     ends = audit.get("ends")
     total = sum(n for (how, _, _), n in ends.items() if how not in ("open", "unknown"))
     stops = " or ".join(sorted(map(show, audit.template.stops)))
     dark = count_ends(ends, "dark")
-    if dark and not is_moved:
-        yield from suspect_dark_stops(audit, ends, dark, total, stops)
+    is_explained = moved and find_most_common(audit.get("before"))[1] < SURE
+    if dark and not is_explained:
+        yield from suspect_dark_stops(ends, dark, total, stops, bool(moved))
     yield from suspect_missing_stops(audit, ends, total, stops, show)
 
 
@@ -195,7 +208,7 @@ def count_ends(ends, how, is_last=None):
     return sum(n for (h, last, _), n in ends.items() if h == how and is_last in (None, last))
 
 
-def suspect_dark_stops(audit, ends, dark, total, stops):
+def suspect_dark_stops(ends, dark, total, stops, is_moved):
     """Whose stop tokens carry no loss: all answers', earlier ones', those before one role's messages."""
     earlier_dark, last_lit = count_ends(ends, "dark", False), count_ends(ends, "lit", True)
     by_role = {}
@@ -208,20 +221,22 @@ def suspect_dark_stops(audit, ends, dark, total, stops):
     if dark == earlier_dark and last_lit and all_dark and len(all_dark) + len(all_lit) == len(by_role):
         if all_lit:
             roles = " ".join(map(str, sorted(all_dark)))
-            yield Finding("tool_call_stops_masked", f"{text}: those before messages of role {roles}, all of them")
+            yield Finding(
+                "tool_call_stops_masked", f"{text}: those before messages of role {roles}, all of them"
+            )
             return
     if dark == earlier_dark and last_lit and not count_ends(ends, "lit", False):
         yield Finding("earlier_stops_masked", f"{text}: all but the last of each row")
         return
     text += f"; {count_ends(ends, 'lit'):,} spans end with it"
-    yield Finding("eos_masked", text, dark >= 0.5 * total)
+    yield Finding("eos_masked", text, dark >= 0.5 * total and not is_moved)
 
 
 def suspect_missing_stops(audit, ends, total, stops, show):
     """Rows that end inside an answer, without a stop token."""
     cut, padded = count_ends(ends, "cut"), count_ends(ends, "padded")
     is_single = audit.counts["one_token_spans"] >= SURE * audit.counts["spans"]
-    if audit.counts["packed"] or is_single or not total:
+    if audit.counts["packed"] or is_single or not total or is_block_data(audit):
         return
     if audit.template.stops:
         if n := cut + padded:
@@ -231,11 +246,27 @@ def suspect_missing_stops(audit, ends, total, stops, show):
             text += f"; {at_limit:,} of these rows have {longest} tokens, the most" if at_limit else ""
             is_given = audit.template.stops != audit.template.guessed_stops
             yield Finding("eos_cut", text, bool(at_limit) or is_given)
+    elif cut >= FREE * total and audit.get("cut_lengths")[max(audit.get("lengths"))] >= max(0.5 * cut, 2):
+        longest = max(audit.get("lengths"))
+        yield Finding(
+            "eos_cut", f"{cut:,} of {total:,} spans end with the row, most at {longest} tokens", False
+        )
     elif padded >= FREE * total:
         pad = show(audit.pads.right) if audit.pads.right is not None else "a pad"
         text = f"behind {padded:,} of {total:,} spans {pad} stands, end-of-sequence or pad, without loss"
         yield Finding("eos_masked", text, False)
         yield Finding("eos_cut", f"{text}; no token ends the answers", False)
+
+
+def is_block_data(audit):
+    """Whether rows are blocks of one length without pads that hold several answers: cut anywhere, as packing may."""
+    counts, lengths = audit.counts, audit.get("lengths")
+    is_even = (
+        lengths[max(lengths)] >= SURE * counts["rows"]
+        and counts["rows"] > 1
+        and counts["padded"] < 0.1 * counts["rows"]
+    )
+    return is_even and counts["spans"] >= 1.5 * counts["rows"]
 
 
 def suspect_double_bos(audit, show):
@@ -244,4 +275,6 @@ def suspect_double_bos(audit, show):
     token, _ = find_most_common(audit.get("twice"))
     n = audit.get("twice")[token]
     if n >= max(SURE * counts["rows"], 2) and counts["twice_inside"] < 0.5 * n:
-        yield Finding("double_bos", f"{n:,} of {counts['rows']:,} rows begin with {show(token)}, {show(token)}")
+        yield Finding(
+            "double_bos", f"{n:,} of {counts['rows']:,} rows begin with {show(token)}, {show(token)}"
+        )

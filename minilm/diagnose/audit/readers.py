@@ -27,7 +27,10 @@ OTHER_KINDS = {  # first bytes: what it is, and the line that converts it
         "a pickle",
         "import json, pickle; [print(json.dumps(dict(row))) for row in pickle.load(open('{path}', 'rb'))]",
     ),
-    b"\x1f\x8b": ("compressed by gzip", "import gzip; open('rows.jsonl', 'wb').write(gzip.open('{path}').read())"),
+    b"\x1f\x8b": (
+        "compressed by gzip",
+        "import gzip; open('rows.jsonl', 'wb').write(gzip.open('{path}').read())",
+    ),
 }
 FROM_TORCH = (
     "a file of torch",
@@ -88,7 +91,7 @@ def refuse_other_kinds(path, head):
 
 def raise_convert(path, kind, line):
     """Raise DiagnoseError: what the file is, and the line of Python that makes rows of it."""
-    raise DiagnoseError(f"{path} is {kind}: convert it, python -c \"{line.format(path=path)}\"")
+    raise DiagnoseError(f'{path} is {kind}: convert it, python -c "{line.format(path=path)}"')
 
 
 def refuse_other_rows(first):
@@ -149,9 +152,9 @@ def require_ids(row, place):
         return row
     split = "write each of its objects on a line of its own (jq -c '.[]' does it)"
     if isinstance(row, list):
-        split = 'write each list of messages as one line {"messages": [...]} (jq -c \'.[] | {messages: .}\' does it)'
+        split = "write each list of messages as one line {\"messages\": [...]} (jq -c '.[] | {messages: .}' does it)"
     elif isinstance(row, dict) and "role" in row:
-        split = 'write the list of messages as one line {"messages": [...]} (jq -c \'{messages: .}\' does it)'
+        split = "write the list of messages as one line {\"messages\": [...]} (jq -c '{messages: .}' does it)"
     elif isinstance(row, dict):
         refuse_other_rows((place, row))
     raise DiagnoseError(f"{place}: a JSON array is read only if it holds rows with input_ids: {split}")

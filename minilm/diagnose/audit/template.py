@@ -53,7 +53,8 @@ def learn_template(sample, given_stops=()):
     opener = find_opener(lists, prefix) if opener is None else opener
     first, first_share = find_most_common(Counter(tokens[0] for tokens in lists))
     first = first if first_share >= SURE else None
-    glue = glue if share >= MOST and glue not in (opener, first) else None
+    begins = {token for tokens in lists for token in tokens[:2]}
+    glue = glue if share >= MOST and glue != opener and glue not in begins else None
     if opener in header:
         header = header[header.index(opener) :]
     elif glue is not None and header[:1] == (glue,) and len(header) > 1:
@@ -75,34 +76,47 @@ def find_main_spans(row, base):
     return [(a, b) for a, b in find_spans(row.weights > base) if row.weights[a:b].max() >= 0.999 * top]
 
 
+class End(NamedTuple):
+    """How one span ends: its last tokens, the token after it or None, all its tokens."""
+
+    tail: list
+    after: int | None
+    tokens: list
+
+
 def learn_stops(lists, spans, given):
-    """The stop tokens: those given, and what ends, or follows, nearly all other spans."""
-    lasts, tails, afters = [], [], []
-    for tokens, pairs in zip(lists, spans, strict=True):
-        for a, b in pairs:
-            tail = tokens[max(a, b - STOP_DEPTH) : b]
-            after = tokens[b] if b < len(tokens) else None
-            if given.isdisjoint(tail) and after not in given:
-                lasts.append(tail[-1])
-                tails.append(tail)
-                afters.append(after)
-    if not lasts or (given and len(lasts) < 2):
-        return given
+    """The stop tokens: those given, what ends the rows' last spans, and what ends all that is left."""
+    ends = [[make_end(tokens, a, b) for a, b in pairs] for tokens, pairs in zip(lists, spans, strict=True)]
+    longest = max(map(len, lists), default=0)
+    whole = [row[-1] for row, tokens in zip(ends, lists, strict=True) if row and len(tokens) < longest]
+    stops = given
+    groups = [whole] if len(whole) >= FEW_SPANS else []  # the longest rows may be cut
+    for group in (*groups, [row[-1] for row in ends if row], [end for row in ends for end in row]):
+        open_ends = [end for end in group if stops.isdisjoint([*end.tokens, end.after])]
+        if len(open_ends) >= (2 if stops else 1):
+            stops = stops | choose_stops(lists, open_ends)
+    return stops
+
+
+def make_end(tokens, a, b):
+    """The End of the span [a, b) of a list of tokens."""
+    return End(tokens[max(a, b - STOP_DEPTH) : b], tokens[b] if b < len(tokens) else None, tokens[a:b])
+
+
+def choose_stops(lists, ends):
+    """The one token that ends, or follows, nearly all of these spans; a few that do; or none."""
     for depth in (1, 2):
-        token, share = find_most_common(Counter(tail[-depth] for tail in tails if len(tail) >= depth))
+        token, share = find_most_common(Counter(end.tail[-depth] for end in ends if len(end.tail) >= depth))
         if share >= MOST and is_stop_like(lists, token):
-            return given | {token}
-    token, share = find_most_common(Counter(afters))
-    if token is not None and share >= MOST and is_stop_like(lists, token):
-        return given | {token}
-    token, share = find_most_common(Counter(t for pair in zip(lasts, afters, strict=True) for t in set(pair) - {None}))
-    share = share * sum(len(set(pair) - {None}) for pair in zip(lasts, afters, strict=True)) / len(lasts)
-    if share >= 0.8 and is_stop_like(lists, token):
-        return given | {token}
-    token, share = find_most_common(Counter(lasts))
-    if share >= MOST:
-        return given | {token}
-    return given | find_stop_set(lists, spans, tails)
+            return {token}
+    near = Counter(token for end in ends for token in {end.tail[-1], end.after} - {None})
+    ((token, n),) = near.most_common(1)
+    if n >= MOST * len(ends) and is_stop_like(lists, token):
+        return {token}
+    token, share = find_most_common(Counter(end.tail[-1] for end in ends))
+    if share >= 0.8:
+        return {token}
+    return find_stop_set(ends)
 
 
 def is_stop_like(lists, token):
@@ -121,20 +135,14 @@ def count_followers(lists, wanted):
     )
 
 
-def find_stop_set(lists, spans, tails):
-    """Two to FEW_STOPS tokens that together end nearly all spans, and stand nowhere else with loss."""
-    ends = Counter(tail[-1] for tail in tails if len(tail) > 1)
-    total = len(tails)
-    tokens = {token for token, n in ends.items() if n >= 0.05 * total and n >= 2}
-    if not 2 <= len(tokens) <= FEW_STOPS or sum(ends[token] for token in tokens) < SURE * total:
+def find_stop_set(ends):
+    """Two to FEW_STOPS tokens that together end nearly all spans, and stand nowhere else in them."""
+    last = Counter(end.tail[-1] for end in ends if len(end.tokens) > 1)
+    tokens = {token for token, n in last.items() if n >= 0.05 * len(ends) and n >= 2}
+    if not 2 <= len(tokens) <= FEW_STOPS or sum(last[token] for token in tokens) < SURE * len(ends):
         return frozenset()
-    inside = sum(
-        token in tokens
-        for row, pairs in zip(lists, spans, strict=True)
-        for a, b in pairs
-        for token in row[a : b - 1]
-    )
-    return frozenset(tokens if inside < 0.05 * total else ())
+    inside = sum(token in tokens for end in ends for token in end.tokens[:-1])
+    return frozenset(tokens if inside < 0.05 * len(ends) else ())
 
 
 def learn_header(lists, spans, stops):

@@ -45,7 +45,9 @@ def describe(audit, findings, notes=(), pieces=None, colour=False, not_tested=""
         title = name if is_certain else f"possibly {name}"
         lines += [f"{title}: {explain(name)}", f"  evidence: {evidence}"]
     lines.append("Nothing else looks wrong." if findings else "Nothing looks wrong.")
-    lines.append(f"Not tested: {not_tested}the step that uses this data, its shift, denominator and attention.")
+    lines.append(
+        f"Not tested: {not_tested}the step that uses this data, its shift, denominator and attention."
+    )
     return "\n".join(lines)
 
 

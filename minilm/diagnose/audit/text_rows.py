@@ -31,7 +31,9 @@ class TextRows:
         """Sentences on the cut, and on rows whose answers all have weight 0."""
         said = []
         if self.cut:
-            said.append(f"cut to {self.limit} tokens: {self.cut:,} of {self.rows:,} rows; give --max-tokens N")
+            said.append(
+                f"cut to {self.limit} tokens: {self.cut:,} of {self.rows:,} rows; give --max-tokens N"
+            )
         if self.cut_before:
             said.append(f"the cut leaves {self.cut_before:,} rows without a token that carries loss")
         if self.cut_inside:
