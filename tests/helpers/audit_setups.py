@@ -474,7 +474,7 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
     ),
     "mask_not_applied: last newline dark": (
         lambda s: [
-            r | {"labels": r["labels"][:-1] + [-100]} for r in light_all(make_rows(GEMMA, dialogue, s))
+            r | {"labels": [*r["labels"][:-1], -100]} for r in light_all(make_rows(GEMMA, dialogue, s))
         ],
         ["mask_not_applied"],
     ),

@@ -131,14 +131,14 @@ def refuse_labels(placed, ignored, is_said):
         if len(values) == 1 and not is_said:
             value = values.pop()
             raise DiagnoseError(
-                f"labels are {value} where they differ from input_ids, in {n:,} places: is {value} your ignore "
-                f"index? say --ignore-index {value}"
+                f"labels are {value} where they differ from input_ids, in {n:,} places: is {value} your "
+                f"ignore index? say --ignore-index {value}"
             )
     place, fields = next(pair for pair in placed if judge_labels(pair[1], ignored) == (False, False))
     k = int(np.flatnonzero((fields.labels != ignored) & (fields.labels != fields.ids))[0])
     raise DiagnoseError(
-        f"{place}: labels[{k}] is {fields.labels[k]}, but input_ids[{k}] is {fields.ids[k]}, nor are all labels "
-        "the ids after them: a label is the id itself, at its own place or one place ahead"
+        f"{place}: labels[{k}] is {fields.labels[k]}, but input_ids[{k}] is {fields.ids[k]}, nor are all "
+        "labels the ids after them: a label is the id itself, at its own place or one place ahead"
     )
 
 

@@ -1,7 +1,7 @@
 """One pass over prepared rows: how many show what. The verdicts on these counts are in findings.py."""
 
-from collections import Counter
-from itertools import chain, islice
+from collections import Counter, defaultdict
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ class Audit(NamedTuple):
 
     def tally(self, name, key, n=1):
         """Count a key in the Counter of this name."""
-        self.tallies.setdefault(name, Counter())[key] += n
+        self.tallies[name][key] += n
 
     def get(self, name):
         """The Counter of this name, empty if nothing was counted."""
@@ -50,7 +50,7 @@ def count_rows(rows, given_stops=(), vocab_size=None, n_examples=3):
         raise DiagnoseError("there are no rows: the data set is empty")
     pads = learn_pads(sample)
     template = learn_template([strip_pads(row, pads) for row in sample], given_stops)
-    audit = Audit(Counter(), {}, pads, template, [])
+    audit = Audit(Counter(), defaultdict(Counter), pads, template, [])
     for number, row in enumerate(chain(sample, rows)):
         if vocab_size is not None and (row.tokens >= vocab_size).any():
             bad = int(row.tokens[row.tokens >= vocab_size][0])
@@ -66,17 +66,13 @@ def count_row(audit, row, bare):
     """Enter one row into an Audit."""
     n, lit = len(bare.tokens), bare.weights > audit.template.base
     tokens, spans = bare.tokens.tolist(), find_spans(lit)
-    audit.counts.update(
-        {
-            "rows": 1,
-            "tokens": n,
-            "supervised": int((bare.weights > 0).sum()),
-            "spans": len(spans),
-            "ahead": row.is_ahead,
-            "padded": bool(bare.left or bare.right),
-            "lit_pads": bool(bare.lit_pads),
-        }
-    )
+    counts = audit.counts
+    counts["rows"] += 1
+    counts["tokens"] += n
+    counts["spans"] += len(spans)
+    counts["ahead"] += row.is_ahead
+    counts["padded"] += bool(bare.left or bare.right)
+    counts["lit_pads"] += bool(bare.lit_pads)
     audit.tally("lengths", n)
     audit.tally("mask_names", row.mask_name)
     count_pads(audit, row, bare)
@@ -104,12 +100,18 @@ def count_pads(audit, row, bare):
 
 
 def count_weights(audit, bare):
-    """Count loss weights by value, and rows in which they are fractions or differ."""
-    values, numbers = np.unique(bare.weights[1:], return_counts=True)
-    for value, number in zip(values.tolist(), numbers.tolist(), strict=True):
-        is_known = value in audit.get("weights") or len(audit.get("weights")) < LEVELS
-        audit.tally("weights", value if is_known else None, number)
-    audit.counts["fractional"] += bool((values % 1).any())
+    """Count loss weights by value, and rows in which they are fractions."""
+    weights = bare.weights[1:]
+    n_dark, n_full = len(weights) - np.count_nonzero(weights), np.count_nonzero(weights == 1)
+    audit.counts["supervised"] += len(weights) - n_dark
+    known, others = audit.tallies["weights"], len(weights) - n_dark - n_full
+    for value, number in ((0.0, n_dark), (1.0, n_full)):
+        if number:
+            known[value] += number
+    if others:
+        audit.counts["fractional"] += bool((weights % 1).any())
+        for value, number in Counter(weights[(weights != 0) & (weights != 1)].tolist()).items():
+            known[value if value in known or len(known) < LEVELS else None] += number
 
 
 def count_start(audit, tokens):
@@ -139,16 +141,17 @@ def count_empty(audit, tokens):
 def count_shape(audit, tokens, bare, lit, spans):
     """Count what kind of mask a row has as a whole."""
     counts, n = audit.counts, len(tokens)
+    if spans[0][0] != 1:
+        return
     dark = np.flatnonzero(~lit[1:]) + 1
     dark_tokens = {tokens[k] for k in dark}
-    starts_lit = spans[0][0] == 1
     if not len(dark):
         counts["whole"] += 1
-    elif starts_lit and len(dark_tokens) == 1 and len(spans) + 1 >= len(dark):
+    elif len(dark_tokens) == 1 and len(spans) + 1 >= len(dark):
         blank = next(iter(dark_tokens))
         if not lit[[k for k in range(1, n) if tokens[k] == blank]].any():
             audit.tally("blanked", blank)
-    if starts_lit and len(spans) == 1 and spans[0][1] < n:
+    if len(spans) == 1 and spans[0][1] < n:
         audit.tally("suffixes", tuple(tokens[spans[0][1] :]) if n - spans[0][1] <= SHORT else None)
 
 
@@ -205,6 +208,8 @@ def count_behind_stop(audit, tokens, bare, span):
     """Count a span that goes on behind a stop token, a newline aside, and what stands there."""
     a, b = span
     stops, template = audit.template.stops, audit.template
+    if stops.isdisjoint(tokens[a : b - 1]):
+        return
     for k in range(a, b - 1):
         if tokens[k] not in stops or (
             tokens[k + 1] in stops and (bare.starts is None or not bare.starts[k + 1])
@@ -242,9 +247,7 @@ def count_answers(audit, tokens, bare, messages):
         if is_answer and (k or template.header != (template.first,)):
             starts.append(k)
             lit.append(bool(body.any()))
-    has_stops = all(
-        template.stops.intersection(tokens[p:q]) for p, q in zip(starts[:-1], starts[1:], strict=True)
-    )
+    has_stops = all(template.stops.intersection(tokens[p:q]) for p, q in pairwise(starts))
     if len(starts) > 1 and has_stops:
         audit.counts["several_answers"] += 1
         audit.counts["only_last"] += lit[-1] and not any(lit[:-1])

@@ -82,7 +82,7 @@ def strip_pads(row, pads):
 
 
 def find_attended(row):
-    """(first, end) of what attention sees, if all that lies outside is one id on each side; else the whole row."""
+    """(first, end) of what attention sees, if what lies outside is one id on each side; else of the row."""
     seen = np.flatnonzero(row.attention)
     if not len(seen):
         return 0, len(row.tokens)
@@ -92,7 +92,7 @@ def find_attended(row):
 
 
 def find_pads(row, pads):
-    """(first, end) of a row without its runs of pads. A stop token that is also the pad stays, if it has loss."""
+    """(first, end) of a row without its runs of pads. A pad that is also the stop stays where it has loss."""
     tokens, n = row.tokens, len(row.tokens)
     left_run, right_run = measure_runs(row)
     first = left_run if pads.left is not None and tokens[0] == pads.left else 0

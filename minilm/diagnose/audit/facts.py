@@ -35,7 +35,7 @@ def list_facts(audit, show=str):
 def tell_reading(audit):
     """Where labels and masks were found."""
     if audit.counts["ahead"]:
-        yield "labels stand one place ahead of their ids, already shifted: the loss should not shift them again"
+        yield "labels stand one place ahead, already shifted: the loss should not shift them again"
     names = [name for name in audit.get("mask_names") if name]
     if names:
         where = "beside the labels" if audit.counts["ahead"] else "at the token that is predicted"
@@ -63,7 +63,7 @@ def tell_stops(audit, show):
     """Which tokens end answers, and whether what follows them carries loss."""
     stops, guessed = audit.get("stops"), audit.template.guessed_stops
     if not audit.template.stops:
-        yield "whether stopping is taught cannot be told: no token ends most answers; if one does, say --eos-id"
+        yield "whether stopping is taught cannot be told: no token ends most answers (if one does: --eos-id)"
         return
     names = ", ".join(
         f"{show(t)} ({'guessed, ' if t in guessed else ''}{n:,} spans)" for t, n in stops.most_common(4)

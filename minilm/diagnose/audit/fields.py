@@ -21,7 +21,8 @@ from ..report import DiagnoseError
 IDS = ("input_ids", "ids", "tokens")
 LABELS = ("labels", "targets")
 MASKS = (
-    "loss_mask mask completion_mask assistant_masks assistant_mask loss_weights loss_weight weights loss_scale"
+    "loss_mask mask completion_mask assistant_masks assistant_mask "
+    "loss_weights loss_weight weights loss_scale"
 ).split()
 HARMLESS = ("attention_mask", "special_tokens_mask")
 NO_LABELS = (
@@ -82,8 +83,8 @@ def refuse_unknown(row):
             and not is_known
         ):
             raise DiagnoseError(
-                f"the field {name!r:.80} is not known, and may decide what carries loss: give it as loss_mask "
-                "(1: carries loss), or drop it"
+                f"the field {name!r:.80} is not known, and may decide what carries loss: name it "
+                "loss_mask (1: carries loss), or drop it"
             )
 
 

@@ -94,8 +94,8 @@ def suspect_column(audit, show):
     if n >= FEW // 2 and share >= SURE and unshifted < SURE and find_most_common(first)[1] < SURE:
         yield Finding(
             "prefix_masked_by_column",
-            f"in {before[token]:,} of {n:,} left-padded rows the loss begins as many tokens too early as the row "
-            f"has pads: so many tokens later, {show(token)} stands before the answer in all of them",
+            f"in {before[token]:,} of {n:,} left-padded rows the loss begins as many tokens too early as "
+            f"the row has pads: so many tokens later, {show(token)} stands before the answer in all of them",
         )
 
 
@@ -107,8 +107,8 @@ def suspect_inside(audit, show):
         first = show(audit.template.first)
         is_sure = inside["after a stop"] >= SURE * spans
         behind = ", behind a stop token" if is_sure else ""
-        text = f"{first}, which begins the rows, stands again at the answer's start{behind}, in {inside.total():,} "
-        yield Finding("bos_eos_inside", f"{text}of {spans:,} spans", is_sure)
+        text = f"{first}, which begins the rows, stands again at the answer's start{behind}"
+        yield Finding("bos_eos_inside", f"{text}, in {inside.total():,} of {spans:,} spans", is_sure)
     if n := counts["boundaries"]:
         yield Finding(
             "boundary_in_the_loss", f"{n:,} tokens that begin a document behind a stop token carry loss"
@@ -132,7 +132,8 @@ def suspect_runs_on(audit, show, n):
     answer = template.header[1] if len(template.header) > 1 else None
     for role in sorted({role for (role, is_deep) in roles if is_deep and role not in (None, answer)}):
         if seen[role, "lit"] > seen[role, "dark"] == 0:
-            text = f"the text of {seen[role, 'lit']:,} messages of the role {show(role)}, between answers, carries loss"
+            n = seen[role, "lit"]
+            text = f"the text of {n:,} messages of the role {show(role)}, between answers, carries loss"
             yield Finding("tool_output_trained", text, is_tool(show(role)))
 
 
@@ -259,7 +260,7 @@ def suspect_missing_stops(audit, ends, total, stops, show):
 
 
 def is_block_data(audit):
-    """Whether rows are blocks of one length without pads that hold several answers: cut anywhere, as packing may."""
+    """Whether rows are blocks of one length that hold several answers, which packing may cut anywhere."""
     counts, lengths = audit.counts, audit.get("lengths")
     is_even = (
         lengths[max(lengths)] >= SURE * counts["rows"]

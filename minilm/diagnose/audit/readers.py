@@ -42,8 +42,8 @@ FROM_CSV = (
     "import csv, json; [print(json.dumps(row)) for row in csv.DictReader(open('{path}'))]",
 )
 OTHER_ROWS = {  # a name that a row without ids may have: what to do
-    "chosen_input_ids": "a prepared pair of answers (DPO): its loss has no loss mask. Look at the chosen ones as "
-    '{"input_ids": prompt + chosen, "completion_mask": [0, ..., 1, ...]}',
+    "chosen_input_ids": "a prepared pair of answers (DPO): its loss has no loss mask. Look at the chosen ones "
+    'as {"input_ids": prompt + chosen, "completion_mask": [0, ..., 1, ...]}',
     "prompt_ids": 'prompt and answer apart: join them as {"input_ids": prompt + answer, '
     '"completion_mask": [0, ..., 1, ...]}',
 }
@@ -152,7 +152,7 @@ def require_ids(row, place):
         return row
     split = "write each of its objects on a line of its own (jq -c '.[]' does it)"
     if isinstance(row, list):
-        split = "write each list of messages as one line {\"messages\": [...]} (jq -c '.[] | {messages: .}' does it)"
+        split = "write each as one line {\"messages\": [...]} (jq -c '.[] | {messages: .}' does it)"
     elif isinstance(row, dict) and "role" in row:
         split = "write the list of messages as one line {\"messages\": [...]} (jq -c '{messages: .}' does it)"
     elif isinstance(row, dict):

@@ -1,4 +1,4 @@
-"""Example rows as strips: each run of tokens with its loss weight, and whose it is as far as that is known."""
+"""Example rows as strips: each run of tokens with its loss weight, and whose it is where that is known."""
 
 from ... import views
 from .spans import find_spans
@@ -13,7 +13,7 @@ def write_strip(row, bare, template, decode, show, colour=False):
     labels = label_tokens(row, bare, template, show)
     n = len(bare.tokens)
     edges = [k for k in range(1, n) if labels[k] != labels[k - 1] or bare.weights[k] != bare.weights[k - 1]]
-    entries = [*count_pads(row.tokens[: bare.left])]
+    entries = list(count_pads(row.tokens[: bare.left]))
     for a, b in zip([0, *edges], [*edges, n], strict=True):
         text = (
             f"{labels[a]}: {shorten(bare.tokens[a:b], decode)}"
@@ -22,9 +22,9 @@ def write_strip(row, bare, template, decode, show, colour=False):
         )
         entries += views.mark_tokens([(text, a)], bare.weights)
     more = len(entries) - PARTS
-    entries = entries[:PARTS] + [*count_pads(row.tokens[len(row.tokens) - bare.right :])]
+    entries = [*entries[:PARTS], *count_pads(row.tokens[len(row.tokens) - bare.right :])]
     lines = views.write_lines(entries, colour)
-    return lines + [f"    ... {more} more parts"] if more > 0 else lines
+    return [*lines, f"    ... {more} more parts"] if more > 0 else lines
 
 
 def count_pads(pads):

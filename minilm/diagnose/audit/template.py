@@ -5,6 +5,7 @@ same in nearly all of them belong to the template.
 """
 
 from collections import Counter
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +26,9 @@ class Template(NamedTuple):
 
     base: the loss weight that prompts have (0: none). stops: the stop tokens; guessed_stops: those of them
     that nobody gave. header: the tokens before an answer's span, from its message's first on, () if they
-    differ. prefix: the tokens that all spans begin with. opener: the token that opens every message's header, before its role; None if there is none.
-    first: the token that begins the rows, None if they begin differently. glue: a token that always follows
-    a stop and begins nothing, such as a newline.
+    differ. prefix: the tokens that all spans begin with. opener: the token that opens every message's
+    header, before its role; None if there is none. first: the token that begins the rows, None if they
+    begin differently. glue: a token that always follows a stop and begins nothing, such as a newline.
     """
 
     base: float = 0.0
@@ -127,12 +128,12 @@ def is_stop_like(lists, token):
 
 def count_followers(lists, wanted):
     """Counts of the tokens right after those wanted; what is repeated, as pads are, does not count."""
-    return Counter(
-        tokens[k + 1]
-        for tokens in lists
-        for k, token in enumerate(tokens[:-1])
-        if token in wanted and tokens[k + 1] != token
-    )
+    followers = Counter()
+    for tokens in lists:
+        if not wanted.isdisjoint(tokens):
+            pairs = pairwise(tokens)
+            followers.update(after for token, after in pairs if token in wanted and after != token)
+    return followers
 
 
 def find_stop_set(ends):

@@ -12,7 +12,7 @@ NOT_PLANTED = {  # findings that faults.py does not plant
     "answer_start_masked": "The answer's first tokens, which the model must write itself, carry no loss.",
     "earlier_stops_masked": "The stop token of earlier answers carries no loss; only the last answer's does.",
     "tool_call_stops_masked": "The stop token carries no loss after answers that tool output follows.",
-    "span_runs_on": "An answer's loss runs on into the next message's header, or into the tool output after it.",
+    "span_runs_on": "An answer's loss runs on into the next message's header or into tool output.",
     "bos_eos_inside": "Prompt and answer are tokenized apart: a second begin or end token stands inside.",
     "prefix_masked_by_column": "With left padding, the prompt is masked by its length from column 0.",
 }
