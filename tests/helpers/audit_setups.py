@@ -324,6 +324,7 @@ RIGHT = {
         make_rows(plain, one_word, s, dark=["assistant stop"], n=3)[:0]
         or [{k: v[:-1] for k, v in row.items()} for row in make_rows(alpaca, one_word, s)]
     ),
+    "role lit, as gpt-oss has it": lambda s: make_rows(CHARS, dialogue, s, extra=["assistant header"]),
     "think lit": lambda s: think(True, s),
     "think dark": lambda s: think(False, s),
     "empty think lit": lambda s: empty_think(True, s),
@@ -652,8 +653,8 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
         lambda s: make_rows(LLAMA3, dialogue, s, extra=["assistant header"]),
         ["generation_prompt_trained"],
     ),
-    "generation_prompt_trained: letters": (
-        lambda s: make_rows(CHARS, dialogue, s, extra=["assistant header"]),
+    "generation_prompt_trained: gemma": (
+        lambda s: make_rows(GEMMA, dialogue, s, extra=["assistant header"]),
         ["generation_prompt_trained"],
     ),
     "attention_mask_confused: alpaca": (

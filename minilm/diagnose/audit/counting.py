@@ -102,7 +102,7 @@ def count_pads(audit, row, bare):
 def count_weights(audit, bare):
     """Count loss weights by value, and rows in which they are fractions."""
     weights = bare.weights[1:]
-    n_dark, n_full = len(weights) - np.count_nonzero(weights), np.count_nonzero(weights == 1)
+    n_dark, n_full = int((weights == 0).sum()), int((weights == 1).sum())
     audit.counts["supervised"] += len(weights) - n_dark
     known, others = audit.tallies["weights"], len(weights) - n_dark - n_full
     for value, number in ((0.0, n_dark), (1.0, n_full)):
@@ -215,8 +215,10 @@ def count_behind_stop(audit, tokens, bare, span):
             tokens[k + 1] in stops and (bare.starts is None or not bare.starts[k + 1])
         ):
             continue
-        k += 1 + (tokens[k + 1] == template.glue)
-        if k >= b:
+        k += 1
+        if tokens[k] == template.glue and (k + 1 == b or template.glue != template.opener):
+            k += 1
+        if k >= b or stops.issuperset(tokens[k:b]):
             return
         is_start = (
             bare.starts[k] if bare.starts is not None else tokens[k] == template.first != template.opener
@@ -244,6 +246,9 @@ def count_answers(audit, tokens, bare, messages):
         body = bare.weights[k + max(size, 2) : end] > template.base
         if template.opener is not None and len(body):
             audit.tally("roles", (role, "lit" if body.mean() > 0.5 else "dark"))
+        if template.prefix[:1] == (template.opener,) != (None,) and role != (*template.prefix, None)[1]:
+            last = tokens[k + len(template.prefix) - 1 : k + len(template.prefix)]
+            audit.tally("header shapes", last == [template.prefix[-1]])
         if is_answer and (k or template.header != (template.first,)):
             starts.append(k)
             lit.append(bool(body.any()))

@@ -143,21 +143,16 @@ def is_tool(text):
 
 
 def suspect_header(audit, show):
-    """The header that inference supplies carries loss: the opener, or the role behind it."""
+    """The header that inference supplies carries loss, from the token on that opens every message."""
     template, spans = audit.template, audit.counts["spans"]
     if template.opener is None or audit.counts["spans"] < FEW:
         return
-    prefix = template.prefix[1:] if template.prefix[:1] == (template.glue,) else template.prefix
+    prefix, shapes = template.prefix, audit.get("header shapes")
     lit_roles = {role for (role, how) in audit.get("roles") if how == "lit"}
-    if template.header == (template.opener,) and prefix:
-        lit = prefix
-    elif prefix[:1] == (template.opener,) and len(prefix) > 1:
-        lit = prefix[1:]
-    else:
-        return
-    if len(lit_roles) == 1:
-        text = f"{spans:,} spans begin in the header, with {show(lit[0])}, the role of the message"
-        yield Finding("generation_prompt_trained", text)
+    is_alike = shapes[True] >= SURE * max(shapes.total(), 1) and len(prefix) > 2
+    if prefix[:1] == (template.opener,) and is_alike and len(lit_roles) == 1:
+        text = f"{spans:,} spans begin with the header, {' '.join(map(show, prefix))}"
+        yield Finding("generation_prompt_trained", text, False)
 
 
 def suspect_turns(audit):
@@ -186,7 +181,7 @@ def suspect_start(audit, show):
     elif first >= SURE and second < FREE:
         ends = audit.get("ends")
         is_stop_dark = count_ends(ends, "dark") >= SURE * ends.total()
-        if before < SURE or is_stop_dark:
+        if is_stop_dark or (before < SURE and not audit.template.stops):
             text = f"the first supervised token is {show(first_token)} in {first:.0%} of the rows"
             text += ", and the stop token carries no loss" if is_stop_dark else ""
             yield Finding("mask_one_early", text, False)
@@ -262,12 +257,10 @@ def suspect_missing_stops(audit, ends, total, stops, show):
 def is_block_data(audit):
     """Whether rows are blocks of one length that hold several answers, which packing may cut anywhere."""
     counts, lengths = audit.counts, audit.get("lengths")
-    is_even = (
-        lengths[max(lengths)] >= SURE * counts["rows"]
-        and counts["rows"] > 1
-        and counts["padded"] < 0.1 * counts["rows"]
-    )
-    return is_even and counts["spans"] >= 1.5 * counts["rows"]
+    rows, longest = counts["rows"], max(lengths)
+    n_even = lengths[longest] + lengths[longest - 1]
+    is_even = rows > 1 and n_even >= MOST_ALIKE * rows and counts["padded"] < 0.1 * rows
+    return is_even and counts["spans"] >= 1.5 * rows
 
 
 def suspect_double_bos(audit, show):

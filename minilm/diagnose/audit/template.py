@@ -28,7 +28,7 @@ class Template(NamedTuple):
     that nobody gave. header: the tokens before an answer's span, from its message's first on, () if they
     differ. prefix: the tokens that all spans begin with. opener: the token that opens every message's
     header, before its role; None if there is none. first: the token that begins the rows, None if they
-    begin differently. glue: a token that always follows a stop and begins nothing, such as a newline.
+    begin differently. glue: the token that always follows a stop, often a newline.
     """
 
     base: float = 0.0
@@ -54,11 +54,10 @@ def learn_template(sample, given_stops=()):
     opener = find_opener(lists, prefix) if opener is None else opener
     first, first_share = find_most_common(Counter(tokens[0] for tokens in lists))
     first = first if first_share >= SURE else None
-    begins = {token for tokens in lists for token in tokens[:2]}
-    glue = glue if share >= MOST and glue != opener and glue not in begins else None
+    glue = glue if share >= MOST and glue != first else None
     if opener in header:
         header = header[header.index(opener) :]
-    elif glue is not None and header[:1] == (glue,) and len(header) > 1:
+    elif header[:1] == (glue,) and len(header) > 1:
         header = header[1:]
     return Template(base, stops, stops - set(given_stops), header, prefix, opener, first, glue)
 
@@ -108,14 +107,15 @@ def choose_stops(lists, ends):
     """The one token that ends, or follows, nearly all of these spans; a few that do; or none."""
     for depth in (1, 2):
         token, share = find_most_common(Counter(end.tail[-depth] for end in ends if len(end.tail) >= depth))
-        if share >= MOST and is_stop_like(lists, token):
+        inside = len(ends) < FEW_SPANS and any(token in end.tokens[:-depth] for end in ends)
+        if share >= MOST and is_stop_like(lists, token) and not inside:
             return {token}
     near = Counter(token for end in ends for token in {end.tail[-1], end.after} - {None})
     ((token, n),) = near.most_common(1)
     if n >= MOST * len(ends) and is_stop_like(lists, token):
         return {token}
     token, share = find_most_common(Counter(end.tail[-1] for end in ends))
-    if share >= 0.8:
+    if share >= 0.8 and len(ends) >= FEW_SPANS:
         return {token}
     return find_stop_set(ends)
 
