@@ -1,0 +1,218 @@
+"""Prepared rows from a file: .npz, JSONL or one JSON array. Other kinds are recognised, and refused by
+one sentence that holds the line which converts them."""
+
+import json
+import os
+import warnings
+from itertools import chain, count
+
+from ... import files
+from ..report import DiagnoseError
+from . import aligning, fields
+
+HEAD = 4096  # bytes by which a kind of file is known
+TO_JSONL = ".to_json('rows.jsonl', orient='records', lines=True)"
+OTHER_KINDS = {  # first bytes: what it is, and the line that converts it
+    b"PAR1": ("a parquet file", f"import pandas as pd; pd.read_parquet('{{path}}'){TO_JSONL}"),
+    b"ARROW1": ("an arrow file", f"import pandas as pd; pd.read_feather('{{path}}'){TO_JSONL}"),
+    b"\xff\xff\xff\xff": (
+        "an arrow stream",
+        "import datasets; datasets.Dataset.from_file('{path}').to_json('rows.jsonl')",
+    ),
+    b"\x93NUMPY": (
+        "a single .npy array",
+        "import numpy as np; np.savez('rows.npz', ids=np.load('{path}'), labels=...)",
+    ),
+    b"\x80": (
+        "a pickle",
+        "import json, pickle; [print(json.dumps(dict(row))) for row in pickle.load(open('{path}', 'rb'))]",
+    ),
+    b"\x1f\x8b": (
+        "compressed by gzip",
+        "import gzip; open('rows.jsonl', 'wb').write(gzip.open('{path}').read())",
+    ),
+}
+FROM_TORCH = (
+    "a file of torch",
+    "import json, torch; [print(json.dumps({{k: list(map(int, v)) for k, v in row.items()}})) "
+    "for row in torch.load('{path}')]",
+)
+FROM_CSV = (
+    "a table of text",
+    "import csv, json; [print(json.dumps(row)) for row in csv.DictReader(open('{path}'))]",
+)
+OTHER_ROWS = {  # a name that a row without ids may have: what to do
+    "chosen_input_ids": "a prepared pair of answers (DPO): its loss has no loss mask. Look at the chosen ones "
+    'as {"input_ids": prompt + chosen, "completion_mask": [0, ..., 1, ...]}',
+    "prompt_ids": 'prompt and answer apart: join them as {"input_ids": prompt + answer, '
+    '"completion_mask": [0, ..., 1, ...]}',
+}
+
+
+def open_rows(path, ignore_index=None):
+    """An iterator of PreparedRows of a file, or None if it is a file of text rows.
+
+    Raises DiagnoseError for a file of another kind, ValueError naming place for what is no row, OSError.
+    """
+    refuse_folder(path)
+    with files.atomic.open_regular(path) as file:
+        head = file.read(HEAD)
+    if head.startswith(b"PK"):
+        return aligning.align_rows(place_arrays(read_npz(path), path), ignore_index)
+    refuse_other_kinds(path, head)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    objects = iterate_array(path) if text.startswith(b"[") else iterate_lines(path)
+    first = next(objects, None)
+    if first is None or (fields.name_ids(first[1]) is None and not text.startswith(b"[")):
+        refuse_other_rows(first)
+        return None
+    return aligning.align_rows(parse_objects(chain([first], objects)), ignore_index)
+
+
+def refuse_folder(path):
+    """Raise DiagnoseError for a folder that datasets wrote."""
+    if os.path.isfile(os.path.join(path, "dataset_info.json")):
+        raise_convert(
+            path,
+            "a folder of datasets",
+            "import datasets; datasets.load_from_disk('{path}').to_json('rows.jsonl')",
+        )
+
+
+def refuse_other_kinds(path, head):
+    """Raise DiagnoseError for a file that is no JSON, with the line that converts it."""
+    for start, kind in OTHER_KINDS.items():
+        if head.startswith(start):
+            raise_convert(path, *kind)
+    line = head.lstrip().split(b"\n")[0]
+    if line[:1] not in b"{[" and (b"," in line or b"\t" in line) and b"{" not in line:
+        raise_convert(path, *FROM_CSV)
+
+
+def raise_convert(path, kind, line):
+    """Raise DiagnoseError: what the file is, and the line of Python that makes rows of it."""
+    raise DiagnoseError(f'{path} is {kind}: convert it, python -c "{line.format(path=path)}"')
+
+
+def refuse_other_rows(first):
+    """Raise DiagnoseError for tokenized rows of another form."""
+    for name, what in OTHER_ROWS.items():
+        if first is not None and name in first[1]:
+            raise DiagnoseError(f"{first[0]}: the field {name!r} belongs to {what}")
+
+
+def iterate_lines(path):
+    """Yield (place, dict) for every line of a JSONL file."""
+    for number, row in files.rows.iterate(path, files.rows.parse_object):
+        yield f"{path}, line {number}", row
+
+
+def iterate_array(path):
+    """Yield (place, dict) for every object of one JSON array; only its text is held.
+
+    Raises ValueError, naming the row, for damaged JSON and for elements that are no prepared rows.
+    """
+    decoder = json.JSONDecoder(
+        object_pairs_hook=files.json_text.refuse_double_keys, parse_constant=files.json_text.refuse_constant
+    )
+    with files.atomic.open_regular(path) as file:
+        content = file.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DiagnoseError(f"{path}: {files.json_text.explain_error(error)}") from None
+    end = skip_space(text, text.index("[") + 1)
+    for number in count():
+        if text[end : end + 1] == "]" and not text[end + 1 :].strip() and not number:
+            return
+        place = f"{path}, row {number} (from 0)"
+        try:
+            row, end = decoder.raw_decode(text, end)
+        except (ValueError, RecursionError) as error:
+            raise DiagnoseError(f"{place}: {files.json_text.explain_error(error)}") from None
+        yield place, require_ids(row, place)
+        end = skip_space(text, end)
+        if text[end : end + 1] == "]" and not text[end + 1 :].strip():
+            return
+        if text[end : end + 1] != ",":
+            raise DiagnoseError(f"{place}: not JSON, a comma or the array's end should follow")
+        end = skip_space(text, end + 1)
+
+
+def skip_space(text, at):
+    """The index of the next character that is no white space."""
+    while text[at : at + 1] in (" ", "\n", "\r", "\t"):
+        at += 1
+    return at
+
+
+def require_ids(row, place):
+    """The element of a JSON array, if it is a prepared row. Raises DiagnoseError."""
+    if isinstance(row, dict) and fields.name_ids(row) is not None:
+        return row
+    split = "write each of its objects on a line of its own (jq -c '.[]' does it)"
+    if isinstance(row, list):
+        split = "write each as one line {\"messages\": [...]} (jq -c '.[] | {messages: .}' does it)"
+    elif isinstance(row, dict) and "role" in row:
+        split = "write the list of messages as one line {\"messages\": [...]} (jq -c '{messages: .}' does it)"
+    elif isinstance(row, dict):
+        refuse_other_rows((place, row))
+    raise DiagnoseError(f"{place}: a JSON array is read only if it holds rows with input_ids: {split}")
+
+
+def parse_objects(placed):
+    """(place, dict) pairs -> (place, Fields). Raises ValueError naming the place."""
+    for place, row in placed:
+        try:
+            yield place, fields.parse_fields(row)
+        except ValueError as error:
+            raise DiagnoseError(f"{place}: {error}") from None
+
+
+def read_npz(path):
+    """The arrays of an .npz file. Raises DiagnoseError for a damaged one; OSError for no file."""
+    with files.atomic.open_regular(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # guesses at what damaged bytes mean
+        try:
+            return files.npz.read_arrays(file)
+        except Exception as error:  # damaged bytes raise anything
+            if holds_torch(path):
+                raise_convert(path, *FROM_TORCH)
+            reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
+            raise DiagnoseError(
+                f"{path} is no whole .npz file of plain arrays ({reason}): write it with "
+                "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
+            ) from None
+
+
+def holds_torch(path):
+    """Whether a zip archive looks like one of torch.save."""
+    with files.atomic.open_regular(path) as file:
+        return b"data.pkl" in file.read(HEAD)
+
+
+def place_arrays(arrays, path="ids"):
+    """A dict of arrays (B, T) -> (place, Fields) of every row. Raises DiagnoseError, naming the array."""
+    if fields.name_ids(arrays) is None:
+        present = ", ".join(arrays) or "nothing"
+        raise DiagnoseError(
+            f"{path} holds {present}: it needs ids and labels (or targets), or ids and a loss_mask"
+        )
+    try:
+        whole = fields.parse_fields(arrays, n_axes=2)
+    except DiagnoseError as error:
+        raise DiagnoseError(f"{path}: {error}") from None
+    return (
+        (f"{path}, row {k} (from 0)", whole._replace(**take_row(whole, k))) for k in range(len(whole.ids))
+    )
+
+
+def take_row(whole, k):
+    """The arrays of row k of Fields (B, T), by name."""
+    names = ("ids", "labels", "masks", "attention", "positions")
+    return {name: None if getattr(whole, name) is None else getattr(whole, name)[k] for name in names}
+
+
+def read_arrays(**arrays):
+    """PreparedRows of arrays (B, T) under the names of fields.py. Raises DiagnoseError."""
+    return aligning.align_rows(place_arrays(arrays))

@@ -1,0 +1,30 @@
+"""Runs of tokens with loss, and runs of known tokens, in one row."""
+
+import numpy as np
+
+
+def find_spans(lit):
+    """(start, end) pairs of the runs of True in a boolean array (n,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], lit.astype(np.int8), [0]))))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def find_runs(tokens, run):
+    """Indices at which a run of tokens, a tuple, begins in a list of tokens."""
+    found, at = [], -1
+    while run:
+        try:
+            at = tokens.index(run[0], at + 1)
+        except ValueError:
+            return found
+        if tuple(tokens[at : at + len(run)]) == run:
+            found.append(at)
+    return found
+
+
+def find_most_common(counter):
+    """(most frequent key, its share of all), or (None, 0)."""
+    if not counter:
+        return None, 0.0
+    ((key, n),) = counter.most_common(1)
+    return key, n / sum(counter.values())
