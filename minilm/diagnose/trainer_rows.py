@@ -1,0 +1,180 @@
+"""The prepared rows of a trainer's data set: their documents, and what their labels say is meant."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from .report import DiagnoseError
+
+MOST_ROWS = 1000  # that are searched for the examples
+FIRST_ROWS = 64  # that examples are chosen from, where none are given
+FEW = 3  # documents that a diagnosis needs, about
+
+
+class Document(NamedTuple):
+    """Where a document lies: the number of its prepared row, and its first and last column + 1."""
+
+    row: int
+    start: int
+    end: int
+
+
+def read_rows(dataset):
+    """The first rows of a trainer's data set. Raises DiagnoseError unless they hold input_ids."""
+    if dataset is None:
+        raise DiagnoseError("the trainer has no train_dataset: give it one")
+    rows = list(itertools.islice(iter(dataset), MOST_ROWS))
+    if not rows or not isinstance(rows[0], dict) or "input_ids" not in rows[0]:
+        what = ", ".join(rows[0]) if rows and isinstance(rows[0], dict) else "no columns"
+        raise DiagnoseError(
+            f"the trainer's prepared rows hold {what}: rows with input_ids can be diagnosed, so use "
+            "diagnose.torch_step with your collator for others"
+        )
+    return [{name: as_list(value) for name, value in row.items()} for row in rows]
+
+
+def as_list(value):
+    """A column's tensor or array as a list, anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def split_row(number, row):
+    """The Documents of a prepared row: what seq_lengths or position_ids keep apart, without pads."""
+    n = len(row["input_ids"])
+    if row.get("seq_lengths"):
+        edges = np.cumsum([0, *row["seq_lengths"]]).tolist()
+    elif row.get("position_ids"):
+        edges = [*np.flatnonzero(np.array(row["position_ids"]) == row["position_ids"][0]).tolist(), n]
+    else:
+        seen = np.flatnonzero(row.get("attention_mask") or np.ones(n))
+        edges = [int(seen[0]), int(seen[-1]) + 1] if len(seen) else [0, n]
+    return [Document(number, *edge) for edge in itertools.pairwise(edges)]
+
+
+def take_documents(rows, documents):
+    """Prepared rows that hold these Documents alone; a row whose documents are all there stays as it is."""
+    taken = []
+    for number in dict.fromkeys(doc.row for doc in documents):
+        row, chosen = rows[number], sorted(doc for doc in documents if doc.row == number)
+        if chosen != split_row(number, row):
+            row = cut_row(row, chosen)
+        taken.append(dict(row))
+    return taken
+
+
+def cut_row(row, documents):
+    """A row with the columns of these Documents alone, and their lengths where it has any."""
+    n = len(row["input_ids"])
+
+    def cut(name, value):
+        if name == "seq_lengths" and value:
+            return [doc.end - doc.start for doc in documents]
+        if isinstance(value, list) and len(value) == n:
+            return [x for doc in documents for x in value[doc.start : doc.end]]
+        return value
+
+    return {name: cut(name, value) for name, value in row.items()}
+
+
+def find_lit(row):
+    """Which tokens a prepared row's own columns give loss, a boolean array (n,); all of them without any."""
+    ids = np.array(row["input_ids"])
+    lit = np.ones(len(ids), bool)
+    for name in ("completion_mask", "assistant_masks", "loss_mask"):
+        if row.get(name) is not None:
+            lit &= np.array(row[name]) > 0
+    if row.get("labels") is not None:
+        labels = np.array(row["labels"])
+        ahead = (labels >= 0)[:-1] & (labels[:-1] == ids[1:])
+        if (labels != ids)[labels >= 0].any() and ahead.sum() >= (labels >= 0).sum() - 1:
+            labels = np.concatenate([[-100], labels[:-1]])  # shifted already
+        lit &= labels >= 0
+    return lit
+
+
+def find_runs(lit):
+    """(start, end) of each run of lit tokens that can be predicted."""
+    edges = np.diff(np.concatenate([[0], lit.astype(int) * (np.arange(len(lit)) > 0), [0]]))
+    return list(zip(np.flatnonzero(edges > 0).tolist(), np.flatnonzero(edges < 0).tolist(), strict=True))
+
+
+def read_document(rows, doc):
+    """A Document as an example: its dark runs are prompts, its lit ones answers, each with its stop token.
+
+    Returns {"messages": ...} with ids as contents, or None where it has no such answer.
+    """
+    row = cut_row(rows[doc.row], [doc])
+    ids, runs, messages, at = row["input_ids"], find_runs(find_lit(row)), [], 0
+    if not runs or any(end - start < 2 for start, end in runs):
+        return None
+    for start, end in runs:
+        messages.append({"role": "user", "content": ids[at:start]})
+        messages.append({"role": "assistant", "content": ids[start : end - 1]})
+        at = end - 1 if end == len(ids) else end
+    return {"messages": messages}
+
+
+def choose_documents(rows):
+    """(Documents, their examples as their own columns say) of the shortest rows that have answers.
+
+    Raises DiagnoseError where fewer than two can be read.
+    """
+    order = sorted(range(min(len(rows), FIRST_ROWS)), key=lambda number: len(rows[number]["input_ids"]))
+    documents, examples = [], []
+    for number in order:
+        for doc in split_row(number, rows[number]):
+            example = read_document(rows, doc)
+            if example is not None and example not in examples:
+                documents.append(doc)
+                examples.append(example)
+        if len(documents) >= FEW:
+            break
+    if len(documents) < 2:
+        raise DiagnoseError(
+            f"{len(documents)} of the first {len(order)} prepared rows have a prompt and an answer of two tokens "
+            "that carry loss: give the examples that the data set was made from, as examples="
+        )
+    return documents, examples
+
+
+def find_documents(rows, examples, encode):
+    """The Document of each example: where the ids of its texts stand in order in a prepared row.
+
+    Raises DiagnoseError for an example that stands in none.
+    """
+    places = [(doc, rows[doc.row]["input_ids"][doc.start : doc.end]) for doc in split_all(rows)]
+    found = []
+    for number, example in enumerate(examples):
+        pieces = [list(encode(text)) for text in read_texts(example)]
+        doc = next((doc for doc, ids in places if doc not in found and hold_in_order(ids, pieces)), None)
+        if doc is None:
+            raise DiagnoseError(
+                f"example {number} stands in none of the first {len(rows)} prepared rows: was the data set made "
+                "from it, was it cut, or does the tokenizer merge across the edges of its texts?"
+            )
+        found.append(doc)
+    return found
+
+
+def split_all(rows):
+    """The Documents of all rows."""
+    return [doc for number, row in enumerate(rows) for doc in split_row(number, row)]
+
+
+def hold_in_order(ids, pieces):
+    """Whether the pieces stand in a list of ids, one after the other."""
+    at = 0
+    for piece in pieces:
+        starts = range(at, len(ids) - len(piece) + 1)
+        at = next((start + len(piece) for start in starts if ids[start : start + len(piece)] == piece), None)
+        if at is None:
+            return False
+    return True
+
+
+def read_texts(example):
+    """The texts of a pair or of messages, in order; tool calls without content have none."""
+    if isinstance(example, dict):
+        return [message["content"] for message in example["messages"] if message.get("content")]
+    return list(example)
