@@ -70,11 +70,19 @@ def require_batch(batch):
 
 @contextlib.contextmanager
 def keep_state(model):
-    """Evaluation mode and random numbers that start anew in each call; both as before at the end."""
+    """Evaluation mode and random numbers that start anew in each call; all as before at the end.
+
+    Checkpointing of activations switches transformers' cache off in training, and with it goes what keeps
+    documents apart by their position_ids; so it is off here, too.
+    """
     import torch
 
     modes = {module: module.training for module in model.modules()}
+    config = getattr(model, "config", None)
+    use_cache = getattr(config, "use_cache", None)
     model.eval()
+    if getattr(model, "is_gradient_checkpointing", False):
+        config.use_cache = False
     try:
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -82,6 +90,8 @@ def keep_state(model):
     finally:
         for module, is_training in modes.items():
             module.training = is_training
+        if use_cache is not None:
+            config.use_cache = use_cache
 
 
 @contextlib.contextmanager
