@@ -1,6 +1,6 @@
-"""A torch model and its collator in the form that `diagnose.pipeline` asks for. Torch is imported when called.
+"""A torch model and its collator in the form that `diagnose.pipeline` asks for.
 
-The gradient is taken at the logits alone, so no parameter's .grad changes. Dropout is switched off for a
+Torch is imported when they are called. The gradient is taken at the logits alone, so no parameter's .grad changes. Dropout is switched off for a
 call, and the random numbers and the model's mode are put back after it.
 """
 
@@ -38,8 +38,8 @@ def torch_step(model, collate, compute_loss=None):
             device = next(model.parameters()).device
             tensors = {name: to_tensor(value, dtypes.get(name), device) for name, value in batch.items()}
             with catch_outputs(model) as outputs:
-                loss = compute_loss(model, tensors)
-            return measure_gradient(loss, find_logits(outputs, np.shape(batch["input_ids"])))
+                loss = require_scalar(compute_loss(model, dict(tensors)))
+            return measure_gradient(model, tensors, loss, outputs)
 
     return make_batch, step
 
@@ -62,15 +62,15 @@ def require_batch(batch):
     missing = [name for name in ("input_ids", "labels") if name not in batch]
     if missing:
         raise DiagnoseError(
-            f"the collator's batch has no {' and no '.join(missing)}, but {', '.join(batch) or 'nothing'}: only "
-            "a loss over labels can be diagnosed"
+            f"the collator's batch has no {' and no '.join(missing)}, but {', '.join(batch) or 'nothing'}: "
+            "only a loss over labels can be diagnosed"
         )
     return batch
 
 
 @contextlib.contextmanager
 def keep_state(model):
-    """Evaluation mode and random numbers that start anew in each call; all as before at the end.
+    """Evaluation mode, and the same random numbers in each call; all as before at the end.
 
     Checkpointing of activations switches transformers' cache off in training, and with it goes what keeps
     documents apart by their position_ids; so it is off here, too.
@@ -85,7 +85,6 @@ def keep_state(model):
         config.use_cache = False
     try:
         with torch.random.fork_rng():
-            torch.manual_seed(0)
             yield
     finally:
         for module, is_training in modes.items():
@@ -105,25 +104,52 @@ def catch_outputs(model):
         hook.remove()
 
 
-def find_logits(outputs, shape):
-    """The logits (B, n, V) with a gradient, if one of a model's outputs has them for all `shape` (B, n)."""
-    found = [getattr(output, "logits", None) for output in outputs]
-    found = [x for x in found if is_tensor(x) and x.requires_grad and x.ndim == 3 and x.shape[:2] == shape]
-    return found[0] if len(found) == 1 else None
-
-
-def measure_gradient(loss, logits):
-    """(the loss as a number, its gradient in the logits as an array), or the number alone."""
-    import torch
-
+def require_scalar(loss):
+    """A loss of one number. Raises DiagnoseError for anything else."""
     if not is_tensor(loss) or loss.numel() != 1:
         what = f"shape {tuple(loss.shape)}" if is_tensor(loss) else type(loss).__name__
         raise DiagnoseError(f"the loss is no tensor with one number, but {what}")
-    value = float(loss.detach())
-    if logits is None or not loss.requires_grad:
+    return loss.reshape(())
+
+
+def measure_gradient(model, batch, loss, outputs):
+    """(the loss as a number, its gradient in the logits as an array), or the number alone."""
+    value, shape = float(loss.detach()), batch["input_ids"].shape
+    gradient = differentiate(loss, outputs, "logits")
+    if gradient is None:
+        gradient = spread_over_logits(model, batch, differentiate(loss, outputs, "log_probs"))
+    if gradient is None or gradient.ndim != 3 or gradient.shape[:2] != shape:
         return value
-    (gradient,) = torch.autograd.grad(loss.reshape(()), logits, allow_unused=True)
-    return value if gradient is None else (value, gradient.float().cpu().numpy())
+    return value, gradient.float().cpu().numpy()
+
+
+def differentiate(loss, outputs, name):
+    """The gradient of a loss in what the model returned as `name`; None where it is not made of that."""
+    import torch
+
+    found = [getattr(output, name, None) for output in outputs]
+    found = [tensor for tensor in found if is_tensor(tensor) and tensor.requires_grad]
+    if len(found) != 1 or not loss.requires_grad:
+        return None
+    return torch.autograd.grad(loss, found, allow_unused=True, retain_graph=True)[0]
+
+
+def spread_over_logits(model, batch, gradient):
+    """The gradient in the logits from the one in the targets' log p (B, n - 1), g (onehot(y) - p); or None.
+
+    TRL's trainers return log_probs in the place of logits, so the logits are computed once more.
+    """
+    import torch
+
+    if gradient is None or gradient.shape != batch["labels"][:, 1:].shape:
+        return None
+    with torch.no_grad():
+        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        probs = torch.softmax(model(**inputs).logits.float(), -1)
+    g = torch.nn.functional.pad(gradient, (0, 1))[..., None].float()
+    y = torch.nn.functional.pad(batch["labels"][:, 1:], (0, 1), value=-100)[..., None]
+    g = torch.where(y >= 0, g, 0.0)  # what is returned for them is constant
+    return (-g * probs).scatter_add_(-1, y.clamp(min=0), g)
 
 
 def is_tensor(value):

@@ -20,11 +20,11 @@ class Document(NamedTuple):
     end: int
 
 
-def read_rows(dataset):
+def read_rows(dataset, most=MOST_ROWS):
     """The first rows of a trainer's data set. Raises DiagnoseError unless they hold input_ids."""
     if dataset is None:
         raise DiagnoseError("the trainer has no train_dataset: give it one")
-    rows = list(itertools.islice(iter(dataset), MOST_ROWS))
+    rows = list(itertools.islice(iter(dataset), most))
     if not rows or not isinstance(rows[0], dict) or "input_ids" not in rows[0]:
         what = ", ".join(rows[0]) if rows and isinstance(rows[0], dict) else "no columns"
         raise DiagnoseError(
@@ -132,8 +132,8 @@ def choose_documents(rows):
             break
     if len(documents) < 2:
         raise DiagnoseError(
-            f"{len(documents)} of the first {len(order)} prepared rows have a prompt and an answer of two tokens "
-            "that carry loss: give the examples that the data set was made from, as examples="
+            f"{len(documents)} of the first {len(order)} prepared rows have a prompt and an answer of two "
+            "tokens that carry loss: give the examples that the data set was made from, as examples="
         )
     return documents, examples
 
@@ -150,8 +150,8 @@ def find_documents(rows, examples, encode):
         doc = next((doc for doc, ids in places if doc not in found and hold_in_order(ids, pieces)), None)
         if doc is None:
             raise DiagnoseError(
-                f"example {number} stands in none of the first {len(rows)} prepared rows: was the data set made "
-                "from it, was it cut, or does the tokenizer merge across the edges of its texts?"
+                f"example {number} stands in none of the first {len(rows)} prepared rows: was the data set "
+                "made from it, was it cut, or does the tokenizer merge across the edges of its texts?"
             )
         found.append(doc)
     return found
@@ -178,3 +178,32 @@ def read_texts(example):
     if isinstance(example, dict):
         return [message["content"] for message in example["messages"] if message.get("content")]
     return list(example)
+
+
+def read_example(example):
+    """An example of a data set as `pipeline` takes it: a pair, or messages whose contents are texts.
+
+    The answers in the prompt of a conversational pair are meant to carry no loss.
+    """
+    if not isinstance(example, dict):
+        return example
+    if "prompt" not in example or "completion" not in example:
+        return {**example, "messages": [join_parts(message) for message in example.get("messages", [])]}
+    prompt, completion = example["prompt"], example["completion"]
+    if isinstance(prompt, str):
+        return prompt, completion
+    dark = [{**message, "weight": 0.0} if message["role"] == "assistant" else message for message in prompt]
+    return {"messages": [join_parts(message) for message in [*dark, *completion]]}
+
+
+def join_parts(message):
+    """A message whose content is one text, where it was a list of parts. Raises DiagnoseError for images."""
+    parts = message.get("content")
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        return message
+    kinds = {part.get("type") for part in parts}
+    if kinds - {"text"}:
+        raise DiagnoseError(
+            f"a message has parts of type {', '.join(sorted(map(str, kinds)))}: only text is read"
+        )
+    return {**message, "content": "".join(part["text"] for part in parts)}

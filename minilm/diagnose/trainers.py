@@ -32,13 +32,14 @@ def trainer(trainer, examples=None, **meant):
     """
     from . import pipeline
 
-    rows = trainer_rows.read_rows(trainer.train_dataset)
+    most = trainer_rows.FIRST_ROWS if examples is None else trainer_rows.MOST_ROWS
+    rows = trainer_rows.read_rows(trainer.train_dataset, most)
     tokenizer = getattr(trainer.processing_class, "tokenizer", trainer.processing_class)
     if examples is None:
         documents, given = trainer_rows.choose_documents(rows)
         meant = {"encode": list, **meant}
     else:
-        given = [read_example(example) for example in examples]
+        given = [trainer_rows.read_example(example) for example in examples]
         meant = {"encode": lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], **meant}
         documents = trainer_rows.find_documents(rows, given, meant["encode"])
     if tokenizer is not None:
@@ -51,17 +52,6 @@ def trainer(trainer, examples=None, **meant):
     if examples is None:
         report.not_tested.append(TAKEN_FROM_ROWS)
     return report
-
-
-def read_example(example):
-    """An example as `pipeline` takes it; the prompt's messages of a conversational pair carry no loss."""
-    if not isinstance(example, dict) or "prompt" not in example or "completion" not in example:
-        return example
-    prompt, completion = example["prompt"], example["completion"]
-    if isinstance(prompt, str):
-        return prompt, completion
-    dark = [{**message, "weight": 0.0} if message["role"] == "assistant" else message for message in prompt]
-    return {"messages": [*dark, *completion]}
 
 
 def make_step(trainer, rows, documents, examples):

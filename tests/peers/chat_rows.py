@@ -9,13 +9,23 @@ TOOL_CHATS = [
         ("tool", "a flag is red"),
         ("assistant", "a gyroscope keeps its axis"),
     ],
-    [("user", "who was first"), ("assistant", "name a colour"), ("tool", "dark blue"), ("assistant", "Gagarin flew first")],
-    [("user", "two plus two"), ("assistant", "it is four"), ("user", "and three"), ("assistant", "seven then")],
+    [
+        ("user", "who was first"),
+        ("assistant", "name a colour"),
+        ("tool", "dark blue"),
+        ("assistant", "Gagarin flew first"),
+    ],
+    [
+        ("user", "two plus two"),
+        ("assistant", "it is four"),
+        ("user", "and three"),
+        ("assistant", "seven then"),
+    ],
 ]
 
 
 class Token(NamedTuple):
-    """A token of a row: its id, the part of its message that it belongs to, that message's role and number."""
+    """A token of a row: its id, its part of its message, and that message's role and number."""
 
     id: int
     part: str  # header, text, stop or newline
@@ -113,5 +123,7 @@ FAULTS = {
     "tool_call_stops_masked": light_stops_of(list_turns_without_tool),
     "tool_output_trained": light_with("tool", "text"),
     "span_runs_on": light_next_header,
-    "marker_not_found": lambda row: [lit and row[3].id % 2 == 0 for lit in light_answers(row)],  # by first word
+    "marker_not_found": lambda row: [
+        lit and row[3].id % 2 == 0 for lit in light_answers(row)
+    ],  # by first word
 }

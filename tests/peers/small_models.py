@@ -19,9 +19,19 @@ PAIRS = [
     ("two plus two", "it is four"),
 ]
 CHATS = [
-    [("user", "what spins"), ("assistant", "a gyroscope keeps its axis"), ("user", "why"), ("assistant", "it turns")],
+    [
+        ("user", "what spins"),
+        ("assistant", "a gyroscope keeps its axis"),
+        ("user", "why"),
+        ("assistant", "it turns"),
+    ],
     [("user", "who was first in space"), ("assistant", "Gagarin flew first")],
-    [("user", "two plus two"), ("assistant", "four"), ("user", "and three"), ("assistant", "it is seven then")],
+    [
+        ("user", "two plus two"),
+        ("assistant", "four"),
+        ("user", "and three"),
+        ("assistant", "it is seven then"),
+    ],
     [("user", "name a colour"), ("assistant", "red , I think")],
 ]
 
@@ -34,12 +44,16 @@ def make_chats(chats=CHATS):
 def make_tokenizer(template="", eos="<|eos|>", pad="<|pad|>", bos="<|bos|>", texts=()):
     """A word-level tokenizer that knows a template's words and special tokens, and the texts above."""
     specials = list(dict.fromkeys([pad, bos, eos, "<|unk|>", *SPECIAL.findall(template)]))
-    words = [text for pair in PAIRS for text in pair] + [text for chat in CHATS for pair in chat for text in pair]
+    words = [text for pair in PAIRS for text in pair] + [
+        text for chat in CHATS for pair in chat for text in pair
+    ]
     words = re.findall(WORD, " ".join([*words, *texts, template, "Capital of France Paris Hello hi"]) + "\n")
     vocabulary = {word: k for k, word in enumerate(dict.fromkeys([*specials, *words]))}
     core = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="<|unk|>"))
     core.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(WORD), "isolated")
-    core.add_special_tokens([tokenizers.AddedToken(name, special=True, normalized=False) for name in specials])
+    core.add_special_tokens(
+        [tokenizers.AddedToken(name, special=True, normalized=False) for name in specials]
+    )
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=core, eos_token=eos, pad_token=pad, bos_token=bos, unk_token="<|unk|>"
     )
@@ -48,7 +62,7 @@ def make_tokenizer(template="", eos="<|eos|>", pad="<|pad|>", bos="<|bos|>", tex
 
 
 def make_model(n_words, kind="llama", seed=0, std=0.3, **settings):
-    """A random model whose logits differ enough to measure; Llama has rotary positions, GPT-2 learned ones."""
+    """A random model whose logits differ enough to measure; GPT-2 has learned positions, the others rotary."""
     torch.manual_seed(seed)
     shared = {"vocab_size": n_words, "initializer_range": std, **settings}
     if kind == "gpt2":

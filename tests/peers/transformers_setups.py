@@ -1,4 +1,4 @@
-"""Set-ups of plain torch loops with transformers' models, collators and Trainer; right ones and faulty ones."""
+"""Set-ups of torch loops with transformers' models, collators and Trainer; right ones and faulty ones."""
 
 import tempfile
 
@@ -190,7 +190,7 @@ def keep_apart_without_reset(batch, rows):
 
 
 def drop_labels(rows):
-    """transformers' DataCollatorForLanguageModeling, which makes labels of its own; pads are no <|im_end|>."""
+    """transformers' DataCollatorForLanguageModeling, which makes labels of its own."""
     collator = transformers.DataCollatorForLanguageModeling(TOKENIZER, mlm=False)
     return collator([{"input_ids": row["input_ids"]} for row in rows])
 
@@ -210,9 +210,15 @@ RIGHT = [
     ("flattening", lambda: run(flatten_rows(), model=FLAT)),
     ("flattening, activations checkpointed", lambda: run(flatten_rows(), model=CHECKPOINTED)),
     ("flattening, learned positions", lambda: run(flatten_rows(), model=ABSOLUTE)),
-    ("flattening, flash kwargs", lambda: run(flatten_rows(return_flash_attn_kwargs=True, return_seq_idx=True), model=FLAT)),
+    (
+        "flattening, flash kwargs",
+        lambda: run(flatten_rows(return_flash_attn_kwargs=True, return_seq_idx=True), model=FLAT),
+    ),
     ("loss by hand", lambda: run(pad_rows(), compute_loss=reduce_by(take_mean))),
-    ("sum", lambda: run(pad_rows(), compute_loss=reduce_by(lambda nll, m: (nll * m).sum()), denominator="sum")),
+    (
+        "sum",
+        lambda: run(pad_rows(), compute_loss=reduce_by(lambda nll, m: (nll * m).sum()), denominator="sum"),
+    ),
     ("torch's label smoothing", lambda: run(pad_rows(), compute_loss=from_logits(smooth_by_torch))),
     ("z-loss on answers", lambda: run(pad_rows(), compute_loss=add_z_loss(False))),
     ("tool outputs dark", lambda: run(pad_rows(), examples=WITH_TOOLS)),

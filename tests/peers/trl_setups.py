@@ -46,8 +46,8 @@ ENDS = {  # the stop token of templates that do not end a turn by <|im_end|>
 }
 PARTS = ("idefics3", "llava_next", "smolvlm")  # templates that read contents as lists of parts
 CHATML = (
-    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' %}{% generation %}"
-    "{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}{% else %}{{ m.content + '<|im_end|>\n' }}"
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"
+    "{% if m.role == 'assistant' %}{% generation %}{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}{% else %}{{ m.content + '<|im_end|>\n' }}"
     "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
@@ -57,7 +57,9 @@ def list_templates():
     return sorted(path.stem.removesuffix("_training") for path in TEMPLATES.glob("*_training.jinja"))
 
 
-def make_trainer(rows, tokenizer, model="llama", trainer=trl.SFTTrainer, kept=None, model_settings=None, **settings):
+def make_trainer(
+    rows, tokenizer, model="llama", trainer=trl.SFTTrainer, kept=None, model_settings=None, **settings
+):
     """A trainer of a tiny model on these rows; `kept` are the trainer's own arguments."""
     if isinstance(model, str):
         model = make_model(len(tokenizer), model, **(model_settings or {}))
@@ -104,9 +106,8 @@ def make_templated(name, **settings):
     """(trainer, examples) for assistant_only_loss with one of TRL's own templates."""
     template = (TEMPLATES / f"{name}_training.jinja").read_text(encoding="utf-8")
     eos = next((end for start, end in ENDS.items() if name.startswith(start)), "<|im_end|>")
-    rows = make_chats()
-    data = make_parts(rows) if name in PARTS else rows
-    return make_trainer(data, make_tokenizer(template, eos), assistant_only_loss=True, **settings), rows
+    data = make_parts(make_chats(CHATS[:3])) if name in PARTS else make_chats(CHATS[:3])
+    return make_trainer(data, make_tokenizer(template, eos), assistant_only_loss=True, **settings), data
 
 
 # ---------------------------------------------------------------- right
@@ -257,7 +258,9 @@ def diagnose_two_bos():
     return diagnose_pairs(rows)
 
 
-NO_STOP = CHATML.replace("m.content + '<|im_end|>' }}{% endgeneration %}", "m.content }}{% endgeneration %}<|im_end|>")
+NO_STOP = CHATML.replace(
+    "m.content + '<|im_end|>' }}{% endgeneration %}", "m.content }}{% endgeneration %}<|im_end|>"
+)
 FAULTY = [
     *[(fault, lambda fault=fault: diagnose_rows(fault)) for fault in chat_rows.FAULTS],
     *[(fault, lambda fault=fault: diagnose_rows(fault, padding_free=True)) for fault in chat_rows.FAULTS],
