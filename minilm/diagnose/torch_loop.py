@@ -1,7 +1,7 @@
 """A torch model and its collator in the form that `diagnose.pipeline` asks for.
 
-Torch is imported when they are called. The gradient is taken at the logits alone, so no parameter's .grad changes. Dropout is switched off for a
-call, and the random numbers and the model's mode are put back after it.
+Torch is imported when it is called. The gradient is taken at the logits alone, so no parameter's .grad
+changes. Dropout is switched off for a call, and random numbers and the model's mode are put back after it.
 """
 
 import contextlib

@@ -139,21 +139,24 @@ def choose_documents(rows):
 
 
 def find_documents(rows, examples, encode):
-    """The Document of each example: where the ids of its texts stand in order in a prepared row.
+    """{an example's number: its Document}: where the ids of its texts stand in order in a prepared row.
 
-    Raises DiagnoseError for an example that stands in none.
+    Examples that stand in none are left out. Raises DiagnoseError where fewer than two are found.
     """
     places = [(doc, rows[doc.row]["input_ids"][doc.start : doc.end]) for doc in split_all(rows)]
-    found = []
+    found = {}
     for number, example in enumerate(examples):
         pieces = [list(encode(text)) for text in read_texts(example)]
-        doc = next((doc for doc, ids in places if doc not in found and hold_in_order(ids, pieces)), None)
-        if doc is None:
-            raise DiagnoseError(
-                f"example {number} stands in none of the first {len(rows)} prepared rows: was the data set "
-                "made from it, was it cut, or does the tokenizer merge across the edges of its texts?"
-            )
-        found.append(doc)
+        left = [(doc, ids) for doc, ids in places if doc not in found.values()]
+        holding = [doc for doc, ids in left if find_in_order(ids, pieces)]
+        holding = holding or [doc for doc, ids in left if find_in_order(ids, pieces, is_cut=True)]
+        if holding:
+            found[number] = holding[0]
+    if len(found) < 2:
+        raise DiagnoseError(
+            f"{len(found)} of {len(examples)} examples stand in the first {len(rows)} prepared rows: was the data "
+            "set made from them, were they cut, or does the tokenizer merge across the edges of their texts?"
+        )
     return found
 
 
@@ -162,12 +165,18 @@ def split_all(rows):
     return [doc for number, row in enumerate(rows) for doc in split_row(number, row)]
 
 
-def hold_in_order(ids, pieces):
-    """Whether the pieces stand in a list of ids, one after the other."""
+def find_in_order(ids, pieces, is_cut=False):
+    """Whether the pieces stand in a list of ids, one after the other; the last may be cut off."""
     at = 0
-    for piece in pieces:
-        starts = range(at, len(ids) - len(piece) + 1)
-        at = next((start + len(piece) for start in starts if ids[start : start + len(piece)] == piece), None)
+    for number, piece in enumerate(pieces):
+        is_last = is_cut and number == len(pieces) - 1
+        starts = range(at, len(ids) if is_last else len(ids) - len(piece) + 1)
+        ends = (
+            start + len(piece)
+            for start in starts
+            if ids[start : start + len(piece)] == piece[: len(ids) - start]
+        )
+        at = next(ends, None)
         if at is None:
             return False
     return True

@@ -32,26 +32,35 @@ def trainer(trainer, examples=None, **meant):
     """
     from . import pipeline
 
-    most = trainer_rows.FIRST_ROWS if examples is None else trainer_rows.MOST_ROWS
-    rows = trainer_rows.read_rows(trainer.train_dataset, most)
-    tokenizer = getattr(trainer.processing_class, "tokenizer", trainer.processing_class)
-    if examples is None:
-        documents, given = trainer_rows.choose_documents(rows)
-        meant = {"encode": list, **meant}
-    else:
-        given = [trainer_rows.read_example(example) for example in examples]
-        meant = {"encode": lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], **meant}
-        documents = trainer_rows.find_documents(rows, given, meant["encode"])
-    if tokenizer is not None:
-        meant.setdefault("decode", tokenizer.decode)
+    meant = dict(meant)
+    rows, documents, given, notes = find_examples(trainer, examples, meant)
     with keep_trainer(trainer):
         make_batch, step = make_step(trainer, rows, documents, given)
         report = pipeline(make_batch, step, given, **meant)
         if trainer.args.gradient_accumulation_steps > 1:
             check_window(report, trainer, make_batch, step, given)
-    if examples is None:
-        report.not_tested.append(TAKEN_FROM_ROWS)
+    report.not_tested.extend(notes)
     return report
+
+
+def find_examples(trainer, examples, meant):
+    """(prepared rows, Documents, their examples, what the report should say of them); completes `meant`."""
+    tokenizer = getattr(trainer.processing_class, "tokenizer", trainer.processing_class)
+    if tokenizer is not None:
+        meant.setdefault("decode", tokenizer.decode)
+    if examples is None:
+        meant.setdefault("encode", list)
+        rows = trainer_rows.read_rows(trainer.train_dataset, trainer_rows.FIRST_ROWS)
+        return rows, *trainer_rows.choose_documents(rows), [TAKEN_FROM_ROWS]
+    if tokenizer is None and "encode" not in meant:
+        raise DiagnoseError("the trainer has no processing_class: give encode=, text -> ids")
+    meant.setdefault("encode", lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
+    rows = trainer_rows.read_rows(trainer.train_dataset, trainer_rows.MOST_ROWS)
+    given = [trainer_rows.read_example(example) for example in examples]
+    found = trainer_rows.find_documents(rows, given, meant["encode"])
+    missing = [str(number) for number in range(len(given)) if number not in found]
+    notes = [f"examples {', '.join(missing)}: they stand in no prepared row"] if missing else []
+    return rows, list(found.values()), [given[number] for number in found], notes
 
 
 def make_step(trainer, rows, documents, examples):

@@ -75,9 +75,11 @@ def test_examples_are_found_by_their_texts_in_order_each_in_a_document_of_its_ow
     rows = [ROW, {**ROW, "seq_lengths": [5, 4]}]
     pairs = [([5], [6, 7]), ([5], [6, 7]), ([8], [9])]
     found = trainer_rows.find_documents(rows, pairs, list)
-    assert found == [Document(0, 0, 9), Document(1, 0, 5), Document(1, 5, 9)]
-    with pytest.raises(diagnose.DiagnoseError, match="example 0 stands in none of the first 2 prepared rows"):
-        trainer_rows.find_documents(rows, [([6], [5])], list)
+    assert found == {0: Document(0, 0, 9), 1: Document(1, 0, 5), 2: Document(1, 5, 9)}
+    cut = trainer_rows.find_documents(rows, [([8], [9, 2, 3, 3]), ([6], [5]), ([5], [6])], list)
+    assert cut == {0: Document(0, 0, 9), 2: Document(1, 0, 5)}
+    with pytest.raises(diagnose.DiagnoseError, match="0 of 2 examples stand in the first 2 prepared rows"):
+        trainer_rows.find_documents(rows, [([6], [5])] * 2, list)
 
 
 def test_answers_in_the_prompt_of_a_conversational_pair_are_meant_to_be_dark():

@@ -62,7 +62,7 @@ def make_tokenizer(template="", eos="<|eos|>", pad="<|pad|>", bos="<|bos|>", tex
 
 
 def make_model(n_words, kind="llama", seed=0, std=0.3, **settings):
-    """A random model whose logits differ enough to measure; GPT-2 has learned positions, the others rotary."""
+    """A random model whose logits differ enough to measure; GPT-2's positions are learned, others rotary."""
     torch.manual_seed(seed)
     shared = {"vocab_size": n_words, "initializer_range": std, **settings}
     if kind == "gpt2":

@@ -5,7 +5,6 @@ import pytest
 for package in ("torch", "transformers", "datasets"):
     pytest.importorskip(package, reason=f"{package} is not installed: the diagnosis of its steps is skipped")
 import torch  # noqa: E402
-from small_models import encode_with  # noqa: E402
 from transformers_setups import EXAMPLES, FAULTY, MODEL, RIGHT, TOKENIZER, make_row, pad_rows, run  # noqa: E402
 
 from minilm import diagnose  # noqa: E402
@@ -73,7 +72,7 @@ def test_what_cannot_be_diagnosed_is_refused():
     def refuse(match, collate=collate, compute_loss=None):
         with pytest.raises(diagnose.DiagnoseError, match=match):
             make_batch, step = diagnose.torch_step(MODEL, collate, compute_loss)
-            diagnose.pipeline(make_batch, step, EXAMPLES, encode_with(TOKENIZER))
+            step(make_batch(EXAMPLES))
 
     refuse("collator returned tuple: return a dict", lambda chats: ())
     refuse("batch has no labels, but input_ids", lambda chats: {"input_ids": torch.ones(2, 3)})

@@ -8,6 +8,7 @@ for package in ("torch", "transformers", "trl", "datasets"):
     pytest.importorskip(package, reason=f"{package} is not installed: the diagnosis of TRL is skipped")
 import torch  # noqa: E402
 import trl_setups  # noqa: E402
+from small_models import CHATS  # noqa: E402
 from trl_setups import CHATML, FAULTY, RIGHT, make_chats, make_tokenizer, make_trainer  # noqa: E402
 
 from minilm import diagnose  # noqa: E402
@@ -58,6 +59,11 @@ def test_without_examples_the_report_says_what_is_not_tested():
     assert "read from the prepared rows" in str(diagnose.trainer(make_usual_trainer()))
 
 
+def test_an_example_that_was_dropped_is_named():
+    report = diagnose.trainer(make_usual_trainer(), [*make_chats(), *make_chats([CHATS[1]])])
+    assert "examples 4: they stand in no prepared row" in report.not_tested
+
+
 def test_an_accumulation_window_is_tested():
     report = diagnose.trainer(make_usual_trainer(gradient_accumulation_steps=2), make_chats())
     assert "accumulation: a window of two micro-batches" in report.tested
@@ -71,7 +77,7 @@ def test_what_cannot_be_diagnosed_is_refused():
     other = [
         {"messages": [{"role": "user", "content": "why why"}, {"role": "assistant", "content": "red red"}]}
     ]
-    with pytest.raises(diagnose.DiagnoseError, match="example 1 stands in none of the first 4 prepared rows"):
+    with pytest.raises(diagnose.DiagnoseError, match="1 of 2 examples stand in the first 4 prepared rows"):
         diagnose.trainer(trainer, [*make_chats()[:1], *other])
     image = {"role": "user", "content": [{"type": "image", "image": "a.png"}]}
     with pytest.raises(diagnose.DiagnoseError, match="parts of type image"):

@@ -47,8 +47,9 @@ ENDS = {  # the stop token of templates that do not end a turn by <|im_end|>
 PARTS = ("idefics3", "llava_next", "smolvlm")  # templates that read contents as lists of parts
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}"
-    "{% if m.role == 'assistant' %}{% generation %}{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}{% else %}{{ m.content + '<|im_end|>\n' }}"
-    "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{% if m.role == 'assistant' %}{% generation %}{{ m.content + '<|im_end|>' }}{% endgeneration %}"
+    "{{ '\n' }}{% else %}{{ m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
 
@@ -286,6 +287,7 @@ FAULTY = [
     ("positions_not_reset", lambda: diagnose_spoilt(keep_apart_without_reset, model="gpt2", **PACKED)),
     ("pads_in_the_loss", lambda: diagnose_spoilt(light_pads)),
     ("double_bos", diagnose_two_bos),
+    ("eos_cut", lambda: diagnose_pairs(max_length=20)),
 ]
 
 
