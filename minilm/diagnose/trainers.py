@@ -5,7 +5,7 @@ import copy
 
 import numpy as np
 
-from . import trainer_rows
+from . import trainer_examples, trainer_rows
 from .denominator import close
 from .report import DiagnoseError, Finding
 from .torch_loop import keep_state, torch_step
@@ -50,14 +50,14 @@ def find_examples(trainer, examples, meant):
         meant.setdefault("decode", tokenizer.decode)
     if examples is None:
         meant.setdefault("encode", list)
-        rows = trainer_rows.read_rows(trainer.train_dataset, trainer_rows.FIRST_ROWS)
-        return rows, *trainer_rows.choose_documents(rows), [TAKEN_FROM_ROWS]
+        rows = trainer_rows.read_rows(trainer.train_dataset, trainer_examples.FIRST_ROWS)
+        return rows, *trainer_examples.choose_documents(rows), [TAKEN_FROM_ROWS]
     if tokenizer is None and "encode" not in meant:
         raise DiagnoseError("the trainer has no processing_class: give encode=, text -> ids")
     meant.setdefault("encode", lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
-    rows = trainer_rows.read_rows(trainer.train_dataset, trainer_rows.MOST_ROWS)
-    given = [trainer_rows.read_example(example) for example in examples]
-    found = trainer_rows.find_documents(rows, given, meant["encode"])
+    rows = trainer_rows.read_rows(trainer.train_dataset, trainer_examples.MOST_ROWS)
+    given = [trainer_examples.read_example(example) for example in examples]
+    found = trainer_examples.find_documents(rows, given, meant["encode"])
     missing = [str(number) for number in range(len(given)) if number not in found]
     notes = [f"examples {', '.join(missing)}: they stand in no prepared row"] if missing else []
     return rows, list(found.values()), [given[number] for number in found], notes

@@ -7,9 +7,9 @@ import pytest
 for package in ("torch", "transformers", "trl", "datasets"):
     pytest.importorskip(package, reason=f"{package} is not installed: the diagnosis of TRL is skipped")
 import torch  # noqa: E402
-import trl_setups  # noqa: E402
-from small_models import CHATS  # noqa: E402
-from trl_setups import CHATML, FAULTY, RIGHT, make_chats, make_tokenizer, make_trainer  # noqa: E402
+from small_models import CHATS, make_chats, make_tokenizer  # noqa: E402
+from trl_setups import FAULTY, RIGHT  # noqa: E402
+from trl_trainers import CHATML, list_templates, make_trainer  # noqa: E402
 
 from minilm import diagnose  # noqa: E402
 
@@ -29,7 +29,7 @@ def test_a_planted_fault_is_named(fault, report):
 
 
 def test_all_training_templates_are_tried():
-    assert len(trl_setups.list_templates()) > 30
+    assert len(list_templates()) > 30
 
 
 def make_usual_trainer(**settings):
