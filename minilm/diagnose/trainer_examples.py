@@ -1,13 +1,46 @@
 """The examples of a trainer's data set: looked up in its prepared rows, or read from the rows' own labels."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .report import DiagnoseError
-from .trainer_rows import cut_row, split_all, split_row
+from .trainer_rows import Document, cut_row, read_rows, split_all, split_row
 
 MOST_ROWS = 1000  # that are searched for the examples
 FIRST_ROWS = 64  # that examples are chosen from, where none are given
 FEW = 3  # documents that a diagnosis needs, about
+TAKEN_FROM_ROWS = (
+    "what is meant was read from the prepared rows' own labels: their mask itself is not tested. Give the "
+    "examples that they were made from, as examples="
+)
+
+
+class Found(NamedTuple):
+    """Prepared rows, the Documents in them, the examples that these hold, and notes for the report."""
+
+    rows: list
+    documents: list
+    examples: list
+    notes: list
+
+
+def find_examples(dataset, examples, encode):
+    """What Found says of a data set: the examples that were given, or some that its rows themselves give.
+
+    Rows without input_ids are texts that the collator reads: they are the examples.
+    """
+    rows = read_rows(dataset, FIRST_ROWS if examples is None else MOST_ROWS)
+    if "input_ids" not in rows[0]:
+        rows = rows[:FEW] if examples is None else list(examples)
+        return Found(rows, [Document(k, 0, 0) for k in range(len(rows))], [*map(read_example, rows)], [])
+    if examples is None:
+        return Found(rows, *choose_documents(rows), [TAKEN_FROM_ROWS])
+    given = [read_example(example) for example in examples]
+    places = find_documents(rows, given, encode)
+    missing = [str(number) for number in range(len(given)) if number not in places]
+    notes = [f"examples {', '.join(missing)}: they stand in no prepared row"] if missing else []
+    return Found(rows, list(places.values()), [given[number] for number in places], notes)
 
 
 def find_lit(row):
@@ -124,8 +157,13 @@ def read_example(example):
     """
     if not isinstance(example, dict):
         return example
+    if "messages" in example:
+        return {**example, "messages": [join_parts(message) for message in example["messages"]]}
     if "prompt" not in example or "completion" not in example:
-        return {**example, "messages": [join_parts(message) for message in example.get("messages", [])]}
+        raise DiagnoseError(
+            f"a row holds {', '.join(example)}: rows with input_ids, messages, or prompt and completion can "
+            "be diagnosed, so use diagnose.torch_step with your collator for others"
+        )
     prompt, completion = example["prompt"], example["completion"]
     if isinstance(prompt, str):
         return prompt, completion

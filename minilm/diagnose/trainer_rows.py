@@ -17,16 +17,10 @@ class Document(NamedTuple):
 
 
 def read_rows(dataset, most):
-    """The first rows of a trainer's data set. Raises DiagnoseError unless they hold input_ids."""
-    if dataset is None:
-        raise DiagnoseError("the trainer has no train_dataset: give it one")
-    rows = list(itertools.islice(iter(dataset), most))
-    if not rows or not isinstance(rows[0], dict) or "input_ids" not in rows[0]:
-        what = ", ".join(rows[0]) if rows and isinstance(rows[0], dict) else "no columns"
-        raise DiagnoseError(
-            f"the trainer's prepared rows hold {what}: rows with input_ids can be diagnosed, so use "
-            "diagnose.torch_step with your collator for others"
-        )
+    """The first rows of a trainer's data set. Raises DiagnoseError where there are no rows with columns."""
+    rows = [] if dataset is None else list(itertools.islice(iter(dataset), most))
+    if not rows or not isinstance(rows[0], dict):
+        raise DiagnoseError("the trainer has no train_dataset with rows that are dicts: give it one")
     return [{name: as_list(value) for name, value in row.items()} for row in rows]
 
 
@@ -49,11 +43,14 @@ def split_row(number, row):
 
 
 def take_documents(rows, documents):
-    """Prepared rows that hold these Documents alone; a row whose documents are all there stays as it is."""
+    """Prepared rows that hold these Documents alone; a row whose documents are all there stays as it is.
+
+    So does a row of texts, which the collator makes ids of.
+    """
     taken = []
     for number in dict.fromkeys(doc.row for doc in documents):
         row, chosen = rows[number], sorted(doc for doc in documents if doc.row == number)
-        if chosen != split_row(number, row):
+        if "input_ids" in row and chosen != split_row(number, row):
             row = cut_row(row, chosen)
         taken.append(dict(row))
     return taken

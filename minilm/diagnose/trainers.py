@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 
 import numpy as np
 
@@ -9,11 +10,6 @@ from . import trainer_examples, trainer_rows
 from .denominator import close
 from .report import DiagnoseError, Finding
 from .torch_loop import keep_state, torch_step
-
-TAKEN_FROM_ROWS = (
-    "what is meant was read from the prepared rows' own labels: their mask itself is not tested. Give the "
-    "examples that they were made from, as examples="
-)
 
 
 def trainer(trainer, examples=None, **meant):
@@ -32,44 +28,41 @@ def trainer(trainer, examples=None, **meant):
     """
     from . import pipeline
 
-    meant = dict(meant)
-    rows, documents, given, notes = find_examples(trainer, examples, meant)
+    encode = meant.pop("encode", None) or make_encode(trainer)
+    if trainer.processing_class is not None:
+        meant.setdefault("decode", trainer.processing_class.decode)
+    found = trainer_examples.find_examples(trainer.train_dataset, examples, encode)
     with keep_trainer(trainer):
-        make_batch, step = make_step(trainer, rows, documents, given)
-        report = pipeline(make_batch, step, given, **meant)
+        make_batch, step = make_step(trainer, found)
+        report = pipeline(make_batch, step, found.examples, encode, **meant)
         if trainer.args.gradient_accumulation_steps > 1:
-            check_window(report, trainer, make_batch, step, given)
-    report.not_tested.extend(notes)
+            check_window(report, trainer, make_batch, step, found.examples)
+    report.not_tested.extend(found.notes)
     return report
 
 
-def find_examples(trainer, examples, meant):
-    """(prepared rows, Documents, their examples, what the report should say of them); completes `meant`."""
+def make_encode(trainer):
+    """encode(text) -> ids by the trainer's tokenizer, without special tokens; ids stay as they are."""
     tokenizer = getattr(trainer.processing_class, "tokenizer", trainer.processing_class)
-    if tokenizer is not None:
-        meant.setdefault("decode", tokenizer.decode)
-    if examples is None:
-        meant.setdefault("encode", list)
-        rows = trainer_rows.read_rows(trainer.train_dataset, trainer_examples.FIRST_ROWS)
-        return rows, *trainer_examples.choose_documents(rows), [TAKEN_FROM_ROWS]
-    if tokenizer is None and "encode" not in meant:
-        raise DiagnoseError("the trainer has no processing_class: give encode=, text -> ids")
-    meant.setdefault("encode", lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
-    rows = trainer_rows.read_rows(trainer.train_dataset, trainer_examples.MOST_ROWS)
-    given = [trainer_examples.read_example(example) for example in examples]
-    found = trainer_examples.find_documents(rows, given, meant["encode"])
-    missing = [str(number) for number in range(len(given)) if number not in found]
-    notes = [f"examples {', '.join(missing)}: they stand in no prepared row"] if missing else []
-    return rows, list(found.values()), [given[number] for number in found], notes
+
+    def encode(text):
+        if isinstance(text, list):
+            return text
+        if tokenizer is None:
+            raise DiagnoseError("the trainer has no processing_class: give encode=, text -> ids")
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    return encode
 
 
-def make_step(trainer, rows, documents, examples):
-    """(make_batch, step) of the trainer's collator and loss, for the examples of these Documents."""
+def make_step(trainer, found):
+    """(make_batch, step) of the trainer's collator and loss, for the examples that were found."""
     collator = trainer._get_collator_with_removed_columns(trainer.data_collator)
 
     def collate(chosen):
-        numbers = [k for k, example in enumerate(examples) if any(example is one for one in chosen)]
-        return collator(trainer_rows.take_documents(rows, [documents[k] for k in numbers]))
+        of_chosen = (any(example is one for one in chosen) for example in found.examples)
+        documents = itertools.compress(found.documents, of_chosen)
+        return collator(trainer_rows.take_documents(found.rows, list(documents)))
 
     def compute_loss(model, inputs):
         trainer.current_gradient_accumulation_steps = 1

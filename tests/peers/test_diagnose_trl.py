@@ -83,7 +83,7 @@ def test_what_cannot_be_diagnosed_is_refused():
     with pytest.raises(diagnose.DiagnoseError, match="parts of type image"):
         diagnose.trainer(trainer, [{"messages": [image]}])
     trainer.train_dataset = [{"text": "a"}]
-    with pytest.raises(diagnose.DiagnoseError, match="prepared rows hold text: rows with input_ids"):
+    with pytest.raises(diagnose.DiagnoseError, match="a row holds text: rows with input_ids"):
         diagnose.trainer(trainer)
     trainer.train_dataset = None
     with pytest.raises(diagnose.DiagnoseError, match="no train_dataset"):

@@ -79,6 +79,21 @@ def run_trainer(collator, examples=EXAMPLES, light=chat_rows.light_answers, kept
     return diagnose.trainer(trainer, examples)
 
 
+def run_text_trainer(collator, given=True):
+    """The report on a Trainer whose collator makes ids of conversations."""
+    arguments = transformers.TrainingArguments(
+        tempfile.mkdtemp(), use_cpu=True, report_to="none", remove_unused_columns=False
+    )
+    trainer = transformers.Trainer(
+        make_model(len(TOKENIZER)),
+        arguments,
+        data_collator=lambda chats: collator([make_row(chat, TOKENIZER) for chat in chats]),
+        train_dataset=datasets.Dataset.from_list(EXAMPLES),
+        processing_class=TOKENIZER,
+    )
+    return diagnose.trainer(trainer, EXAMPLES if given else None)
+
+
 def drop_labels(rows):
     """transformers' DataCollatorForLanguageModeling, which makes labels of its own."""
     collator = transformers.DataCollatorForLanguageModeling(TOKENIZER, mlm=False)
@@ -110,6 +125,8 @@ RIGHT = [
     ("bfloat16", lambda: run(pad_rows(), model=make_model(len(TOKENIZER)).bfloat16())),
     ("Trainer", lambda: run_trainer(pad_rows())),
     ("Trainer, left pads", lambda: run_trainer(pad_rows("left"))),
+    ("Trainer, texts", lambda: run_text_trainer(pad_rows())),
+    ("Trainer, texts from its rows", lambda: run_text_trainer(pad_rows("left"), False)),
     ("Trainer, flattening", lambda: run_trainer(flatten_rows())),
     ("Trainer, LabelSmoother", lambda: run_trainer(pad_rows(), label_smoothing_factor=0.1)),
     ("Trainer, accumulation", lambda: run_trainer(pad_rows(), gradient_accumulation_steps=2)),
