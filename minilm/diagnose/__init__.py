@@ -92,3 +92,7 @@ def read_example(given):
     if not isinstance(given, dict):
         return data.Example(*given)
     return chat.Conversation(tuple(chat.Message(**message) for message in given["messages"]))
+
+
+from .torch_loop import torch_step  # noqa: E402, F401  torch itself is imported when they are called
+from .trainers import trainer  # noqa: E402, F401

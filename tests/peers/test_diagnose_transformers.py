@@ -1,89 +1,87 @@
-"""The diagnosis on somebody else's model and training step: GPT-2 of transformers, torch's autograd."""
+"""The diagnosis of torch loops and of transformers' Trainer: silent on right ones, a name for each fault."""
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the diagnosis of its steps is skipped")
-transformers = pytest.importorskip(
-    "transformers", reason="transformers is not installed: the diagnosis of its steps is skipped"
-)
+for package in ("torch", "transformers", "datasets"):
+    pytest.importorskip(package, reason=f"{package} is not installed: the diagnosis of its steps is skipped")
+import torch  # noqa: E402
+from transformers_setups import EXAMPLES, FAULTY, MODEL, RIGHT, TOKENIZER, make_row, pad_rows, run  # noqa: E402
+
 from minilm import diagnose  # noqa: E402
 
-BOS, EOS, PAD = 0, 1, 2
-PAIRS = [([5, 6, 7, 8], [9, 10]), ([11, 12, 5], [13]), ([14, 7, 9, 6, 15], [16, 17, 18])]
-torch.manual_seed(0)
-MODEL = transformers.GPT2LMHeadModel(
-    transformers.GPT2Config(vocab_size=20, n_positions=40, n_embd=16, n_layer=2, n_head=2)
-).eval()
+torch.set_num_threads(1)
 
 
-def make_batch(pairs, weigh=lambda row: row):
-    """Padded rows as a collator makes them; labels are -100 where there is no loss."""
-    rows = [[BOS, *prompt, *answer, EOS] for prompt, answer in pairs]
-    labels = [weigh([-100] * (1 + len(prompt)) + [*answer, EOS]) for prompt, answer in pairs]
-    n = max(map(len, rows))
-    ids = torch.tensor([row + [PAD] * (n - len(row)) for row in rows])
-    labels = torch.tensor([row + [-100] * (n - len(row)) for row in labels])
-    mask = (labels[:, 1:] != -100).double()
-    return ids[:, :-1].numpy(), ids[:, 1:].numpy(), mask.numpy()
+@pytest.mark.parametrize(("name", "report"), RIGHT, ids=[name for name, _ in RIGHT])
+def test_a_right_set_up_has_no_finding(name, report):
+    report = report()
+    assert report.findings == [], f"{name}: {report}"
 
 
-def step(ids, targets, mask, attention=None, twice=False, reduce=None):
-    """One training step as people write it: transformers' own loss where it is not about that."""
-    ids, targets, mask = (torch.from_numpy(a) for a in (ids, targets, mask))
-    labels = torch.where(mask > 0, targets, -100)
-    logits = MODEL(ids, attention_mask=None if attention is None else attention(mask)).logits
-    logits.retain_grad()
-    if twice:  # labels are shifted already, and transformers' loss shifts them once more
-        loss = MODEL.loss_function(logits, labels, vocab_size=20)
-    elif reduce:
-        each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
-        loss = reduce(each, mask)
-    else:
-        loss = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels)
-    loss.backward()
-    return loss.item(), logits.grad.numpy()
+@pytest.mark.parametrize(("fault", "report"), FAULTY, ids=[fault for fault, _ in FAULTY])
+def test_a_planted_fault_is_named(fault, report):
+    report = report()
+    assert fault in [finding.fault for finding in report.findings], report
 
 
-def of_loss_mask(mask):
-    """A loss mask in the place of an attention mask; the first token is always seen."""
-    seen = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], dim=1)
-    return seen.long()
+def collate(chats):
+    return dict(pad_rows()([make_row(chat, TOKENIZER) for chat in chats]))
 
 
-STEPS = {
-    "attention_mask_confused": {"attention": of_loss_mask},
-    "shifted_twice": {"twice": True},
-    "mask_after_reduction": {"reduce": lambda each, mask: (each.mean() * mask).sum() / mask.sum()},
-    "denominator_counts_all": {"reduce": lambda each, mask: (each * mask).mean()},
-    "mean_of_means": {"reduce": lambda each, mask: ((each * mask).sum(1) / mask.sum(1).clamp(min=1)).mean()},
-}
+def test_the_step_returns_the_models_loss_and_its_gradient_in_the_logits():
+    make_batch, step = diagnose.torch_step(MODEL, collate)
+    batch = make_batch(EXAMPLES)
+    loss, dlogits = step(batch)
+    logits = MODEL(**collate(EXAMPLES)).logits.detach().requires_grad_()
+    labels = collate(EXAMPLES)["labels"]
+    right = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:])
+    right.backward()
+    assert abs(loss - right.item()) < 1e-6
+    assert abs(dlogits - logits.grad.numpy()).max() < 1e-7
 
 
-@pytest.mark.parametrize("fault", STEPS)
-def test_faults_of_a_torch_step_are_named(fault):
-    report = diagnose.pipeline(make_batch, lambda *batch: step(*batch, **STEPS[fault]), PAIRS)
-    assert report.fault == fault, report
+def test_nothing_of_the_model_changes():
+    MODEL.train()
+    MODEL.model.layers[0].eval()
+    modes, random = [module.training for module in MODEL.modules()], torch.get_rng_state()
+    run(pad_rows())
+    assert [module.training for module in MODEL.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(parameter.grad is None for parameter in MODEL.parameters())
+    assert not MODEL._forward_hooks
 
 
-MASKS = {
-    "mask_one_late": lambda labels: [-100, *labels[:-1]],
-    "eos_masked": lambda labels: [-100 if label == EOS else label for label in labels],
-}
+def test_dropout_is_off_and_random_numbers_are_the_same_in_each_call():
+    def drop(model, batch):
+        assert not any(module.training for module in model.modules())
+        return model(**batch).loss * torch.rand(())
+
+    make_batch, step = diagnose.torch_step(MODEL.train(), collate, drop)
+    batch = make_batch(EXAMPLES)
+    assert step(batch)[0] == step(batch)[0]
 
 
-@pytest.mark.parametrize("fault", MASKS)
-def test_faults_of_a_collator_are_named(fault):
-    report = diagnose.pipeline(lambda pairs: make_batch(pairs, MASKS[fault]), step, PAIRS)
-    assert report.fault == fault, report
+def test_a_loss_that_is_not_made_of_logits_comes_alone():
+    make_batch, step = diagnose.torch_step(
+        MODEL, collate, lambda model, batch: model.model(batch["input_ids"]).last_hidden_state.mean()
+    )
+    assert isinstance(step(make_batch(EXAMPLES)), float)
 
 
-def test_of_a_right_step_only_the_nan_of_an_empty_batch_is_said():
-    report = diagnose.pipeline(make_batch, step, PAIRS)
-    assert [finding.fault for finding in report.findings] == ["empty_mask_nan"]
+def test_what_cannot_be_diagnosed_is_refused():
+    def refuse(match, collate=collate, compute_loss=None):
+        with pytest.raises(diagnose.DiagnoseError, match=match):
+            make_batch, step = diagnose.torch_step(MODEL, collate, compute_loss)
+            step(make_batch(EXAMPLES))
 
-    def guarded(ids, targets, mask):
-        if not mask.any():
-            raise ValueError("a batch without targets")
-        return step(ids, targets, mask)
+    refuse("collator returned tuple: return a dict", lambda chats: ())
+    refuse("batch has no labels, but input_ids", lambda chats: {"input_ids": torch.ones(2, 3)})
+    refuse("no tensor with one number, but shape", compute_loss=lambda model, batch: model(**batch).logits)
+    refuse("no tensor with one number, but float", compute_loss=lambda model, batch: 1.5)
+    refuse("returns no loss", compute_loss=lambda model, batch: diagnose_without_labels(model, batch))
 
-    assert diagnose.pipeline(make_batch, guarded, PAIRS).findings == []
+
+def diagnose_without_labels(model, batch):
+    from minilm.diagnose import torch_loop
+
+    return torch_loop.compute_own_loss(model, {"input_ids": batch["input_ids"]})
