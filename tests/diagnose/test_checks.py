@@ -80,9 +80,9 @@ def test_no_false_alarm(kind):
 def test_every_question_is_asked_in_order():
     report, _ = setups.diagnose_both(setups.in_packs(), setups.use_loss)
     assert report.tested == [
-        *("shift of the targets", "the mask as made", "stop token", "double <bos>", "the mask as used"),
-        *("what a target reads", "whether answers read the prompt", "packed neighbours"),
-        *("the denominator", "an empty mask"),
+        *("shift of the targets", "the mask as made", "stop token", "double <bos>", "<bos> and <eos> inside"),
+        *("the mask as used", "what a target reads", "whether answers read the prompt", "packed neighbours"),
+        *("positions of packed documents", "the denominator", "an empty mask"),
     ]
     assert report.not_tested == ["accumulation and workers: one step does not show them"]
 

@@ -1,27 +1,47 @@
 """Where the examples' tokens went: small rules, by hand."""
 
+import numpy as np
 import pytest
 
 from minilm.diagnose import locate
+from minilm.diagnose.examples import PROMPT, RESPONSE, Part
+
+
+def make_parts(*ids):
+    return [
+        Part(list(part), role, [0.0] * len(part), 0.0)
+        for part, role in zip(ids, (PROMPT, RESPONSE) * 2, strict=False)
+    ]
+
+
+def places(document):
+    return document and [span[:2] for span in document.spans]
 
 
 def test_the_nearest_place_of_an_example_is_taken():
-    parts = [locate.Part([5], locate.PROMPT, 0.0), locate.Part([6], locate.RESPONSE, 1.0)]
-    assert [span[:2] for span in locate.find_parts([5, 9, 9, 5, 6, 1], parts)] == [(3, 4), (4, 5)]
+    parts = make_parts([5], [6])
+    assert places(locate.find_parts([5, 9, 9, 5, 6, 1], parts)) == [(3, 4), (4, 5)]
     assert locate.find_parts([5, 9, 9], parts) is None
 
 
-@pytest.mark.parametrize(
-    ("sides", "inner"),
-    [
-        ([[1], [1]], [[1], [1]]),  # a stop token
-        ([[1, 4], [1, 4]], [[1, 4], [1, 4]]),  # a stop token and a newline
-        ([[1, 2, 2], [1, 2, 2, 2]], [[1], [1]]),  # pads of different number
-        ([[1, 2, 2, 2]] * 2, [[1], [1]]),  # pads to one length
-        ([[], [2], [2, 2, 2]], [[], [], []]),  # pads, and a row that needs none
-        ([[2] * 4, [2] * 6], [[2], [2]]),  # pad or stop: one is kept
-        ([[1], [3]], [[1], [3]]),
-    ],
-)
-def test_pads_are_told_from_what_belongs_to_an_example(sides, inner):
-    assert locate.remove_pads(sides) == inner
+def test_a_limit_may_cut_either_end():
+    parts = make_parts([5, 6, 7], [8, 9], [5, 7], [9, 9])
+    assert places(locate.find_parts([0, 6, 7, 1, 8, 9, 5, 7, 9, 9], parts))[0] == (1, 3)
+    cut = locate.find_parts([5, 6, 7, 8, 9, 2, 5], parts)
+    assert places(cut) == [(0, 3), (3, 5), (6, 7)] and cut.is_cut
+    assert locate.find_parts([5, 6, 7, 2, 2, 2], parts) is None  # no answer is left
+    assert places(locate.find_parts([8, 9], make_parts([5, 6, 7], [8, 9]))) == [(0, 2)]  # no prompt is
+
+
+def test_ids_and_targets_that_are_padded_apart_are_shifted_by_one():
+    ids, targets = np.array([[5, 6, 0, 0], [5, 6, 7, 8]]), np.array([[6, 2, -100, -100], [6, 7, 8, 2]])
+    assert locate.find_shift(ids, targets) == 1
+    assert locate.join_tokens(ids, targets)[0].tolist() == [5, 6, 2, 0, -100]
+    assert locate.find_shift(ids, ids) == 0
+    assert locate.find_shift(ids[:, :3], np.array([[9, 9, 9], [9, 9, 9]])) is None
+
+
+@pytest.mark.parametrize(("last", "rolled"), [(5, True), (2, False)])
+def test_rolled_labels_end_in_the_first_token(last, rolled):
+    ids = np.array([[5, 6, 7]])
+    assert locate.is_rolled(ids, np.array([[6, 7, last]])) == rolled

@@ -8,7 +8,6 @@ import pytest
 
 from minilm import diagnose
 from minilm.diagnose import mask_as_meant
-from minilm.diagnose.case import Alone
 
 
 def changed(change):
@@ -85,7 +84,15 @@ def test_faults_behind_pads_and_templates_are_found(name):
     assert diagnose.pipeline(BEHIND_PADS[name], setups.mean_model().loss, EXAMPLES).fault == name
 
 
+def begin(*before):
+    """An example behind these tokens, the nearest last."""
+    return SimpleNamespace(before=list(before)[::-1])
+
+
 def test_one_row_that_begins_with_a_token_twice_is_no_double_bos():
-    twice, once = Alone([0, 0], [1], True), Alone([0], [1], True)
-    assert mask_as_meant.check_double_bos(SimpleNamespace(alone=[twice, once])) is None
-    assert mask_as_meant.check_double_bos(SimpleNamespace(alone=[twice, twice])).fault == "double_bos"
+    def check(*alone):
+        return mask_as_meant.check_double_bos(SimpleNamespace(alone=alone))
+
+    assert check(begin(0, 0), begin(0)) is None
+    assert check(begin(0, 0), begin(0, 0)).fault == "double_bos"
+    assert check(begin(5, 5, 5, 8), begin(5, 5, 5, 8)) is None  # places of an image
