@@ -50,12 +50,13 @@ def draw_pipeline(seed, shown_by="rows"):
 
 
 def draw_conversation(draw_pair, number):
-    """Messages of a user, here and there of a tool, and an assistant, one to three times."""
+    """Messages of a user and an assistant, one to three times; in every third, the assistant calls a tool."""
     messages = []
     for _ in range(number % 3 + 1):
         question, answer = draw_pair()
         messages.append({"role": "user", "content": question})
         if number % 3 == 0:
+            messages.append({"role": "assistant", "content": answer[::-1]})
             messages.append({"role": "tool", "content": question[::-1] + answer})
         messages.append({"role": "assistant", "content": answer})
     return {"messages": messages}
@@ -78,7 +79,8 @@ def name_fault(planted, seed, has_dlogits=True):
         make_batch, step, encode = diagnose.make_own_pipeline(
             tokenizer, params, config, gradient=has_dlogits, packed=kind == "packing"
         )
-        return diagnose.pipeline(make_batch, step, examples, encode).fault or HEALTHY
+        said = {"generation_prompt": [tokenizer.marker("assistant")]} if kind == "turns" else {}
+        return diagnose.pipeline(make_batch, step, examples, encode, **said).fault or HEALTHY
 
 
 def count_names(planted, view, pipelines):
