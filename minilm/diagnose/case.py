@@ -112,10 +112,15 @@ def exchange_targets_at(case, places, turn=1):
     return targets
 
 
-def choose_turn(case, place, mask):
-    """The exchange of a target whose effect is largest: what is measured by it is measured best."""
-    turns = range(1, min(6, len(case.pool)))
-    return max(turns, key=lambda turn: abs(case.measure_effect(place, turn, mask=mask)[0]), default=1)
+def find_largest_effect(case, place, mask):
+    """(turn, effect, error) of the exchange of a target whose effect is largest: it is measured best."""
+    before = case.measure_loss(mask=mask)
+    best = 1, 0.0, np.inf
+    for turn in range(1, min(6, len(case.pool))):
+        after = case.measure_loss(targets=exchange_targets_at(case, place, turn), mask=mask)
+        if abs(after - before) >= abs(best[1]):
+            best = turn, after - before, case.resolution.relative * max(abs(after), abs(before))
+    return best
 
 
 def measure_with_more_pads(case):

@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .case import choose_turn, exchange_targets, exchange_targets_at, mask_only, measure_with_more_pads
+from .case import (
+    exchange_targets,
+    exchange_targets_at,
+    find_largest_effect,
+    mask_only,
+    measure_with_more_pads,
+)
 from .examples import PAD
 from .reading import COARSE, list_targets
 from .report import DiagnoseError, Finding, Untested
@@ -103,8 +109,7 @@ def measure_shares(case):
 def measure_share(case, place):
     """The Share of the target at a place, measured with the id that changes the loss most."""
     alone = mask_only(case, place)
-    turn = choose_turn(case, place, alone)
-    change, error = case.measure_effect(place, turn, mask=alone)
+    turn, change, error = find_largest_effect(case, place, alone)
     if abs(change) <= error:
         return Share(place, np.nan, np.nan, [])
     observed, error_observed = case.measure_effect(place, turn)

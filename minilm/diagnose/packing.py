@@ -54,35 +54,35 @@ def reads_neighbour(case):
         places = list_targets(case, document, document.answer)
         if before and places:
             inputs = [(document.row, t) for d in before for a, b, _ in d.spans for t in range(a, b)]
-            return reads_inputs(case, places[0], inputs)
+            return reads_inputs(case, places[0], inputs)[0]
     return None
 
 
 def compare_alone(case, number, document):
     """What exchanges of an answer's targets do in the batch over what they do alone, as ratios."""
     example, ratios = case.alone[number], []
-    here = list_targets(case, document, document.answer)[:3]
+    here = list_targets(case, document, document.answer)[:2]
     own = example.document.answer[0] - document.answer[0]
     for row, t in here:
         there = example.document.row, t + own
         if not 0 <= there[1] < example.batch.ids.shape[1]:
             continue
-        for other in case.pool[:: max(1, len(case.pool) // 3)]:
-            try:
-                packed = measure_exchange(case.call, case, (row, t), other)
-                alone = measure_exchange(example.call, example.batch, there, other)
-            except DiagnoseError:
-                continue
-            floor = 100 * case.resolution.relative * max(abs(case.loss), 1e-30)
-            if min(abs(packed), abs(alone)) > floor:
-                ratios.append(packed / alone)
+        others = case.pool[:: max(1, len(case.pool) // 3)]
+        try:
+            packed = measure_exchanges(case.call, case, (row, t), others)
+            alone = measure_exchanges(example.call, example.batch, there, others)
+        except DiagnoseError:
+            continue
+        floor = 100 * case.resolution.relative * max(abs(case.loss), 1e-30)
+        ratios += [p / a for p, a in zip(packed, alone, strict=True) if min(abs(p), abs(a)) > floor]
     return ratios
 
 
-def measure_exchange(call, batch, place, other):
-    """How the loss of one target alone changes when it becomes another id."""
-    mask = mask_only(batch, place)
-    targets = batch.targets.copy()
-    before = call(batch.ids, targets, mask)[0]
-    targets[place] = other
-    return call(batch.ids, targets, mask)[0] - before
+def measure_exchanges(call, batch, place, others):
+    """How the loss of one target alone changes when it becomes each of the other ids."""
+    mask, targets = mask_only(batch, place), batch.targets.copy()
+    before, changes = call(batch.ids, targets, mask)[0], []
+    for other in others:
+        targets[place] = other
+        changes.append(call(batch.ids, targets, mask)[0] - before)
+    return changes

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from .case import choose_turn, exchange_inputs, mask_only
+from .case import exchange_inputs, find_largest_effect, mask_only
 from .report import DiagnoseError, Finding, Untested
 
+MANY = 4  # examples whose reading is looked at
 COARSE = "the loss is too coarse to tell"
 
 
 def check_order_of_reading(case):
     """The shift inside the step, seen from outside: a target reads the token before it, no later one."""
-    seen = [reads for document in case.documents if (reads := see_neighbours(case, document)) is not None]
+    seen = [reads for document in case.documents[:MANY] if (reads := see_neighbours(case, document))]
     if not seen:
         return Untested("the responses are too short")
     if all(reads[1] for reads in seen):
@@ -47,14 +48,19 @@ def is_inert(case):
     return not case.has_moved(case.measure_loss(exchange_inputs(case, everywhere)), case.loss)
 
 
-def reads_inputs(case, place, inputs, mask=None):
-    """Whether what a target's exchange does to the loss changes with other inputs at some places."""
-    if mask is None:  # a target alone moves a coarse loss more; a step may make attention of its mask
-        mask = mask_only(case, place) if case.resolution.is_coarse or not case.mask[place] else case.mask
-    turn = choose_turn(case, place, mask)
-    effect, error = case.measure_effect(place, turn, mask=mask)
-    other, other_error = case.measure_effect(place, turn, exchange_inputs(case, inputs), mask)
-    return abs(effect - other) > 2 * (error + other_error)
+def reads_inputs(case, place, *choices):
+    """Whether what a target's exchange does to the loss changes with other inputs: an answer a choice.
+
+    A target alone moves a coarse loss more; otherwise the batch's own mask is kept, since a step may make
+    attention of it.
+    """
+    mask = mask_only(case, place) if case.resolution.is_coarse or not case.mask[place] else case.mask
+    turn, effect, error = find_largest_effect(case, place, mask)
+    answers = []
+    for inputs in choices:
+        other, other_error = case.measure_effect(place, turn, exchange_inputs(case, inputs), mask)
+        answers.append(abs(effect - other) > 2 * (error + other_error))
+    return answers
 
 
 def list_targets(case, document, answer):
@@ -78,8 +84,8 @@ def see_neighbours(case, document):
     for place in places:
         row, t = place
         if t < T - 1:
-            later = reads_inputs(case, place, [(row, t + 2)]) if t + 2 < T else None
-            return *(reads_inputs(case, place, [(row, at)]) for at in (t, t + 1)), later
+            seen = reads_inputs(case, place, *([(row, at)] for at in range(t, min(t + 3, T))))
+            return *seen, *[None] * (3 - len(seen))
     return None
 
 
@@ -94,7 +100,7 @@ def reads_prompt(case):
         inputs = [(document.row, t) for t in range(document.start, first[0] - 1) if t < case.ids.shape[1]]
         places = [place for place in list_targets(case, document, first) if case.mask[place] > 0]
         if inputs and places:
-            is_read = is_read or any(reads_inputs(case, place, inputs) for place in places[:2])
+            is_read = is_read or any(reads_inputs(case, place, inputs)[0] for place in places[:2])
     return is_read
 
 
@@ -110,5 +116,5 @@ def reads_past(case):
         place = document.row, end - 1  # reads the last token of the answer, predicts its stop token
         if end - start >= 2 and end <= case.ids.shape[1] and case.mask[place] and case.targets[place] >= 0:
             earlier = [(document.row, t) for t in range(start, end - 1)]
-            is_read = is_read or reads_inputs(case, place, earlier, case.mask)
+            is_read = is_read or reads_inputs(case, place, earlier)[0]
     return is_read
