@@ -120,7 +120,7 @@ def row_of(pieces, weights):
     return {"input_ids": ids, "labels": labels}
 
 
-def make_rows(build, turns, seed, n=60, extra=(), dark=()):
+def make_rows(build, turns, seed, n=40, extra=(), dark=()):
     rng = np.random.default_rng(seed)
     made = [build(turns(rng)) for _ in range(n)]
     return [row_of(pieces, light(pieces, extra, dark)) for pieces in made]
@@ -175,7 +175,7 @@ def weigh(rows, prompt):
     ]
 
 
-def glm_rows(seed, n=60):
+def glm_rows(seed, n=40):
     """The stop is the next role's token: it carries loss, at the row's end, too."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -190,7 +190,7 @@ def glm_rows(seed, n=60):
     return rows
 
 
-def two_stops(seed, n=60):
+def two_stops(seed, n=40):
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(n):
@@ -203,7 +203,7 @@ def two_stops(seed, n=60):
     return rows
 
 
-def think(lit, seed, n=60):
+def think(lit, seed, n=40):
     """Answers with a think block: <think> text </think> newline, lit or dark."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -218,7 +218,7 @@ def think(lit, seed, n=60):
     return rows
 
 
-def empty_think(lit, seed, n=60):
+def empty_think(lit, seed, n=40):
     """Answers behind an empty think block, a constant that is lit or dark."""
     return [
         row_of(
@@ -232,7 +232,7 @@ def empty_think(lit, seed, n=60):
     ]
 
 
-def mute_some(build, turns, seed, n=60):
+def mute_some(build, turns, seed, n=40):
     """Some answers have weight 0, stop and all; no row loses all of them."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -247,7 +247,7 @@ def mute_some(build, turns, seed, n=60):
     return rows
 
 
-def images(seed, varied, n=60):
+def images(seed, varied, n=40):
     rng = np.random.default_rng(seed)
     rows = []
     for row in make_rows(alpaca, pair, seed, n):
@@ -435,7 +435,7 @@ def begin_with(rows, token):
     return [{"input_ids": [token, *r["input_ids"]], "labels": [-100, *r["labels"]]} for r in rows]
 
 
-def stops_dark(build, turns, seed, only_calls=False, n=60):
+def stops_dark(build, turns, seed, only_calls=False, n=40):
     """The stop of every answer but the last one is dark, or of those before tool output."""
     rng = np.random.default_rng(seed)
     rows = []

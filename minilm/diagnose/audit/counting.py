@@ -210,28 +210,21 @@ def count_behind_stop(audit, tokens, bare, span):
     stops, template = audit.template.stops, audit.template
     if stops.isdisjoint(tokens[a : b - 1]):
         return
+    starts = bare.starts if bare.starts is not None else np.zeros(len(tokens), bool)
     for k in range(a, b - 1):
-        if tokens[k] not in stops or (
-            tokens[k + 1] in stops and (bare.starts is None or not bare.starts[k + 1])
-        ):
+        if tokens[k] not in stops or (tokens[k + 1] in stops and not starts[k + 1]):
             continue
         k += 1
         if tokens[k] == template.glue and (k + 1 == b or template.glue != template.opener):
             k += 1
-        if k >= b or stops.issuperset(tokens[k:b]):
+        if k >= b or (stops.issuperset(tokens[k:b]) and not starts[k]):
             return
-        is_start = (
-            bare.starts[k] if bare.starts is not None else tokens[k] == template.first != template.opener
-        )
-        if is_start and tokens[k] != template.opener:
+        if starts[k] or (bare.starts is None and tokens[k] == template.first != template.opener):
             audit.counts["boundaries"] += 1
-        elif is_start and bare.starts is not None:
-            audit.counts["boundaries"] += 1
-        else:
-            audit.counts["runs_on"] += 1
-            header = max(len(template.header), 1)
-            role = tokens[k + 1] if tokens[k] == template.opener and k + 1 < len(tokens) else None
-            audit.tally("run_on_roles", (role, b - k > header))
+            return
+        audit.counts["runs_on"] += 1
+        role = tokens[k + 1] if tokens[k] == template.opener and k + 1 < len(tokens) else None
+        audit.tally("run_on_roles", (role, b - k > max(len(template.header), 1)))
         return
 
 

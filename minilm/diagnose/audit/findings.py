@@ -7,7 +7,7 @@ from collections import Counter
 
 from ..report import Finding
 from .spans import find_most_common
-from .template import SURE
+from .template import FEW_SPANS, SURE
 
 FREE = 0.6  # share of spans that one answer's beginning stays below
 FEW = 8  # fewer spans than this give no suspicion that rests on agreement
@@ -103,9 +103,9 @@ def suspect_inside(audit, show):
     """A begin token before the answer; spans that go on behind a stop token."""
     counts, spans = audit.counts, audit.counts["spans"]
     inside = audit.get("begin inside")
-    if inside.total() >= SURE * spans:
+    is_sure = inside["after a stop"] >= SURE * spans and spans >= FEW_SPANS
+    if is_sure or (inside.total() >= SURE * spans and spans >= FEW):
         first = show(audit.template.first)
-        is_sure = inside["after a stop"] >= SURE * spans
         behind = ", behind a stop token" if is_sure else ""
         text = f"{first}, which begins the rows, stands again at the answer's start{behind}"
         yield Finding("bos_eos_inside", f"{text}, in {inside.total():,} of {spans:,} spans", is_sure)
@@ -232,7 +232,7 @@ def suspect_missing_stops(audit, ends, total, stops, show):
     """Rows that end inside an answer, without a stop token."""
     cut, padded = count_ends(ends, "cut"), count_ends(ends, "padded")
     is_single = audit.counts["one_token_spans"] >= SURE * audit.counts["spans"]
-    if audit.counts["packed"] or is_single or not total or is_block_data(audit):
+    if audit.counts["packed"] or audit.counts["lit_pads"] or is_single or not total or is_block_data(audit):
         return
     if audit.template.stops:
         if n := cut + padded:
@@ -242,11 +242,6 @@ def suspect_missing_stops(audit, ends, total, stops, show):
             text += f"; {at_limit:,} of these rows have {longest} tokens, the most" if at_limit else ""
             is_given = audit.template.stops != audit.template.guessed_stops
             yield Finding("eos_cut", text, bool(at_limit) or is_given)
-    elif cut >= FREE * total and audit.get("cut_lengths")[max(audit.get("lengths"))] >= max(0.5 * cut, 2):
-        longest = max(audit.get("lengths"))
-        yield Finding(
-            "eos_cut", f"{cut:,} of {total:,} spans end with the row, most at {longest} tokens", False
-        )
     elif padded >= FREE * total:
         pad = show(audit.pads.right) if audit.pads.right is not None else "a pad"
         text = f"behind {padded:,} of {total:,} spans {pad} stands, end-of-sequence or pad, without loss"

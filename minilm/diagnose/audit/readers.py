@@ -42,8 +42,8 @@ FROM_CSV = (
     "import csv, json; [print(json.dumps(row)) for row in csv.DictReader(open('{path}'))]",
 )
 OTHER_ROWS = {  # a name that a row without ids may have: what to do
-    "chosen_input_ids": "a prepared pair of answers (DPO): its loss has no loss mask. Look at the chosen ones "
-    'as {"input_ids": prompt + chosen, "completion_mask": [0, ..., 1, ...]}',
+    "chosen_input_ids": "a prepared pair of answers (DPO): its loss has no loss mask. Look at the "
+    'chosen ones as {"input_ids": prompt + chosen, "completion_mask": [0, ..., 1, ...]}',
     "prompt_ids": 'prompt and answer apart: join them as {"input_ids": prompt + answer, '
     '"completion_mask": [0, ..., 1, ...]}',
 }
@@ -63,6 +63,8 @@ def open_rows(path, ignore_index=None):
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     objects = iterate_array(path) if text.startswith(b"[") else iterate_lines(path)
     first = next(objects, None)
+    if first is None and text.startswith(b"["):
+        raise DiagnoseError(f"{path} holds no rows: the data set is empty")
     if first is None or (fields.name_ids(first[1]) is None and not text.startswith(b"[")):
         refuse_other_rows(first)
         return None
