@@ -666,3 +666,79 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
         ["attention_mask_confused"],
     ),
 }
+
+
+# ---------------------------------------------------------------- right ones with weights, and one row a turn
+
+
+def weigh_parts(build, turns, seed, weights, n=40):
+    """Rows with a loss_weights of their own for each part, 1 for answers and their stops; not a mask."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(n):
+        pieces = build(turns(rng))
+        given = {"assistant": 1.0, "assistant stop": 1.0} | weights
+        loss_weights = [given.get(part, 0.0) for _, part in pieces]
+        rows.append({"input_ids": [token for token, _ in pieces], "loss_weights": loss_weights})
+    return rows
+
+
+def weigh_turns(seed, n=40):
+    """Earlier answers count half."""
+    rows = []
+    for row in make_rows(CHATML, dialogue, seed, n):
+        last = last_only(row)["labels"]
+        pairs = zip(row["labels"], last, strict=True)
+        weights = [0.0 if t == -100 else 1.0 if u != -100 else 0.5 for t, u in pairs]
+        rows.append({"input_ids": row["input_ids"], "loss_weights": weights})
+    return rows
+
+
+def weigh_rows(seed, n=40):
+    """Every row has a weight of its own."""
+    rng = np.random.default_rng(seed)
+    rows = as_mask(make_rows(CHATML, dialogue, seed, n), "loss_weights")
+    for row in rows:
+        factor = float(rng.choice([0.25, 0.5, 1.0]))
+        row["loss_weights"] = [factor * w for w in row["loss_weights"]]
+    return rows
+
+
+def unroll(rows):
+    """One row for every answer: what stands before it is its prompt."""
+    made = []
+    for row in rows:
+        labels = row["labels"]
+        ends = [k + 1 for k, t in enumerate(labels) if t != -100 and (labels[k + 1 :] or [-100])[0] == -100]
+        made += [last_only({name: values[:end] for name, values in row.items()}) for end in ends]
+    return made
+
+
+def zipf(rng):
+    """A few words make up most of the text."""
+    words = np.arange(100, 400)
+    shares = 1 / np.arange(1, 301)
+    turns = []
+    for _ in range(rng.integers(1, 4)):
+        for role in ("user", "assistant"):
+            turns.append((role, rng.choice(words, rng.integers(1, 30), p=shares / shares.sum()).tolist()))
+    return turns
+
+
+RIGHT |= {
+    "tool output weighs 0.1": lambda s: weigh_parts(CHATML, with_tools, s, {"tool": 0.1}),
+    "users' text weighs 0.1": lambda s: weigh_parts(CHATML, dialogue, s, {"user": 0.1}),
+    "users' text and stop weigh 0.1": lambda s: weigh_parts(
+        LLAMA3, dialogue, s, {"user": 0.1, "user stop": 0.1}
+    ),
+    "stops weigh 2": lambda s: weigh_parts(CHATML, dialogue, s, {"assistant stop": 2.0}),
+    "stops weigh 0.5": lambda s: weigh_parts(PHI3, dialogue, s, {"assistant stop": 0.5}),
+    "earlier answers weigh 0.5": weigh_turns,
+    "rows have weights": weigh_rows,
+    "one row an answer": lambda s: unroll(make_rows(CHATML, dialogue, s)),
+    "one row an answer, llama 2": lambda s: unroll(make_rows(llama2, two, s)),
+    "a few words, chatml": lambda s: make_rows(CHATML, zipf, s),
+    "a few words, llama 2": lambda s: make_rows(llama2, zipf, s),
+    "a few words, deepseek, padded": lambda s: pad_rows(make_rows(DEEPSEEK, zipf, s), attention=False),
+    "a few words, phi 3, left": lambda s: pad_rows(make_rows(PHI3, zipf, s), "left", attention=False),
+}

@@ -3,15 +3,13 @@
 A name that explains other signs, too, comes first, and these are then not named for themselves.
 """
 
-from collections import Counter
-
 from ..report import Finding
+from . import findings_stops
 from .spans import find_most_common
-from .template import FEW_SPANS, SURE
+from .template import FEW_SPANS, MOST, SURE
 
 FREE = 0.6  # share of spans that one answer's beginning stays below
 FEW = 8  # fewer spans than this give no suspicion that rests on agreement
-MOST_ALIKE = 0.9  # share of rows whose dark end is the same, if it is the template's
 MANY = 0.05  # share of rows without loss that is no accident
 
 
@@ -25,7 +23,7 @@ def find_suspicions(audit, show=str):
         found += suspect_header(audit, show)
         found += suspect_turns(audit)
         moved = list(suspect_start(audit, show))
-        found += [*moved, *suspect_stop(audit, show, moved)]
+        found += [*moved, *findings_stops.suspect_stop(audit, show, moved)]
     found += column
     return [*found, *suspect_double_bos(audit, show)]
 
@@ -61,7 +59,7 @@ def suspect_whole_rows(audit, show):
         return
     suffixes = audit.get("suffixes")
     suffix, n_alike = find_most_common(suffixes)
-    n_dark_end = suffixes[suffix] if suffix is not None and n_alike >= MOST_ALIKE else 0
+    n_dark_end = suffixes[suffix] if suffix is not None and n_alike >= MOST else 0
     blank, _ = find_most_common(audit.get("blanked"))
     n_blanked = audit.get("blanked")[blank]
     if is_one_level(audit) and counts["whole"] + max(n_dark_end, n_blanked) >= SURE * rows:
@@ -110,9 +108,8 @@ def suspect_inside(audit, show):
         text = f"{first}, which begins the rows, stands again at the answer's start{behind}"
         yield Finding("bos_eos_inside", f"{text}, in {inside.total():,} of {spans:,} spans", is_sure)
     if n := counts["boundaries"]:
-        yield Finding(
-            "boundary_in_the_loss", f"{n:,} tokens that begin a document behind a stop token carry loss"
-        )
+        text = f"{n:,} tokens that begin a document behind a stop token carry loss"
+        yield Finding("boundary_in_the_loss", text, bool(counts["packed"]))
     if n := counts["runs_on"]:
         yield from suspect_runs_on(audit, show, n)
 
@@ -156,11 +153,18 @@ def suspect_header(audit, show):
 
 
 def suspect_turns(audit):
-    """Answers before the last one that carry no loss."""
+    """Answers before the last one that carry no loss, and in no other row either."""
     several, only_last = audit.counts["several_answers"], audit.counts["only_last"]
-    if several >= 2 and only_last >= SURE * several and "completion_mask" not in audit.get("mask_names"):
+    is_meant = "completion_mask" in audit.get("mask_names") or is_one_row_an_answer(audit)
+    if several >= 2 and only_last >= SURE * several and not is_meant:
         text = f"in {only_last:,} of {several:,} rows with several answers only the last one carries loss"
         yield Finding("last_turn_only", text, False)
+
+
+def is_one_row_an_answer(audit):
+    """Whether answers that are dark in one row carry loss in another."""
+    lit, dark = audit.get("lit answers"), audit.get("dark answers")
+    return sum(answer in lit for answer in dark) >= SURE * max(len(dark), 1)
 
 
 def suspect_start(audit, show):
@@ -180,82 +184,11 @@ def suspect_start(audit, show):
         )
     elif first >= SURE and second < FREE:
         ends = audit.get("ends")
-        is_stop_dark = count_ends(ends, "dark") >= SURE * ends.total()
+        is_stop_dark = findings_stops.count_ends(ends, "dark") >= SURE * ends.total()
         if is_stop_dark or (before < SURE and not audit.template.stops):
             text = f"the first supervised token is {show(first_token)} in {first:.0%} of the rows"
             text += ", and the stop token carries no loss" if is_stop_dark else ""
             yield Finding("mask_one_early", text, False)
-
-
-def suspect_stop(audit, show, moved):
-    """Stop tokens that carry no loss, in all answers or in earlier ones, or that are missing."""
-    ends = audit.get("ends")
-    total = sum(n for (how, _, _), n in ends.items() if how not in ("open", "unknown"))
-    stops = " or ".join(sorted(map(show, audit.template.stops)))
-    dark = count_ends(ends, "dark")
-    is_explained = moved and find_most_common(audit.get("before"))[1] < SURE
-    if dark and not is_explained:
-        yield from suspect_dark_stops(ends, dark, total, stops, bool(moved))
-    yield from suspect_missing_stops(audit, ends, total, stops, show)
-
-
-def count_ends(ends, how, is_last=None):
-    """Spans that end so."""
-    return sum(n for (h, last, _), n in ends.items() if h == how and is_last in (None, last))
-
-
-def suspect_dark_stops(ends, dark, total, stops, is_moved):
-    """Whose stop tokens carry no loss: all answers', earlier ones', those before one role's messages."""
-    earlier_dark, last_lit = count_ends(ends, "dark", False), count_ends(ends, "lit", True)
-    by_role = {}
-    for (how, is_last, role), n in ends.items():
-        if how in ("lit", "dark") and not is_last and role is not None:
-            by_role.setdefault(role, Counter())[how] += n
-    all_dark = [role for role, counts in by_role.items() if counts["dark"] and not counts["lit"]]
-    all_lit = [role for role, counts in by_role.items() if counts["lit"] and not counts["dark"]]
-    text = f"behind {dark:,} of {total:,} spans {stops} carries no loss"
-    if dark == earlier_dark and last_lit and all_dark and len(all_dark) + len(all_lit) == len(by_role):
-        if all_lit:
-            roles = " ".join(map(str, sorted(all_dark)))
-            yield Finding(
-                "tool_call_stops_masked", f"{text}: those before messages of role {roles}, all of them"
-            )
-            return
-    if dark == earlier_dark and last_lit and not count_ends(ends, "lit", False):
-        yield Finding("earlier_stops_masked", f"{text}: all but the last of each row")
-        return
-    text += f"; {count_ends(ends, 'lit'):,} spans end with it"
-    yield Finding("eos_masked", text, dark >= 0.5 * total and not is_moved)
-
-
-def suspect_missing_stops(audit, ends, total, stops, show):
-    """Rows that end inside an answer, without a stop token."""
-    cut, padded = count_ends(ends, "cut"), count_ends(ends, "padded")
-    is_single = audit.counts["one_token_spans"] >= SURE * audit.counts["spans"]
-    if audit.counts["packed"] or audit.counts["lit_pads"] or is_single or not total or is_block_data(audit):
-        return
-    if audit.template.stops:
-        if n := cut + padded:
-            longest = max(audit.get("lengths"))
-            at_limit = audit.get("cut_lengths")[longest]
-            text = f"in {n:,} of {total:,} spans the row ends without {stops}"
-            text += f"; {at_limit:,} of these rows have {longest} tokens, the most" if at_limit else ""
-            is_given = audit.template.stops != audit.template.guessed_stops
-            yield Finding("eos_cut", text, bool(at_limit) or is_given)
-    elif padded >= FREE * total:
-        pad = show(audit.pads.right) if audit.pads.right is not None else "a pad"
-        text = f"behind {padded:,} of {total:,} spans {pad} stands, end-of-sequence or pad, without loss"
-        yield Finding("eos_masked", text, False)
-        yield Finding("eos_cut", f"{text}; no token ends the answers", False)
-
-
-def is_block_data(audit):
-    """Whether rows are blocks of one length that hold several answers, which packing may cut anywhere."""
-    counts, lengths = audit.counts, audit.get("lengths")
-    rows, longest = counts["rows"], max(lengths)
-    n_even = lengths[longest] + lengths[longest - 1]
-    is_even = rows > 1 and n_even >= MOST_ALIKE * rows and counts["padded"] < 0.1 * rows
-    return is_even and counts["spans"] >= 1.5 * rows
 
 
 def suspect_double_bos(audit, show):

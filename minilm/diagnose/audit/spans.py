@@ -9,6 +9,14 @@ def find_spans(lit):
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
+def find_main(row, spans):
+    """Those of the spans of a Bare row whose loss weight is as large as any in the row."""
+    if len(spans) < 2:
+        return spans
+    highest = np.maximum.reduceat(np.append(row.weights, 0.0), [k for span in spans for k in span])[::2]
+    return [span for span, high in zip(spans, highest, strict=True) if high >= 0.999 * highest.max()]
+
+
 def find_runs(tokens, run):
     """Indices at which a run of tokens, a tuple, begins in a list of tokens."""
     found, at = [], -1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .spans import find_most_common, find_runs, find_spans
+from .spans import find_main, find_most_common, find_runs, find_spans
 
 SURE = 0.95  # share of spans or rows in which a token is the same, if it is the template's
 MOST = 0.9  # share that is enough where a fault may touch some of them
@@ -46,7 +46,7 @@ def learn_template(sample, given_stops=()):
     sample = [row for row in sample if len(row.tokens)]
     base = learn_base(sample)
     lists = [row.tokens.tolist() for row in sample]
-    spans = [find_main_spans(row, base) for row in sample]
+    spans = [find_main(row, find_spans(row.weights > base)) for row in sample]
     stops = learn_stops(lists, spans, frozenset(given_stops))
     glue, share = find_most_common(count_followers(lists, stops))
     header, prefix = learn_header(lists, spans, stops), learn_prefix(lists, spans)
@@ -68,12 +68,6 @@ def learn_base(sample):
     smallest = [float(level[0]) for level in levels if len(level) > 1 and level[0] > 0]
     n_rows = sum(bool(level.any()) for level in levels)
     return min(smallest) if smallest and len(smallest) >= 0.5 * n_rows else 0.0
-
-
-def find_main_spans(row, base):
-    """The spans of a Bare row whose loss weight is as large as any in the row."""
-    top = row.weights.max()
-    return [(a, b) for a, b in find_spans(row.weights > base) if row.weights[a:b].max() >= 0.999 * top]
 
 
 class End(NamedTuple):
