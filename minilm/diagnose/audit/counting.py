@@ -67,7 +67,7 @@ def count_row(audit, row, bare):
     """Enter one row into an Audit."""
     n, lit = len(bare.tokens), bare.weights > audit.template.base
     tokens, spans = bare.tokens.tolist(), find_spans(lit)
-    main = find_main(bare, spans)
+    main = find_main(bare, spans) if count_weights(audit, bare) else spans
     counts = audit.counts
     counts["rows"] += 1
     counts["tokens"] += n
@@ -78,7 +78,6 @@ def count_row(audit, row, bare):
     audit.tally("lengths", n)
     audit.tally("mask_names", row.mask_name)
     count_pads(audit, row, bare)
-    count_weights(audit, bare)
     count_start(audit, tokens)
     count_hidden(audit, row, bare, lit)
     messages = find_messages(tokens, audit.template)
@@ -102,7 +101,7 @@ def count_pads(audit, row, bare):
 
 
 def count_weights(audit, bare):
-    """Count loss weights by value, and rows in which they are fractions."""
+    """Count loss weights by value; returns how many are neither 0 nor 1."""
     weights = bare.weights[1:]
     n_dark, n_full = int((weights == 0).sum()), int((weights == 1).sum())
     audit.counts["supervised"] += len(weights) - n_dark
@@ -114,6 +113,7 @@ def count_weights(audit, bare):
         audit.counts["fractional"] += bool((weights % 1).any())
         for value, number in Counter(weights[(weights != 0) & (weights != 1)].tolist()).items():
             known[value if value in known or len(known) < LEVELS else None] += number
+    return others
 
 
 def count_start(audit, tokens):
@@ -125,7 +125,7 @@ def count_start(audit, tokens):
 
 def count_hidden(audit, row, bare, lit):
     """Count rows in which attention does not see tokens that are no pads: those without loss?"""
-    if row.attention is None:
+    if row.attention is None or row.attention.all():
         return
     hidden = row.attention[bare.left : len(row.attention) - bare.right] == 0
     audit.counts["hidden"] += bool(hidden.any())

@@ -1,21 +1,29 @@
 """What one row's spans with loss, and its answers, show: how they begin, how they end, which are dark."""
 
+from bisect import bisect_left
 from itertools import pairwise
 
 import numpy as np
 
-from .template import STOP_DEPTH
+from .template import STOP_DEPTH, SURE
 
+EDGES = ("before that", "before", "first", "second")  # tokens around a span's start: -2, -1, 0, 1
 REMEMBERED = 200_000  # answers that are compared between rows
 
 
 def count_edges(audit, tokens, bare, spans):
     """Count the tokens around the starts of spans, and where these would be if pads were counted twice."""
+    before_that, before, first, second = (audit.tallies[name] for name in EDGES)
+    template = audit.template
+    is_repeated = template.first not in template.stops and tokens.count(template.first) > 1
     for a, b in spans:
-        for name, k in (("before that", a - 2), ("before", a - 1), ("first", a), ("second", a + 1)):
-            audit.tally(name, tokens[k] if 0 <= k < (b if name == "second" else len(tokens)) else None)
+        before_that[tokens[a - 2] if a > 1 else None] += 1
+        before[tokens[a - 1] if a else None] += 1
+        first[tokens[a]] += 1
+        second[tokens[a + 1] if a + 1 < b else None] += 1
         audit.counts["one_token_spans"] += b - a == 1
-        count_begin_token(audit, tokens, a, b)
+        if is_repeated:
+            count_begin_token(audit, tokens, a, b)
     a = spans[0][0]
     if bare.left and a > 1 and a + bare.left < len(tokens):
         audit.tally("before shifted", tokens[a + bare.left - 1])
@@ -26,8 +34,6 @@ def count_edges(audit, tokens, bare, spans):
 def count_begin_token(audit, tokens, a, b):
     """Count spans right before, or at, whose start the row's first token stands again."""
     first, stops = audit.template.first, audit.template.stops
-    if first is None or first in stops:
-        return
     if a > 1 and tokens[a - 1] == first:
         audit.tally("begin inside", "after a stop" if tokens[a - 2] in stops else "dark")
     elif a > 0 and tokens[a] == first and b - a > 1 and first != audit.template.opener:
@@ -39,6 +45,7 @@ def count_stops(audit, tokens, bare, spans, messages):
     stops, n = audit.template.stops, len(tokens)
     documents = 1 + int(bare.starts[1:].sum()) if bare.starts is not None else None
     audit.counts["packed"] += documents is not None and documents > 1
+    starts = [k for k, _ in messages]
     for number, (a, b) in enumerate(spans):
         is_last = number + 1 == len(spans)
         if stops.intersection(tokens[max(a, b - STOP_DEPTH) : b]):
@@ -47,7 +54,8 @@ def count_stops(audit, tokens, bare, spans, messages):
             how = "dark" if tokens[b] in stops else "open"
         else:
             how = "unknown" if bare.ends_unknown else "padded" if bare.right else "cut"
-        audit.tally("ends", (how, is_last, next((role for k, role in messages if k >= b), None)))
+        following = bisect_left(starts, b)
+        audit.tally("ends", (how, is_last, messages[following][1] if following < len(starts) else None))
         if how in ("lit", "dark"):
             audit.tally("stops", next(t for t in reversed(tokens[a : b + 1]) if t in stops))
         if how == "lit":
@@ -86,18 +94,20 @@ def count_answers(audit, tokens, bare, messages):
     """Count which roles carry loss, and rows with several answers of which only the last one does."""
     template, size = audit.template, len(audit.template.header)
     ends = ([k for k, _ in messages] + [len(tokens)])[1:]
-    weights = (bare.weights > template.base).tolist()
+    n_lit = [0, *np.cumsum(bare.weights > template.base).tolist()]  # before each token
     starts, lit = [], []
     for (k, role), end in zip(messages, ends, strict=True):
-        body = weights[k + max(size, 2) : end]
-        if template.opener is not None and body:
-            audit.tally("roles", (role, "lit" if sum(body) > 0.5 * len(body) else "dark"))
+        body = min(k + max(size, 2), end)
+        n_body = n_lit[end] - n_lit[body]
+        if template.opener is not None and body < end:
+            audit.tally("roles", (role, "lit" if n_body > 0.5 * (end - body) else "dark"))
             count_header_shape(audit, tokens, k, role)
         is_header = size and (k or size > 1) and tuple(tokens[k : k + size]) == template.header
         if is_header:
             starts.append(k)
-            lit.append(any(body))
-            remember_answer(audit, tokens[k + size : end], lit[-1])
+            lit.append(n_body > 0)
+            if audit.counts["only_last"] >= SURE * audit.counts["several_answers"]:
+                remember_answer(audit, tokens[k + size : end], lit[-1])
     has_stops = all(template.stops.intersection(tokens[p:q]) for p, q in pairwise(starts))
     if len(starts) > 1 and has_stops:
         audit.counts["several_answers"] += 1
