@@ -494,6 +494,12 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
     "mask_inverted: alpaca": (lambda s: invert(make_rows(alpaca, pair, s)), ["mask_inverted"]),
     "mask_inverted: plain": (lambda s: invert(make_rows(plain, pair, s)), ["mask_inverted"]),
     "mask_inverted: llama 2": (lambda s: invert(make_rows(llama2, one_word, s)), ["mask_inverted"]),
+    "mask_inverted: chatml": (lambda s: invert(make_rows(CHATML, dialogue, s)), ["mask_inverted"]),
+    "mask_inverted: llama 3": (lambda s: invert(make_rows(LLAMA3, two, s)), ["mask_inverted"]),
+    "eos_masked: gpt 2": (lambda s: darken(make_rows(gpt2, pair, s), 8), ["eos_masked"]),
+    "eos_masked: mistral": (lambda s: darken(make_rows(MISTRAL, two, s), 2), ["eos_masked"]),
+    "eos_masked: glm": (lambda s: darken(glm_rows(s), 25, 27), ["eos_masked"]),
+    "eos_masked: packed": (lambda s: pack(darken(make_rows(DEEPSEEK, pair, s), 2)), ["eos_masked"]),
     "eos_masked: chatml": (lambda s: darken(make_rows(CHATML, dialogue, s), 2), ["eos_masked"]),
     "eos_masked: chatml, sentences": (lambda s: darken(make_rows(CHATML, sentences, s), 2), ["eos_masked"]),
     "eos_masked: llama 3": (lambda s: darken(make_rows(LLAMA3, dialogue, s), 12), ["eos_masked"]),
@@ -544,6 +550,7 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
         ["double_bos"],
     ),
     "mask_one_late: chatml": (lambda s: move(make_rows(CHATML, dialogue, s), 1), ["mask_one_late"]),
+    "mask_one_late: llama 2": (lambda s: move(make_rows(llama2, two, s), 1), ["mask_one_late"]),
     "mask_one_late: alpaca": (lambda s: move(make_rows(alpaca, pair, s), 1), ["mask_one_late"]),
     "mask_one_early: llama 2": (lambda s: move(make_rows(llama2, pair, s), -1), ["mask_one_early"]),
     "mask_one_early: deepseek": (lambda s: move(make_rows(DEEPSEEK, dialogue, s), -1), ["mask_one_early"]),
@@ -623,6 +630,10 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
     ),
     "prefix_masked_by_column: llama 2": (
         lambda s: mask_by_column(pad_rows(make_rows(llama2, pair, s), "left", attention=False)),
+        ["prefix_masked_by_column"],
+    ),
+    "prefix_masked_by_column: dialogue": (
+        lambda s: mask_by_column(pad_rows(make_rows(GEMMA, two, s), "left")),
         ["prefix_masked_by_column"],
     ),
     "prefix_masked_by_column: alpaca": (

@@ -145,6 +145,7 @@ def count_shape(audit, tokens, bare, lit, spans):
     counts, n = audit.counts, len(tokens)
     if spans[0][0] != 1:
         return
+    count_dark_runs(audit, tokens, lit)
     dark = np.flatnonzero(~lit[1:]) + 1
     dark_tokens = {tokens[k] for k in dark}
     if not len(dark):
@@ -155,3 +156,12 @@ def count_shape(audit, tokens, bare, lit, spans):
             audit.tally("blanked", blank)
     if len(spans) == 1 and spans[0][1] < n:
         audit.tally("suffixes", tuple(tokens[spans[0][1] :]) if n - spans[0][1] <= SHORT else None)
+
+
+def count_dark_runs(audit, tokens, lit):
+    """Count, in a row that begins with loss, what stands before its runs without loss, and in them."""
+    audit.counts["starts_lit"] += 1
+    for a, b in find_spans(~lit)[1:]:
+        audit.tally("before dark", tokens[a - 1])
+        audit.tally("first dark", tokens[a])
+        audit.tally("last dark", tokens[b - 1])

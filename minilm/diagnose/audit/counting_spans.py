@@ -1,6 +1,6 @@
 """What one row's spans with loss, and its answers, show: how they begin, how they end, which are dark."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 import numpy as np
@@ -46,15 +46,19 @@ def count_stops(audit, tokens, bare, spans, messages):
     documents = 1 + int(bare.starts[1:].sum()) if bare.starts is not None else None
     audit.counts["packed"] += documents is not None and documents > 1
     starts = [k for k, _ in messages]
+    answers = audit.template.header[1:2]
     for number, (a, b) in enumerate(spans):
         is_last = number + 1 == len(spans)
+        following = bisect_left(starts, b)
+        owner = bisect_right(starts, a) - 1
+        if answers and owner >= 0 and messages[owner][1] not in (None, *answers):
+            continue  # another role's
         if stops.intersection(tokens[max(a, b - STOP_DEPTH) : b]):
             how = "lit"
         elif b < n:
             how = "dark" if tokens[b] in stops else "open"
         else:
             how = "unknown" if bare.ends_unknown else "padded" if bare.right else "cut"
-        following = bisect_left(starts, b)
         audit.tally("ends", (how, is_last, messages[following][1] if following < len(starts) else None))
         if how in ("lit", "dark"):
             audit.tally("stops", next(t for t in reversed(tokens[a : b + 1]) if t in stops))

@@ -19,10 +19,11 @@ def find_suspicions(audit, show=str):
     found = [*suspect_rows(audit, show), *whole]
     column = [] if whole else list(suspect_column(audit, show))
     if audit.counts["spans"] and not whole and not column:
-        found += suspect_inside(audit, show)
+        moved = list(suspect_start(audit, show))
+        if [finding.fault for finding in moved] != ["mask_one_late"]:  # which lights what follows a span, too
+            found += [*suspect_inside(audit, show), *suspect_tools(audit, show)]
         found += suspect_header(audit, show)
         found += suspect_turns(audit)
-        moved = list(suspect_start(audit, show))
         found += [*moved, *findings_stops.suspect_stop(audit, show, moved)]
     found += column
     return [*found, *suspect_double_bos(audit, show)]
@@ -76,6 +77,21 @@ def suspect_whole_rows(audit, show):
     elif is_one_level(audit) and suffixes.total() >= SURE * rows:
         n = suffixes.total()
         yield Finding("mask_inverted", f"in {n:,} of {rows:,} rows the start carries loss, the end none")
+    elif is_one_level(audit) and counts["starts_lit"] >= SURE * rows and is_dark_like_answers(audit):
+        text = (
+            f"in {counts['starts_lit']:,} of {rows:,} rows the start carries loss, and what has none begins "
+        )
+        yield Finding(
+            "mask_inverted", text + "behind the same token everywhere and ends with one, as answers do"
+        )
+
+
+def is_dark_like_answers(audit):
+    """Whether the runs without loss stand behind one token, begin differently, and end with one token."""
+    (_, before), (_, first), (_, last) = (
+        find_most_common(audit.get(name)) for name in ("before dark", "first dark", "last dark")
+    )
+    return before >= SURE and first < FREE and last >= SURE and audit.get("before dark").total() >= FEW
 
 
 def is_one_level(audit):
@@ -125,13 +141,19 @@ def suspect_runs_on(audit, show, n):
     )
     text = f"{n:,} of {audit.counts['spans']:,} spans with loss go on behind {stops} into {how}"
     yield Finding("span_runs_on", text, is_header)
-    seen = audit.get("roles")
-    answer = template.header[1] if len(template.header) > 1 else None
-    for role in sorted({role for (role, is_deep) in roles if is_deep and role not in (None, answer)}):
-        if seen[role, "lit"] > seen[role, "dark"] == 0:
-            n = seen[role, "lit"]
+
+
+def suspect_tools(audit, show):
+    """Tool output with loss: a role that is called so, or one that spans run over and that is never dark."""
+    roles, header = audit.get("roles"), audit.template.header
+    answer = header[1] if len(header) > 1 else None
+    run_over = {role for role, is_deep in audit.get("run_on_roles") if is_deep}
+    for role in sorted({role for role, how in roles if how == "lit" and role != answer}):
+        n = roles[role, "lit"]
+        is_called_tool = is_tool(show(role)) and is_one_level(audit)
+        if is_called_tool or (role in run_over and not roles[role, "dark"]):
             text = f"the text of {n:,} messages of the role {show(role)}, between answers, carries loss"
-            yield Finding("tool_output_trained", text, is_tool(show(role)))
+            yield Finding("tool_output_trained", text, is_called_tool)
 
 
 def is_tool(text):
@@ -184,7 +206,7 @@ def suspect_start(audit, show):
         )
     elif first >= SURE and second < FREE:
         ends = audit.get("ends")
-        is_stop_dark = findings_stops.count_ends(ends, "dark") >= SURE * ends.total()
+        is_stop_dark = findings_stops.count_ends(ends, "dark") >= max(SURE * ends.total(), 1)
         if is_stop_dark or (before < SURE and not audit.template.stops):
             text = f"the first supervised token is {show(first_token)} in {first:.0%} of the rows"
             text += ", and the stop token carries no loss" if is_stop_dark else ""

@@ -71,11 +71,15 @@ def learn_base(sample):
 
 
 class End(NamedTuple):
-    """How one span ends: its last tokens, the token after it or None, all its tokens."""
+    """How one span ends: its last tokens, the token after it or None, all its tokens.
+
+    is_final: whether the token after it is the row's last.
+    """
 
     tail: list
     after: int | None
     tokens: list
+    is_final: bool
 
 
 def learn_stops(lists, spans, given):
@@ -94,7 +98,8 @@ def learn_stops(lists, spans, given):
 
 def make_end(tokens, a, b):
     """The End of the span [a, b) of a list of tokens."""
-    return End(tokens[max(a, b - STOP_DEPTH) : b], tokens[b] if b < len(tokens) else None, tokens[a:b])
+    after = tokens[b] if b < len(tokens) else None
+    return End(tokens[max(a, b - STOP_DEPTH) : b], after, tokens[a:b], b + 1 == len(tokens))
 
 
 def choose_stops(lists, ends):
@@ -107,6 +112,9 @@ def choose_stops(lists, ends):
     near = Counter(token for end in ends for token in {end.tail[-1], end.after} - {None})
     ((token, n),) = near.most_common(1)
     if n >= MOST * len(ends) and is_stop_like(lists, token):
+        return {token}
+    token, share = find_most_common(Counter(end.after if end.is_final else None for end in ends))
+    if token is not None and share >= MOST and len(ends) >= FEW_SPANS:
         return {token}
     token, share = find_most_common(Counter(end.tail[-1] for end in ends))
     if share >= 0.8 and len(ends) >= FEW_SPANS:
@@ -141,21 +149,25 @@ def find_stop_set(ends):
 
 
 def learn_header(lists, spans, stops):
-    """The run of tokens right before spans that is the same in nearly all, after the last stop in it."""
+    """The run of tokens before spans that is the same in nearly all, or before each row's first and last."""
     if sum(map(len, spans)) < FEW_SPANS:
         return ()
-    for chosen in (slice(None), slice(1), slice(-1, None)):  # all spans, the first of each row, the last
-        starts = [(tokens, a) for tokens, pairs in zip(lists, spans, strict=True) for a, _ in pairs[chosen]]
-        header = []
-        for distance in range(1, LONGEST_HEADER + 1):
-            before = Counter(tokens[a - distance] if a >= distance else None for tokens, a in starts)
-            token, share = find_most_common(before)
-            if share < MOST or token is None or token in stops:
-                break
-            header.insert(0, token)
-        if header:
-            return tuple(header)
-    return ()
+    choices = (slice(None), slice(1), slice(-1, None))  # all spans, the first of each row, the last
+    every, first, last = (find_run_before(lists, [pairs[c] for pairs in spans], stops) for c in choices)
+    return first if first == last and len(first) > len(every) else every or first or last
+
+
+def find_run_before(lists, spans, stops):
+    """The run of tokens right before these spans, back to the last stop, that is the same in nearly all."""
+    starts = [(tokens, a) for tokens, pairs in zip(lists, spans, strict=True) for a, _ in pairs]
+    run = []
+    for distance in range(1, LONGEST_HEADER + 1):
+        before = Counter(tokens[a - distance] if a >= distance else None for tokens, a in starts)
+        token, share = find_most_common(before)
+        if share < MOST or token is None or token in stops:
+            break
+        run.insert(0, token)
+    return tuple(run)
 
 
 def learn_prefix(lists, spans):
@@ -181,6 +193,8 @@ def find_opener(lists, header):
     first, _ = find_most_common(Counter(tokens[0] for tokens in lists))
     found = []
     for token in set(header[:-1] if len(header) > 2 else header[:1]):
+        if header.count(token) > 1:
+            continue
         followers = count_followers(lists, {token})
         total = sum(followers.values())
         is_few = 2 <= len(followers) <= MANY_ROLES and total >= 1.5 * len(lists)

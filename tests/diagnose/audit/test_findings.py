@@ -168,3 +168,8 @@ def test_a_role_that_the_tokenizer_calls_tool_is_certain():
     for show, certain in ((str, False), (lambda token: words.get(token, str(token)), True)):
         found = audit.find_suspicions(count(rows), show)
         assert [finding.certain for finding in found] == [True, certain]
+    rows = audit_setups.make_rows(audit_setups.CHATML, audit_setups.with_tools, 0, extra=["tool"])
+    (found,) = audit.find_suspicions(count(rows), show)  # its header is dark
+    assert found.fault == "tool_output_trained" and found.certain
+    rows = audit_setups.RIGHT["tool output weighs 0.1"](0)
+    assert audit.find_suspicions(count(rows), show) == []
