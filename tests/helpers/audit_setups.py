@@ -120,7 +120,7 @@ def row_of(pieces, weights):
     return {"input_ids": ids, "labels": labels}
 
 
-def make_rows(build, turns, seed, n=40, extra=(), dark=()):
+def make_rows(build, turns, seed, n=28, extra=(), dark=()):
     rng = np.random.default_rng(seed)
     made = [build(turns(rng)) for _ in range(n)]
     return [row_of(pieces, light(pieces, extra, dark)) for pieces in made]
@@ -175,7 +175,7 @@ def weigh(rows, prompt):
     ]
 
 
-def glm_rows(seed, n=40):
+def glm_rows(seed, n=28):
     """The stop is the next role's token: it carries loss, at the row's end, too."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -190,7 +190,7 @@ def glm_rows(seed, n=40):
     return rows
 
 
-def two_stops(seed, n=40):
+def two_stops(seed, n=28):
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(n):
@@ -203,7 +203,7 @@ def two_stops(seed, n=40):
     return rows
 
 
-def think(lit, seed, n=40):
+def think(lit, seed, n=28):
     """Answers with a think block: <think> text </think> newline, lit or dark."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -218,7 +218,7 @@ def think(lit, seed, n=40):
     return rows
 
 
-def empty_think(lit, seed, n=40):
+def empty_think(lit, seed, n=28):
     """Answers behind an empty think block, a constant that is lit or dark."""
     return [
         row_of(
@@ -232,7 +232,7 @@ def empty_think(lit, seed, n=40):
     ]
 
 
-def mute_some(build, turns, seed, n=40):
+def mute_some(build, turns, seed, n=28):
     """Some answers have weight 0, stop and all; no row loses all of them."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -247,7 +247,7 @@ def mute_some(build, turns, seed, n=40):
     return rows
 
 
-def images(seed, varied, n=40):
+def images(seed, varied, n=28):
     rng = np.random.default_rng(seed)
     rows = []
     for row in make_rows(alpaca, pair, seed, n):
@@ -435,7 +435,7 @@ def begin_with(rows, token):
     return [{"input_ids": [token, *r["input_ids"]], "labels": [-100, *r["labels"]]} for r in rows]
 
 
-def stops_dark(build, turns, seed, only_calls=False, n=40):
+def stops_dark(build, turns, seed, only_calls=False, n=28):
     """The stop of every answer but the last one is dark, or of those before tool output."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -682,7 +682,7 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
 # ---------------------------------------------------------------- right ones with weights, and one row a turn
 
 
-def weigh_parts(build, turns, seed, weights, n=40):
+def weigh_parts(build, turns, seed, weights, n=28):
     """Rows with a loss_weights of their own for each part, 1 for answers and their stops; not a mask."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -694,7 +694,7 @@ def weigh_parts(build, turns, seed, weights, n=40):
     return rows
 
 
-def weigh_turns(seed, n=40):
+def weigh_turns(seed, n=28):
     """Earlier answers count half."""
     rows = []
     for row in make_rows(CHATML, dialogue, seed, n):
@@ -705,7 +705,7 @@ def weigh_turns(seed, n=40):
     return rows
 
 
-def weigh_rows(seed, n=40):
+def weigh_rows(seed, n=28):
     """Every row has a weight of its own."""
     rng = np.random.default_rng(seed)
     rows = as_mask(make_rows(CHATML, dialogue, seed, n), "loss_weights")

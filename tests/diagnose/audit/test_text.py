@@ -91,7 +91,7 @@ def test_the_exit_code_and_json_tell_what_was_found(tmp_path, capsys):
     assert main(["diagnose", "--data", right, "--json", "--eos-id", "12", "--eos-id", "14"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["stop_ids"] == [12, 13, 14] and result["guessed_stop_ids"] == [13]
-    assert result["findings"] == [] and result["rows"] == 40 and result["limit"] is None
+    assert result["findings"] == [] and result["rows"] == 28 and result["limit"] is None
     assert main(["diagnose", "--data", wrong, "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)["findings"]
     assert (
