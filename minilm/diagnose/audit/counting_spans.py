@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .template import STOP_DEPTH, SURE
+from .stops import STOP_DEPTH, SURE
 
 EDGES = ("before that", "before", "first", "second")  # tokens around a span's start: -2, -1, 0, 1
 REMEMBERED = 200_000  # answers that are compared between rows
@@ -66,7 +66,6 @@ def count_stops(audit, tokens, bare, spans, messages):
             audit.tally("last", tokens[b - 1])
         if how == "cut":
             audit.tally("cut_lengths", n)
-            audit.tally("cut_tokens", tokens[b - 1])
         count_behind_stop(audit, tokens, bare, (a, b))
 
 

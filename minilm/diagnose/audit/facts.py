@@ -1,8 +1,8 @@
 """What an Audit shows that is neither right nor wrong: sentences, and numbers by name."""
 
-from .findings import is_one_row_an_answer
+from .findings_turns import is_one_row_an_answer
 from .spans import find_most_common
-from .template import SURE
+from .stops import SURE
 
 COUNTED = {  # what a table of counts says: the name of the count
     "rows without a supervised token": "empty",

@@ -4,7 +4,7 @@ from collections import Counter
 
 from ..report import Finding
 from .spans import find_most_common
-from .template import MOST, SURE
+from .stops import MOST, SURE
 
 FREE = 0.6  # share of spans that makes pads behind them no accident
 
