@@ -7,7 +7,7 @@
 In the order of the work:
     readers, other_kinds       open a file, or say how to convert it
     fields, aligning           the arrays of a row, and where its labels stand
-    ends, stops, template      what rows have in common: pads, stop tokens, headers (learned from the first rows)
+    ends, stops, template      pads, stop tokens, headers, as the first rows have them in common
     counting, counting_spans   one pass over all rows
     findings (_turns, _stops)  verdicts on the counts
     facts, strips, text        what is shown; pieces decodes ids by a tokenizer.json
