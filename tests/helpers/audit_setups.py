@@ -736,7 +736,18 @@ def zipf(rng):
     return turns
 
 
+def two_stops_and_newline(seed, n=28):
+    """ChatML in which some answers end with another stop token, each before a dark newline."""
+    rng = np.random.default_rng(seed)
+    rows = make_rows(CHATML, pair, seed, n)
+    for row in rows:
+        if rng.random() < 0.4:
+            row["input_ids"][-2] = row["labels"][-2] = 13
+    return rows
+
+
 RIGHT |= {
+    "chatml, two stops": two_stops_and_newline,
     "tool output weighs 0.1": lambda s: weigh_parts(CHATML, with_tools, s, {"tool": 0.1}),
     "users' text weighs 0.1": lambda s: weigh_parts(CHATML, dialogue, s, {"user": 0.1}),
     "users' text and stop weigh 0.1": lambda s: weigh_parts(

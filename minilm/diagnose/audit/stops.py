@@ -56,13 +56,13 @@ def choose_stops(lists, ends):
     ((token, n),) = near.most_common(1)
     if n >= MOST * len(ends) and is_stop_like(lists, token):
         return {token}
+    if found := find_stop_set(ends):
+        return found
     token, share = find_most_common(Counter(end.after if end.is_final else None for end in ends))
     if token is not None and share >= MOST and len(ends) >= FEW_SPANS:
         return {token}
     token, share = find_most_common(Counter(end.tail[-1] for end in ends))
-    if share >= 0.8 and len(ends) >= FEW_SPANS:
-        return {token}
-    return find_stop_set(ends)
+    return {token} if share >= 0.8 and len(ends) >= FEW_SPANS else set()
 
 
 def is_stop_like(lists, token):
