@@ -9,6 +9,7 @@ from .spans import find_most_common
 SURE = 0.95  # share of spans or rows in which a token is the same, if it is the template's
 MOST = 0.9  # share that is enough where a fault may touch some of them
 FEW_SPANS = 3  # spans that can show what is the same in all
+ENOUGH_SPANS = 8  # spans that can show that what follows them, at the row's end, is the stop
 FEW_STOPS = 4  # different stop tokens of one template
 STOP_DEPTH = 3  # the stop is among so many last tokens of a span: a newline may follow it
 
@@ -59,7 +60,7 @@ def choose_stops(lists, ends):
     if found := find_stop_set(ends):
         return found
     token, share = find_most_common(Counter(end.after if end.is_final else None for end in ends))
-    if token is not None and share >= MOST and len(ends) >= FEW_SPANS:
+    if token is not None and share >= MOST and len(ends) >= ENOUGH_SPANS:
         return {token}
     token, share = find_most_common(Counter(end.tail[-1] for end in ends))
     return {token} if share >= 0.8 and len(ends) >= FEW_SPANS else set()
