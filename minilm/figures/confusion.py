@@ -6,18 +6,19 @@ from .. import figures
 from . import processes, results, trials
 
 SLICES, QUICK_SLICES = 19, 1  # a job is every 19th trial of a group; a quick figure has one of them
-VERDICTS = {  # of a planted fault: its words in the figure, its colour
-    "named": ("named", "#0072B2"),
-    "possibly": ("one of\nseveral", "#56B4E9"),
-    "differs": ("shown to\ndiffer", "#009E73"),
-    "missed": ("missed", "0.75"),
-    "otherwise": ("named\nwrongly", "#D55E00"),
+VERDICTS = {  # of a planted fault, in the words of caption and figure
+    "named": "named",
+    "possibly": "one of several",
+    "differs": "shown to differ",
+    "missed": "missed",
+    "otherwise": "named wrongly",
 }
+HEADS = ("planted, not always named", "how often", "called", "in", "seen")
 SHOWN_LINES = 18
 ALT = (
-    "On the left a bar for each group of set-ups and each view of them, divided by what became of the planted "
-    "faults: named, one of several names, shown to differ, missed, named wrongly, with counts. On the right, "
-    "false alarms on right set-ups, with counts. Below, a table of the faults that were not always named."
+    "On the left a bar for each group of set-ups and each view of them, divided by what became of the "
+    "planted faults: named, one of several, shown to differ, missed, named wrongly, each with its count. On "
+    "the right, false alarms on right set-ups, with counts. Below, a table of faults not always named."
 )
 
 
@@ -119,9 +120,13 @@ def describe_view(group, view, table):
     """One group seen in one way, as a sentence."""
     planted, alarms, right = sum_verdicts(table)
     kinds = sum(name.startswith(trials.RIGHT) for name in table)
-    others = [f"{planted[verdict]} {VERDICTS[verdict][0].replace(chr(10), ' ')}" for verdict in VERDICTS]
+    said = [
+        f"{planted[verdict]} {words}"
+        for verdict, words in VERDICTS.items()
+        if planted[verdict] or verdict == "otherwise"
+    ]
     return (
-        f"{group[0].upper()}{group[1:]}, {view}: of {planted.total()} planted faults {', '.join(others)}; "
+        f"{group[0].upper()}{group[1:]}, {view}: of {planted.total()} planted faults {', '.join(said)}; "
         f"false alarms on {alarms} of {right} right set-ups of {kinds} kinds."
     )
 
@@ -152,80 +157,14 @@ def describe_libraries(result):
 
 
 def draw(result):
-    """Bars of planted faults, bars of right set-ups, and below them what was not named."""
-    from . import plots  # matplotlib, only where something is drawn
+    """Bars of planted faults, false alarms on right set-ups, and below them a table of what was not named."""
+    from . import verdict_bars  # matplotlib, only where something is drawn
 
-    views, lines = list_views(result), list_unnamed(result)
-    n_lines = min(len(lines), SHOWN_LINES + 1)
-    heights = 1.2 + 0.6 * len(views), 0.7 + 0.24 * n_lines
-    figure = plots.new_figure(12.5, sum(heights))
-    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
-    planted, right = top.subplots(1, 2, sharey=True, width_ratios=(3.4, 1))
-    draw_planted(planted, views)
-    draw_right(right, views)
-    draw_lines(bottom.subplots(), lines)
-    return figure
-
-
-def draw_planted(axes, views):
-    """A bar a view, divided by verdict; every count in a column of its verdict's colour at the right."""
-    from . import plots
-
-    for y, (_, _, table) in enumerate(views):
-        counts, start = sum_verdicts(table)[0], 0
-        for column, (verdict, (_, colour)) in enumerate(VERDICTS.items()):
-            share = 100 * counts[verdict] / max(counts.total(), 1)
-            axes.barh(
-                y, share, 0.62, left=start, color=colour, hatch="//" if verdict == "otherwise" else None
-            )
-            start += share
-            style = {"weight": "bold"} if counts[verdict] else {"color": "0.6"}
-            axes.text(
-                108 + 14 * column, y, counts[verdict], ha="center", va="center", fontsize=plots.FONT, **style
-            )
-    for column, (words, colour) in enumerate(VERDICTS.values()):
-        axes.text(108 + 14 * column, -0.62, words, ha="center", va="bottom", fontsize=plots.FONT - 2)
-        axes.barh(-0.52, 8, 0.1, left=104 + 14 * column, color=colour)
-    axes.set_yticks(range(len(views)), [f"{group}\n{view}" for group, view, _ in views])
-    axes.set_ylim(len(views) - 0.5, -1.3)
-    plots.label_panel(axes, "planted faults: what the diagnosis called them", "% of planted faults", "")
-    axes.set_xlim(0, 172)
-    axes.set_xticks(range(0, 101, 25))
-    axes.spines["bottom"].set_bounds(0, 100)
-    axes.xaxis.set_label_coords(50 / 172, -0.1)
-
-
-def draw_right(axes, views):
-    """A pale bar of right set-ups a view; false alarms fill it from the left."""
-    from . import plots
-
-    for y, (_, _, table) in enumerate(views):
-        _, alarms, right = sum_verdicts(table)
-        axes.barh(y, 100, 0.62, color="0.93")
-        axes.barh(y, 100 * alarms / max(right, 1), 0.62, color=VERDICTS["otherwise"][1], hatch="//")
-        axes.text(
-            50, y, f"{alarms} of {right}", ha="center", va="center", fontsize=plots.FONT + 1, weight="bold"
-        )
-    plots.label_panel(axes, "false alarms on right set-ups", "", "")
-    axes.set_xlim(0, 100)
-    axes.set_xticks([])
-    axes.tick_params(labelleft=False, left=False)
-    axes.spines[["left", "bottom"]].set_visible(False)
-
-
-def draw_lines(axes, lines):
-    """What was not named as planted, as a table in words."""
-    from . import plots
-
-    shown = [
+    bars = [(f"{group}\n{view}", *sum_verdicts(table)) for group, view, table in list_views(result)]
+    lines = [
         (planted, f"{n} of {total}", describe_verdict(verdict, names), group, view)
-        for view, verdict, planted, names, n, total, group in lines[:SHOWN_LINES]
+        for view, verdict, planted, names, n, total, group in list_unnamed(result)
     ]
     if len(lines) > SHOWN_LINES:
-        shown.append((f"and {len(lines) - SHOWN_LINES} more", "", "", "", ""))
-    heads = ("planted, not always named", "how often", "called", "in", "seen")
-    for y, line in enumerate([heads, *(shown or [("none", "", "", "", "")])]):
-        for x, words in zip((0, 0.27, 0.36, 0.62, 0.83), line, strict=True):
-            axes.text(x, -y, words, va="center", fontsize=plots.FONT - 1, weight=None if y else "bold")
-    axes.set_ylim(-len(shown) - 0.6, 0.6)
-    axes.set_axis_off()
+        lines[SHOWN_LINES:] = [(f"and {len(lines) - SHOWN_LINES} more", "", "", "", "")]
+    return verdict_bars.draw(bars, VERDICTS, [HEADS, *(lines or [("none", "", "", "", "")])])
