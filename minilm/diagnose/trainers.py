@@ -120,13 +120,15 @@ def check_window(report, trainer, make_batch, step, examples):
     report.tested.append("accumulation: a window of two micro-batches")
     if not close(shares, counts / counts.sum()):
         is_flat = close(shares, shares.mean())
-        report.findings.append(
+        before_empty = sum(not finding.fault.startswith("empty_mask") for finding in report.findings)
+        report.findings.insert(
+            before_empty,
             Finding(
                 "mean_of_means" if is_flat else "denominator_differs",
                 f"in a window of two micro-batches of {counts[0]} and {counts[1]} targets, their means count "
                 f"{shares[0]:.4f} and {shares[1]:.4f}; right is {counts[0] / counts.sum():.4f} and "
                 f"{counts[1] / counts.sum():.4f}",
-            )
+            ),
         )
 
 
