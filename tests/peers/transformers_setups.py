@@ -1,5 +1,6 @@
 """Set-ups of torch loops with transformers' models, collators and Trainer; right ones and faulty ones."""
 
+import itertools
 import tempfile
 
 import chat_rows
@@ -178,8 +179,7 @@ FAULTY = [
     *COLLATORS,
     *[
         (fault, lambda fault=fault, collator=collator: run_rows(fault, collator))
-        for fault in chat_rows.FAULTS
-        for collator in (pad_rows, flatten_rows)
+        for fault, collator in zip(chat_rows.FAULTS, itertools.cycle([pad_rows, flatten_rows]), strict=False)
     ],
 ]
 

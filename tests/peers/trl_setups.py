@@ -186,7 +186,7 @@ NO_STOP = CHATML.replace(
 FAULTY = [
     *[
         (fault, lambda fault=fault, is_flat=is_flat: diagnose_rows(fault, padding_free=is_flat))
-        for fault, is_flat in zip(chat_rows.FAULTS, itertools.cycle([False, True]), strict=False)
+        for fault, is_flat in zip(chat_rows.FAULTS, itertools.cycle([True, False]), strict=False)
     ],
     ("mask_not_applied", lambda: diagnose_chats(assistant_only_loss=False)),
     ("mask_not_applied", lambda: diagnose_pairs(completion_only_loss=False)),
