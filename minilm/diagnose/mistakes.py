@@ -13,13 +13,16 @@ from .examples import HEADER, PAD, PROMPT, RESPONSE, STOP, TAIL, TEMPLATE, TOOL
 
 
 def make_bases(case):
-    """The mask as meant with each choice of free tokens lit: none, those after stops, headers, both."""
-    layout = case.layout
-    for lit in itertools.product((False, True), repeat=2):
-        roles = [role for role, is_lit in zip((TAIL, HEADER), lit, strict=True) if is_lit]
-        here = layout.is_free & np.isin(layout.roles, roles)
-        if here.any() or not any(lit):
-            yield np.where(here, 1.0, layout.meant)
+    """The mask as meant with each choice of what is left open: free tokens after stops and in headers, dark,
+    lit, or as the prompt; other template tokens as the prompt, or dark. The darkest comes first."""
+    layout, prompt = case.layout, case.meant.prompt_weight
+    levels = (0.0, 1.0, prompt) if prompt else (0.0, 1.0)
+    for meant in (layout.meant, layout.other) if prompt else (layout.meant,):
+        for weights in itertools.product(levels, repeat=2):
+            base = meant
+            for role, weight in zip((TAIL, HEADER), weights, strict=True):
+                base = np.where(layout.is_free & (layout.roles == role), weight, base)
+            yield base
 
 
 def light_everything(case, base):

@@ -165,7 +165,11 @@ def with_mask(change, set_up=None):
 # ---------------------------------------------------------------- the diagnosis of them
 
 
-BLIND = {"gradient_scaled", "smoothing_ignores_mask", "auxiliary_loss_unmasked"}  # faults of the gradient alone
+BLIND = {
+    "gradient_scaled",
+    "smoothing_ignores_mask",
+    "auxiliary_loss_unmasked",
+}  # faults of the gradient alone
 
 
 def mean_model(seed=0, **how):

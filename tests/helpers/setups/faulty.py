@@ -60,6 +60,7 @@ STARTED = [m.use_chatml, m.use_llama3, r.pad_left_in_chats, d.collect_labels_alo
 PADDED = [m.use_gpt2, r.pad_to_fixed_length]  # a pad stands where the stop was, and may be one
 # a header of one token, which is free: only the stop is surely wrong if the mask is one early
 SHORT = [m.use_mistral, m.use_deepseek, m.use_llama2, q.pack_chats, d.collect_left_with_stop]
+UNSEEN = [r.split_before_pad_with_stop]  # a stop without loss stands neither in the inputs nor in the targets
 AFTER = [m.use_chatml_with_lit_newline, m.use_gemma]  # one early: newline for newline, both of them free
 
 
@@ -71,11 +72,17 @@ OF_ROWS = [
     (
         "mask_one_early",
         f.light_one_early,
-        [plan for plan in FORMS + CHATS + WITH_STOP_LAST if plan not in AFTER],
+        [plan for plan in FORMS + CHATS + WITH_STOP_LAST if plan not in [*AFTER, *UNSEEN]],
     ),
+    ("mask_one_early", f.light_one_early, UNSEEN, "eos_cut"),
     ("mask_inverted", f.invert, FORMS),
     ("eos_masked", f.darken_stops, FORMS + CHATS),
-    ("eos_masked", f.blank_by_token, [*WITH_STOP_LAST, m.use_gpt2, m.use_chatml, m.use_llama2]),
+    (
+        "eos_masked",
+        f.blank_by_token,
+        [plan for plan in [*WITH_STOP_LAST, m.use_gpt2, m.use_chatml, m.use_llama2] if plan not in UNSEEN],
+    ),
+    ("eos_masked", f.blank_by_token, UNSEEN, "eos_cut"),
     ("eos_cut", f.cut_stops, [plan for plan in FORMS if plan not in PADDED]),
     ("eos_cut", f.cut_stops, PADDED, "eos_masked"),
     (
@@ -90,7 +97,7 @@ OF_ROWS = [
     ("marker_not_found", f.lose_some_markers, [*ROWS, d.collect_labels, q.pack_two_to_a_line, m.use_chatml]),
     ("double_bos", f.double_begin, BEGUN),
     ("bos_eos_inside", f.end_and_begin_again, [m.use_plain, m.use_alpaca, r.pad_right, d.collect_labels]),
-    ("bos_eos_inside", f.begin_twice, [m.use_plain, m.use_alpaca, p.give_loss_alone, r.pad_left]),
+    ("bos_eos_inside", f.begin_twice, [m.use_alpaca]),  # without a header, a second <bos> may be a separator
     ("last_turn_only", u.light_last_answer, CHATS),
     ("earlier_stops_masked", u.darken_earlier_stops, CHATS),
     ("tool_call_stops_masked", u.darken_call_stops, TOOLS),
