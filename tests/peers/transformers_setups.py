@@ -151,7 +151,6 @@ LOSSES = [
     ("smoothing_ignores_mask", from_logits(smooth_everywhere)),
 ]
 COLLATORS = [
-    ("mask_not_applied", lambda: run_loss_mask(lambda nll, m: nll.mean())),
     ("mask_after_reduction", lambda: run_loss_mask(lambda nll, m: (nll.mean() * m).sum() / m.sum())),
     ("attention_mask_confused", lambda: run(then(pad_rows(), take_mask_as_attention))),
     ("boundary_in_the_loss", lambda: run(then(flatten_rows(), light_first_of_documents), model=FLAT)),
