@@ -16,11 +16,13 @@ from minilm import diagnose  # noqa: E402
 torch.set_num_threads(1)
 
 
-FEW = "cohere deepseekv3 gemma glm4moe gptoss idefics3 llama3 phi3 qwen2_5 qwen3".split()  # of each kind one
+FEW = "cohere glm4moe gptoss idefics3 llama3 qwen2_5 qwen3".split()  # of each kind one
 SLOW = [f"template {name}" for name in list_templates() if name not in FEW] + [
     "dft loss",
     "packing bfd, learned positions",
+    "packing bfd, pairs, shuffled",
     "packing bfd_split",
+    "padding_free, pairs",
     "accumulation, padding_free",
     "router loss, padding_free",
     "router loss, accumulation",
