@@ -11,11 +11,11 @@ checks.run_checks lists every check in order. Each question has a module with it
     reading         what does a target read?
     packing         do documents in one row leave each other alone?
     denominator     what does the mean divide by, and what if there is nothing to divide by?
-They look at a Case (case.py): a batch (batch.py) in which the examples' tokens are found again (examples.py,
-locate.py), all others are told apart (template.py), and a step that is checked at every call (step.py). What
-was meant is said in a Meant (meant.py). What they find is put into a Report (report.py), which shows the
-examples first (strips.py). Prepared data without a step: prepared.py reads it, audit.py counts,
-audit_text.py shows the counts.
+They look at a Case (case.py), which prepare.py makes: a batch (batch.py) in which the examples' tokens are found
+again (examples.py, locate.py), all others are told apart (pads.py, template.py), and a step that is checked at
+every call (step.py). What was meant is said in a Meant (meant.py). What is found is put into a Report
+(report.py), which shows the examples first (strips.py). Trainers of torch are asked by trainers.py and
+torch_loop.py. Prepared data without a step has a folder of its own, audit/.
 """
 
 import numpy as np
