@@ -433,7 +433,7 @@ DIAGNOSES = {
     "diagnose short rows": (diagnosed(given(*[lambda a: a[:, :2]] * 3)), "the rows have 2 targets"),
     "tokens merged across the boundary": (
         diagnosed(encode=lambda text: [9] * len(text)),
-        "example 1 is not in the batch",
+        "example 0 is not in the batch",
     ),
     "diagnose step raises": (diagnosed(step=raising), "the step function raised KeyError: 'input_ids'"),
     "diagnose step None": (diagnosed(step=lambda *b: None), "returned None as loss: return one number"),

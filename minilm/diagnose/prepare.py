@@ -17,10 +17,10 @@ def find_wrong_shift(batch):
     return name, f"targets {where}"
 
 
-def make_case(make_batch, step, given, encode, meant, batch):
-    """(Case without a loss yet, facts) of examples. Raises DiagnoseError for ids that stand nowhere."""
+def make_case(make_batch, step, given, parts, encode, meant, batch):
+    """(Case without a loss yet, facts) of examples and the Parts of each. Raises DiagnoseError."""
     singles = [call_make_batch(make_batch, [example], meant.ignore_index) for example in given]
-    alone, facts = find_each_alone(singles, given, encode, meant)
+    alone, facts = find_each_alone(singles, given, parts, encode, meant)
     tokens = read_tokens(batch)
     documents = locate.locate_documents(tokens, alone)
     is_wrapped = find_wrap(alone, singles, batch)
@@ -46,12 +46,11 @@ def make_case(make_batch, step, given, encode, meant, batch):
     return case, facts
 
 
-def find_each_alone(singles, given, encode, meant):
+def find_each_alone(singles, given, all_parts, encode, meant):
     """([(row of tokens, Document)] of every example in its own batch, facts). Raises DiagnoseError."""
     alone, facts = [], []
-    for number, (example, single) in enumerate(zip(given, singles, strict=True)):
+    for number, (example, parts, single) in enumerate(zip(given, all_parts, singles, strict=True)):
         tokens = read_tokens(single)
-        parts = examples.encode_parts(example, encode, meant)
         stripped = examples.encode_parts(example, lambda content: encode(strip(content)), meant)
         found = locate.find_alone(tokens, [parts, stripped, locate.trim_strange_ends(tokens, parts)])
         if found is None:

@@ -42,7 +42,7 @@ def suspect_runs_on(audit, show, n):
 
 
 def suspect_tools(audit, show):
-    """Tool output with loss: a role that is called so, or one that spans run over and that is never dark."""
+    """Tool output with loss: a role of this name, or one that spans run over and that is never dark."""
     roles, header = audit.get("roles"), audit.template.header
     answer = header[1] if len(header) > 1 else None
     run_over = {role for role, is_deep in audit.get("run_on_roles") if is_deep}

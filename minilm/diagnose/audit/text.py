@@ -2,15 +2,9 @@
 
 import json
 
-from ... import faults
-from .. import report
+from ..report import explain
 from .facts import count_facts, list_facts
 from .strips import write_strip
-
-
-def explain(name):
-    """What a finding means, in one sentence."""
-    return report.explain(name)
 
 
 def describe(audit, findings, notes=(), pieces=None, colour=False, not_tested=""):
