@@ -53,14 +53,26 @@ def test_right_kinds_of_the_corpus_are_tried_with_several_seeds_and_plantings_wi
     assert trials.take_share((7, 8), trials.ALONE) == (7,)
 
 
-@pytest.mark.parametrize("group", [trials.OWN, trials.OTHERS])
-def test_slices_have_each_trial_once_and_agree_with_a_trial_alone(group, monkeypatch):
-    chosen = trials.list_trials(group, trials.BOTH, SEEDS)[-5::2]
-    monkeypatch.setattr(trials, "list_trials", lambda *_: chosen)
-    slices = [trials.count_slice(group, trials.BOTH, SEEDS, k, 2) for k in range(2)]
-    alone = [trials.judge_trial(trial) for trial in chosen]
-    assert [slices[0], slices[1]] == [alone[::2], alone[1::2]]
-    assert {verdict for _, verdict, _ in alone} <= {"named", "right"}
+def test_slices_have_each_trial_once(monkeypatch):
+    monkeypatch.setattr(trials, "list_trials", lambda *_: "abcdefg")
+    monkeypatch.setattr(trials, "judge_trial", str.upper)
+    slices = [trials.count_slice(trials.OWN, trials.BOTH, SEEDS, k, 3) for k in range(3)]
+    assert slices == [["A", "D", "G"], ["B", "E"], ["C", "F"]]
+
+
+def test_a_fault_of_the_corpus_is_named_and_a_right_kind_is_not_accused():
+    listed = trials.list_trials(trials.OTHERS, trials.BOTH, SEEDS)
+    chosen = [listed[0], next(trial for trial in listed if trial.planted == "mask_one_late")]
+    assert [trials.judge_trial(trial)[1:] for trial in chosen] == [
+        ("right", "nothing"),
+        ("named", "mask_one_late"),
+    ]
+
+
+def test_a_gradient_that_is_not_seen_is_missed():
+    listed = trials.list_trials(trials.OTHERS, trials.ALONE, SEEDS)
+    chosen = next(trial for trial in listed if trial.planted == "gradient_scaled")
+    assert trials.judge_trial(chosen) == ("gradient_scaled", "missed", "nothing")
 
 
 def test_without_dlogits_the_loss_alone_comes_back(rng):
