@@ -122,6 +122,17 @@ def test_links_between_lessons_lead_somewhere():
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_the_main_page_quotes_the_report_of_lesson_9():
+    """Three lines of an example, and the line with the name, as the solved lesson prints them."""
+    readme = (HOME / "README.md").read_text(encoding="utf-8")
+    part = readme.partition("## Find the fault")[2].partition("```\n\n")[0]
+    quoted = re.findall(r"^# (.*)$", part, re.M)
+    outputs = [o for cell in code_cells(SOLUTIONS[9]) for o in cell.outputs if o.output_type == "stream"]
+    printed = "".join(o.text for o in outputs).split("\n")
+    assert len(quoted) == 4 and quoted[-1].startswith("mask_one_late: ")
+    assert all(line in printed for line in quoted), [line for line in quoted if line not in printed]
+
+
 def read_course_table():
     """The rows of lessons/README.md: (file, whether it is case A alone, minutes, points)."""
     text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
