@@ -19,7 +19,7 @@ import run_cases
 from fuzzing import pick
 
 from minilm import chat, data, diagnose, files, generate, losses, model, tokenizer, train
-from minilm.diagnose import audit, audit_text, prepared
+from minilm.diagnose import audit
 from minilm.figures.results import read_json
 
 ROUNDS, MANY = 100, 1000
@@ -198,24 +198,25 @@ def some_prepared(rng):
 
 def audited(rows):
     """Rows looked at all the way to the printed report."""
-    return audit_text.describe(audit.audit(rows))
+    counted = audit.count_rows(rows)
+    return audit.text.describe(counted, audit.find_suspicions(counted))
 
 
 def prepared_npz(rng, folder):
     path = file(folder, damaged_npz(rng, some_prepared(rng)))
-    return lambda: audited(prepared.read_npz(path))
+    return lambda: audited(audit.readers.open_rows(path))
 
 
 def prepared_jsonl(rng, folder):
     path = file(folder, lines(rng, ID_ROWS))
-    return lambda: audited(prepared.read_jsonl(path)) if prepared.is_tokenized(path) else None
+    return lambda: audited(audit.readers.open_rows(path) or audit.text_rows.TextRows(path))
 
 
 def prepared_arrays(rng, folder):
     arrays = some_prepared(rng)
     name = pick(rng, list(arrays))
     arrays[name] = fuzzing.thing(rng, arrays[name])
-    return lambda: audited(prepared.read_arrays(**arrays))
+    return lambda: audited(audit.readers.read_arrays(**arrays))
 
 
 def odd_batches(rng):

@@ -22,7 +22,7 @@ from fuzzing import pick
 
 from minilm import files, model, tokenizer
 from minilm.__main__ import main
-from minilm.diagnose import prepared
+from minilm.diagnose import audit
 
 ROUNDS, MANY = 25, 150
 FEWER = {"plot": (10, 60)}  # rounds that draw a figure take longer
@@ -123,10 +123,14 @@ def hammer(name, seeds, folder, capsys):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # a warning is a second sentence
-                codes.add(code := main(argv))
+                code = main(argv)
         except Exception as error:
             raise AssertionError(f"{name}, seed {seed}: {error!r}") from error
         out, err = capsys.readouterr()
+        if name.startswith("diagnose") and code == 1:  # something looks wrong, which the report says
+            assert out and not err
+            code = 0
+        codes.add(code)
         if code:
             assert code == 2 and out == "" and err.count("\n") == 1, f"{name}, seed {seed}: {out} {err}"
             assert fuzzing.content(place) == before, f"{name}, seed {seed} changed a file"
@@ -180,13 +184,16 @@ def announced_tensor(shape):
 
 
 BOMBS = {
-    "npz shape": (prepared.read_npz, lambda: zipped({"ids.npy": header_only((2**30,)), "mask.npy": b""})),
+    "npz shape": (
+        audit.readers.read_npz,
+        lambda: zipped({"ids.npy": header_only((2**30,)), "mask.npy": b""}),
+    ),
     "npz dtype": (
-        prepared.read_npz,
+        audit.readers.read_npz,
         lambda: zipped({"ids.npy": header_only((), "<U1000000000"), "mask.npy": b""}),
     ),
     "npz zeros": (
-        prepared.read_npz,
+        audit.readers.read_npz,
         lambda: zipped({"ids.npy": [header_only((2**12, 2**13)), *[bytes(2**20)] * 2**8]}),  # true, but large
     ),
     "checkpoint shape": (files.checkpoint.read, lambda: zipped({"meta.npy": header_only((2**30,), "<f8")})),
@@ -245,4 +252,4 @@ def test_what_unpacks_a_hundredfold_is_read_up_to_a_limit(tmp_path):
     ids = np.zeros((2**10, 2**12), int)
     np.savez_compressed(tmp_path / "padded.npz", ids=ids, labels=ids)
     assert (tmp_path / "padded.npz").stat().st_size * 100 < ids.nbytes
-    assert len(prepared.read_npz(tmp_path / "padded.npz")) == len(ids)
+    assert len(audit.readers.read_npz(tmp_path / "padded.npz")["ids"]) == len(ids)

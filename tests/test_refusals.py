@@ -29,7 +29,7 @@ from minilm import (
     tree,
 )
 from minilm.__main__ import main
-from minilm.diagnose import audit, prepared
+from minilm.diagnose import audit
 from minilm.exercises import quiz
 from minilm.figures import tasks
 
@@ -376,8 +376,8 @@ def raising(*batch):
     raise KeyError("input_ids")
 
 
-def arrays(*args):
-    return lambda: list(prepared.read_arrays(*args))
+def arrays(ids, labels=None, mask=None):
+    return lambda: list(audit.readers.read_arrays(ids=ids, labels=labels, mask=mask))
 
 
 def turning(first, *then):
@@ -433,7 +433,7 @@ DIAGNOSES = {
     "diagnose short rows": (diagnosed(given(*[lambda a: a[:, :2]] * 3)), "the rows have 2 targets"),
     "tokens merged across the boundary": (
         diagnosed(encode=lambda text: [9] * len(text)),
-        "example 1 is not in the batch",
+        "example 0 is not in the batch",
     ),
     "diagnose step raises": (diagnosed(step=raising), "the step function raised KeyError: 'input_ids'"),
     "diagnose step None": (diagnosed(step=lambda *b: None), "returned None as loss: return one number"),
@@ -452,17 +452,20 @@ DIAGNOSES = {
         "another loss at a second call: switch dropout off",
     ),
     "prepared float ids": (arrays(IDS * 1.0, IDS), "ids holds float64: it must hold integers"),
-    "prepared object ids": (arrays(np.array([[1], None], object), IDS), "ids holds object"),
+    "prepared object ids": (arrays(np.array([[1], None], object), IDS), r"ids has shape \(2,\)"),
     "prepared 1-D": (arrays(IDS[0], IDS[0]), r"ids has shape \(3,\)"),
     "prepared empty": (arrays(IDS[:0], IDS[:0]), r"ids has shape \(0, 3\)"),
     "prepared other shapes": (arrays(IDS, IDS[:2]), r"labels has shape \(2, 3\)"),
     "prepared mask": (arrays(IDS, IDS, np.ones(3)), r"mask is float64 of shape \(3,\)"),
     "prepared nan mask": (arrays(IDS, IDS, NLL * np.nan), "a negative weight, or one that is not finite"),
-    "prepared label -1": (arrays(IDS, IDS - 1), "an id is negative, or a label that is not -100"),
-    "prepared labels elsewhere": (arrays(IDS, IDS + 5), r"labels\[0, 0\] is 5, but ids\[0, 0\] is 0"),
-    "prepared nothing": (lambda: audit.audit(iter([])), "there are no rows: the data set is empty"),
+    "prepared label -1": (arrays(IDS, IDS - 1), r"labels\[0\] is -1, but input_ids\[0\] is 0"),
+    "prepared labels elsewhere": (
+        arrays(IDS, IDS + 5),
+        r"row 0 .*: labels\[0\] is 5, but input_ids\[0\] is 0",
+    ),
+    "prepared nothing": (lambda: audit.count_rows(iter([])), "there are no rows: the data set is empty"),
     "prepared vocabulary": (
-        lambda: audit.audit(prepared.read_arrays(IDS + 9, IDS + 9), vocab_size=9),
+        lambda: audit.count_rows(audit.readers.read_arrays(ids=IDS + 9, labels=IDS + 9), vocab_size=9),
         "row 0 .from 0.: id 9 is outside the vocabulary of 9",
     ),
     "game no such case": (lambda: quiz.case("Z"), "there is no case 'Z': there are A, B, C"),
@@ -575,7 +578,17 @@ COMMANDS = {
     "diagnose nothing": ("diagnose", "give either an .npz file, or --data and a JSONL file"),
     "diagnose both": ("diagnose a.npz --data {good}", "give either an .npz file, or --data"),
     "diagnose no file": ("diagnose nowhere.npz", "nowhere.npz: No such file"),
-    "diagnose no arrays": ("diagnose {good}", "rows padded to one length, labels with -100"),
+    "diagnose no arrays": ("diagnose {dir}/half.npz", "rows padded to one length, labels with -100"),
+    "diagnose no JSON": ("diagnose {dir}/text/model.npz", "model.npz, line 1: not JSON"),
+    "diagnose no labels": (
+        "diagnose --data {unlabelled}",
+        "line 1: no labels: a trainer would take input_ids",
+    ),
+    "diagnose no tokenizer": ("diagnose --data {ids} --tokenizer {good}", "good.jsonl is no tokenizer.json"),
+    "diagnose an ignored text": (
+        "diagnose --data {good} --ignore-index 0",
+        "--ignore-index would change nothing",
+    ),
     "diagnose pickled": ("diagnose {dir}/objects.npz", "is no whole .npz file of plain arrays"),
     "diagnose other names": ("diagnose {dir}/names.npz", "holds a, b: it needs ids and labels"),
     "diagnose vocabulary": ("diagnose {dir}/right.npz --vocab-size 3", "id 3 is outside the vocabulary of 3"),
@@ -590,13 +603,13 @@ COMMANDS = {
     ),
     "diagnose true as an id": (
         "diagnose --data {truths}",
-        "truths.jsonl, line 1: it needs equally long lists",
+        "truths.jsonl, line 1: input_ids holds true or false: it must hold integers",
     ),
     "diagnose a name in colour": ("diagnose {dir}/colours.npz", r"holds \\x1b.31ma: it needs ids"),
     "diagnose no rows": ("diagnose --data {none}", "none.jsonl holds no rows: the data set is empty"),
     "diagnose other rows": ("diagnose --data {other}", "line 1: the field 'prompt' is missing"),
-    "diagnose id lists": ("diagnose --data {lists}", "lists.jsonl, line 2: it needs equally long lists"),
-    "diagnose id text": ("diagnose --data {texts}", "texts.jsonl, line 1: ids holds"),
+    "diagnose id lists": ("diagnose --data {lists}", r"lists.jsonl, line 2: labels has shape \(1,\)"),
+    "diagnose id text": ("diagnose --data {texts}", "texts.jsonl, line 1: input_ids holds"),
     "diagnose a senseless cut": (
         "diagnose --data {good} --max-tokens 1",
         "--max-tokens is 1: it must be 2 or",
@@ -636,10 +649,12 @@ def test_command_ends_with_one_sentence(name, tmp_path, capsys, monkeypatch):
         "long": '{"prompt": {"a": [%s1]}}' % ("1, " * 10**5),
     }
     contents["truths"] = '{"input_ids": [1, true], "labels": [1, true]}\n'
+    contents["unlabelled"] = '{"input_ids": [1, 2]}\n'
     contents["lists"] = '{"input_ids": [1, 2], "labels": [1, 2]}\n{"input_ids": [1, 2], "labels": [1]}\n'
     ids = np.arange(8).reshape(2, 4)
     np.savez(tmp_path / "right.npz", ids=ids, labels=ids)
     np.savez(tmp_path / "names.npz", a=ids, b=ids)
+    (tmp_path / "half.npz").write_bytes((tmp_path / "names.npz").read_bytes()[:99])
     np.savez(tmp_path / "colours.npz", **{"\x1b[31ma": ids})
     np.savez(tmp_path / "objects.npz", ids=np.array([[1], [1, 2]], object), labels=ids)
     for stem, text in contents.items():

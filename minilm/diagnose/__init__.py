@@ -11,11 +11,11 @@ checks.run_checks lists every check in order. Each question has a module with it
     reading         what does a target read?
     packing         do documents in one row leave each other alone?
     denominator     what does the mean divide by, and what if there is nothing to divide by?
-They look at a Case (case.py): a batch (batch.py) in which the examples' tokens are found again (examples.py,
-locate.py), all others are told apart (template.py), and a step that is checked at every call (step.py). What
-was meant is said in a Meant (meant.py). What they find is put into a Report (report.py), which shows the
-examples first (strips.py). Prepared data without a step: prepared.py reads it, audit.py counts,
-audit_text.py shows the counts.
+They look at a Case (case.py), which prepare.py makes: a batch (batch.py) in which the examples' tokens are
+found again (examples.py, locate.py), all others are told apart (pads.py, template.py), and a step that is
+checked at every call (step.py). What was meant is said in a Meant (meant.py). What is found is put into a
+Report (report.py), which shows the examples first (strips.py). Trainers of torch are asked by trainers.py
+and torch_loop.py. Prepared data without a step has a folder of its own, audit/.
 """
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy as np
 from .. import batches, chat, data, model, recording
 from . import checks, mask_as_meant, prepare
 from .batch import call_make_batch
+from .examples import encode_parts
 from .meant import Meant, read_meant
 from .report import DiagnoseError, Finding, Report
 
@@ -51,12 +52,13 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0, **meant
     meant = read_meant(prompt_weight, meant, encode)
     if len(examples) < 2:
         raise DiagnoseError(f"{len(examples)} examples were given: give two or more, of different lengths")
+    parts = [encode_parts(example, encode, meant) for example in examples]
     batch = call_make_batch(make_batch, examples, meant.ignore_index)
     wrong = prepare.find_wrong_shift(batch)
     if wrong:
         rest = ["everything else: put the shift right first"]
         return Report([Finding(*wrong)], ["shift"], rest)
-    case, facts = prepare.make_case(make_batch, step, examples, encode, meant, batch)
+    case, facts = prepare.make_case(make_batch, step, examples, parts, encode, meant, batch)
     mask, weights = case.mask, case.weights
     if not mask.any() and not weights.any():
         raise DiagnoseError("the examples' messages all have weight 0: give some with answers to learn")

@@ -96,7 +96,10 @@ def read_dict(given, ignore_index):
         batch = {key: widen(value, T) for key, value in given.items()}
         tail = ids[:, -1:] if lost else np.repeat(new_ids[:, -1:], first, axis=1)
         batch["input_ids"] = np.concatenate([new_ids, tail], axis=1)[:, :T]
-        batch[name][:, first:] = np.where((mask > 0) & (targets != IGNORED), targets, ignore_index)
+        shown = mask > 0
+        if masks:  # loss weights that stand beside the labels are changed themselves; the labels stay
+            shown = shown | (widen(given[name] != ignore_index, T)[:, first:] != 0)
+        batch[name][:, first:] = np.where(shown & (targets != IGNORED), targets, ignore_index)
         for key in masks:
             batch[key] = batch[key].astype(float)
             batch[key][:, first:] = mask

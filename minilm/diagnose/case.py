@@ -12,7 +12,7 @@ from .batch import Batch
 from .examples import PAD, PROMPT, RESPONSE, TOOL
 from .locate import Document
 from .report import DiagnoseError
-from .step import Resolution
+from .step import ROUNDING, Resolution
 from .template import Layout
 
 
@@ -40,9 +40,9 @@ class Case(NamedTuple):
     meant: object  # a Meant
     handed: dict  # numbers that the batch hands to the step
     stop_is_guess: bool  # what is taken for the stop token may be a pad
-    loss: float
-    dlogits: np.ndarray | None
-    resolution: Resolution
+    loss: float = np.nan
+    dlogits: np.ndarray | None = None
+    resolution: Resolution = Resolution(ROUNDING, "")
     measured: np.ndarray | None = None  # what the step weighs every target by, up to a factor
     lit: np.ndarray | None = None  # whose rows of dlogits are not zero, or which targets the loss depends on
 

@@ -1,33 +1,17 @@
 """What does the mean divide by, and what happens where there is nothing to divide by?"""
 
 import contextlib
-import itertools
-from typing import NamedTuple
 
 import numpy as np
 
-from .case import (
-    exchange_targets,
-    exchange_targets_at,
-    find_largest_effect,
-    mask_only,
-    measure_with_more_pads,
-)
+from .case import measure_with_more_pads
 from .examples import PAD
-from .reading import COARSE, list_targets
+from .reading import COARSE
 from .report import DiagnoseError, Finding, Untested
+from .shares import close, compare_slope, find_groups, measure_divisor, measure_shares, sum_by_example
 
 UNCLEAR = Untested("the loss alone does not tell a sum from a constant divisor")
 EXACT = 1e-3  # relative: a divisor that is this close to a count is that count
-
-
-class Share(NamedTuple):
-    """What part of the loss one target is, against its loss alone: its loss weight over the denominator."""
-
-    place: tuple
-    ratio: float  # NaN where the target's exchange moves nothing
-    error: float  # how exactly the ratio is known
-    slopes: list  # what `measure_slope` returns, for several exchanges
 
 
 def check_denominator(case):
@@ -37,25 +21,23 @@ def check_denominator(case):
         return UNCLEAR
     if max(share.error / max(abs(share.ratio), 1e-12) for share in shares) > 0.1:
         return judge_divisors(case) if case.dlogits is not None else Untested(case.resolution.note or COARSE)
-    ratios, errors, weights, row_sums = (
-        np.array([value(share) for share in shares])
-        for value in (
-            lambda share: share.ratio,
-            lambda share: share.error,
-            lambda share: case.mask[share.place],
-            lambda share: sum_by_example(case)[case.layout.examples[share.place]],
-        )
-    )
-    if close(ratios, weights, errors) and len(case.mask[case.mask > 0]) > 1:
-        return judge_constant_denominator(
-            case, f"a response target counts {ratios[0]:.4f} times its loss alone"
-        )
+    ratios = np.array([share.ratio for share in shares])
+    errors = np.array([share.error for share in shares])
+    weights = np.array([case.mask[share.place] for share in shares])
+    says = f"a response target counts {ratios[0]:.4f} times its loss alone"
+    if close(ratios, weights, errors) and (case.mask > 0).sum() > 1:
+        return judge_constant_denominator(case, says)
     right = weights / case.mask.sum()
     if close(ratios, right, errors) and case.meant.denominator == "weights":
         return judge_gradient([slope for share in shares for slope in share.slopes])
-    evidence = f"a response target counts {ratios[0]:.4f} times its loss alone; right is {right[0]:.4f}"
-    groups = find_groups(case, [case.layout.examples[share.place] for share in shares], weights / ratios)
-    if groups and np.ptp(row_sums):
+    return name_denominator(case, shares, weights / ratios, f"{says}; right is {right[0]:.4f}")
+
+
+def name_denominator(case, shares, divisors, evidence):
+    """The Finding for divisors that follow the mask and are not its sum: means of means, or another."""
+    examples = [case.layout.examples[share.place] for share in shares]
+    groups = find_groups(case, examples, divisors)
+    if groups and np.ptp(sum_by_example(case)[examples]):
         evidence += f"; each of {groups} has a mean of its own, and these are averaged"
         return Finding("mean_of_means", evidence + compare_rows_apart(case))
     return Finding("denominator_differs", evidence + compare_divisor(case))
@@ -85,54 +67,6 @@ def has_constant_denominator(case):
     return bool(shares) and close([share.ratio for share in shares], weights, max(s.error for s in shares))
 
 
-# ---------------------------------------------------------------- what one target counts
-
-
-def measure_shares(case):
-    """The Share of one target of each document, and of one of each further loss weight.
-
-    Exchange the target under the batch's mask, and under a mask that holds it alone: the ratio of
-    the changes is weight / sum(weights) if the mean is right, and 1 under a sum.
-    """
-    chosen, known = [], set()
-    for document in case.documents:
-        places = [p for answer in document.answers for p in list_targets(case, document, answer)]
-        chosen += [p for p in places if case.mask[p] > 0][-1:]
-    known = {case.mask[place] for place in chosen}
-    for place in map(tuple, np.argwhere((case.mask > 0) & (case.targets >= 0))):
-        if case.mask[place] not in known and len(known) < 5:
-            known.add(case.mask[place])
-            chosen.append(place)
-    return [measure_share(case, place) for place in chosen]
-
-
-def measure_share(case, place):
-    """The Share of the target at a place, measured with the id that changes the loss most."""
-    alone = mask_only(case, place)
-    turn, change, error = find_largest_effect(case, place, alone)
-    if abs(change) <= error:
-        return Share(place, np.nan, np.nan, [])
-    observed, error_observed = case.measure_effect(place, turn)
-    error = (error_observed + error * abs(observed / change)) / abs(change)
-    slopes = [measure_slope(case, place, turn, observed)]
-    slopes += [measure_slope(case, place, t, case.measure_effect(place, t)[0]) for t in {1, 2} - {turn}]
-    return Share(place, observed / change, error, [slope for slope in slopes if slope is not None])
-
-
-def measure_slope(case, place, turn, observed):
-    """What dlogits hold at an exchanged target: (w p(y), w p(y'), w, V, change of the loss), or None.
-
-    With loss weight w the loss changes by w (log p(y) - log p(y')); w p(y') stands in dlogits, and
-    w p(y) after the exchange.
-    """
-    if case.dlogits is None:
-        return None
-    y, y_other = case.targets[place], exchange_targets(case, turn)[place]
-    before = case.dlogits[place]
-    after = case.call(case.ids, exchange_targets_at(case, place, turn), case.mask)[1][place]
-    return float(after[y]), float(before[y_other]), float(after[y] - before[y]), len(before), observed
-
-
 def judge_gradient(slopes):
     """Whether dlogits are the gradient of the loss: a Finding where they are off by a constant, or None.
 
@@ -149,12 +83,6 @@ def judge_gradient(slopes):
     if len(unsmoothed) > 1 and np.ptp(unsmoothed) < EXACT * abs(unsmoothed[0]):
         return Finding("gradient_scaled", f"dlogits are {unsmoothed[0]:.4f} times the gradient of the loss")
     return Untested("a further term in dlogits hides whether they are the gradient of the loss")
-
-
-def compare_slope(wp, wp_other, w, V, observed, smoothing):
-    """The change of the loss that dlogits promise over the observed one; NaN where they promise none."""
-    p, p_other = (a * (1 - smoothing) + w * smoothing / V for a in (wp, wp_other))
-    return w * np.log(p / p_other) / observed if min(w, p, p_other) > 0 and observed else np.nan
 
 
 # ---------------------------------------------------------------- what the loss divides by
@@ -191,7 +119,7 @@ def judge_divisor(case, divisor, evidence):
         if abs(divisor / count - 1) < EXACT:
             return Finding("denominator_counts_all", says)
     for name, number in case.handed.items():
-        if abs(divisor / number - 1) < EXACT if number else False:
+        if abs(divisor - number) < EXACT * divisor:
             return f"the loss divides by a number that is handed over ({name} = {number:g})"
     return Finding("denominator_differs", says + compare_divisor(case))
 
@@ -208,54 +136,15 @@ def judge_divisors(case):
     return Finding(name, f"by the gradient, the examples' loss weights are divided by {shown}")
 
 
-def sum_by_example(case):
-    """The sum of the loss weights of every example."""
-    return np.array([case.mask[case.layout.examples == k].sum() for k in range(len(case.documents))])
-
-
-def measure_divisor(case, where=slice(None)):
-    """What the gradient divides the loss weights by, in the batch or in a part of it."""
-    mask, measured = case.mask[where], case.measured[where]
-    lit = (mask > 0) & (measured > 0)
-    return float(np.median(mask[lit] / measured[lit])) if lit.any() else np.nan
-
-
 def compare_divisor(case):
     """The divisor beside the sum of the loss weights, as text to add to the evidence; "" if unknown."""
     if case.dlogits is None:
         return ""
     divisor, total, B = measure_divisor(case), case.mask.sum(), len(case.mask)
     more = divisor - total
-    a_row = (
-        f", {more / B:.3g} more for each row" if abs(more / B - round(more / B)) < 0.02 and more > 0.5 else ""
-    )
+    is_whole = more > 0.5 and abs(more / B - round(more / B)) < 0.02
+    a_row = f", {more / B:.3g} more for each row" if is_whole else ""
     return f"; the loss weights sum to {total:.4g}, the divisor is {divisor:.4g}{a_row}"
-
-
-def find_groups(case, numbers, divisors):
-    """Which groups of examples have means of their own that are averaged, as text; "" if none explains it.
-
-    divisors: what the loss weights in these examples are divided by. Tried are rows, examples, neighbours in
-    every way, and every n-th example, as workers take them.
-    """
-    sums, N = sum_by_example(case), len(case.documents)
-    rows = np.array([document.row for document in case.documents])
-    splits = [np.arange(N), rows, *(np.arange(N) % n for n in range(2, N))]
-    if N <= 10:
-        splits += [np.cumsum([0, *cuts]) for cuts in itertools.product((0, 1), repeat=N - 1)]
-    for groups in splits:
-        if groups.max() and close_groups(sums, groups, numbers, divisors):
-            each = [np.flatnonzero(groups == g).tolist() for g in range(groups.max() + 1)]
-            return "the examples" if len(each) == N else f"the groups of examples {each}"
-    return ""
-
-
-def close_groups(sums, groups, numbers, divisors):
-    """Whether the examples' divisors are their group's sum of loss weights, or that times the groups."""
-    totals = np.bincount(groups, weights=sums)
-    own = totals[groups[numbers]]
-    n_lit = int((totals > 0).sum())
-    return any(close(divisors, own * n) for n in (1, n_lit, len(totals)))
 
 
 def measure_rows_apart(case):
@@ -285,8 +174,3 @@ def list_what_is_not_seen(case):
     if measure_rows_apart(case) is None or not np.ptp(case.mask.sum(axis=1)):
         lines.insert(0, "mean of row means: the rows have equally many response tokens")
     return lines
-
-
-def close(a, b, error=0.0):
-    """Equal up to what float32 leaves of a difference of losses, or up to a known error."""
-    return bool((np.abs(np.asarray(a) - b) <= 0.02 * np.abs(b) + 3 * np.asarray(error)).all())

@@ -1,12 +1,10 @@
 """From a user's functions to a Case: the batch of all examples, and every example in a batch of its own."""
 
-import numpy as np
-
-from . import examples, locate, template
+from . import examples, locate, pads, template
 from .batch import call_make_batch
 from .case import Alone, Case
 from .report import DiagnoseError
-from .step import ROUNDING, Resolution, guard_step
+from .step import guard_step
 
 
 def find_wrong_shift(batch):
@@ -19,39 +17,49 @@ def find_wrong_shift(batch):
     return name, f"targets {where}"
 
 
-def make_case(make_batch, step, given, encode, meant, batch):
-    """(Case without a loss yet, facts) of examples. Raises DiagnoseError for ids that stand nowhere."""
+def make_case(make_batch, step, given, parts, encode, meant, batch):
+    """(Case without a loss yet, facts) of examples and the Parts of each. Raises DiagnoseError."""
     singles = [call_make_batch(make_batch, [example], meant.ignore_index) for example in given]
-    alone, facts = [], []
-    for number, (example, single) in enumerate(zip(given, singles, strict=True)):
-        tokens = read_tokens(single)
-        variants = [
-            examples.encode_parts(example, encode, meant),
-            examples.encode_parts(example, lambda content: encode(strip(content)), meant),
-        ]
-        variants.append(locate.trim_strange_ends(tokens, variants[0]))
-        found = locate.find_alone(tokens, variants)
-        if found is None:
-            raise DiagnoseError(f"example {number} {locate.NOWHERE}")
-        if found[1]:
-            facts.append(f"example {number} is in the batch without white space at the ends of its parts")
-        alone.append((tokens[found[0].row], found[0]))
+    alone, facts = find_each_alone(singles, given, parts, encode, meant)
     tokens = read_tokens(batch)
     documents = locate.locate_documents(tokens, alone)
     is_wrapped = find_wrap(alone, singles, batch)
-    frame = frame_examples(alone, singles, tokens, documents, meant, is_wrapped)
+    before, after, is_guess = pads.find_inner_sides(alone, singles, tokens, documents, meant, is_wrapped)
+    frame = template.read_template(before, after, alone, meant)
     layout = template.lay_out(tokens, documents, frame, meant, is_wrapped).of_targets()
     made = [
-        make_alone(step, single, row, document, frame, number, meant)
-        for number, (single, (row, document)) in enumerate(zip(singles, alone, strict=True))
+        make_alone(step, single, *found, frame, number, meant)
+        for number, (single, found) in enumerate(zip(singles, alone, strict=True))
     ]
-    call = guard_step(step, batch)
     case = Case(
-        *(call, batch.ids, batch.targets, batch.mask, layout, documents, made, meant, batch.handed),
-        frame.stop_is_guess,
-        *(np.nan, None, Resolution(ROUNDING, "")),
+        call=guard_step(step, batch),
+        ids=batch.ids,
+        targets=batch.targets,
+        mask=batch.mask,
+        layout=layout,
+        documents=documents,
+        alone=made,
+        meant=meant,
+        handed=batch.handed,
+        stop_is_guess=is_guess,
     )
     return case, facts
+
+
+def find_each_alone(singles, given, all_parts, encode, meant):
+    """([(row of tokens, Document)] of every example in its own batch, facts). Raises DiagnoseError."""
+    alone, facts = [], []
+    for number, (example, parts, single) in enumerate(zip(given, all_parts, singles, strict=True)):
+        tokens = read_tokens(single)
+        stripped = examples.encode_parts(example, lambda content: encode(strip(content)), meant)
+        found = locate.find_alone(tokens, [parts, stripped, locate.trim_strange_ends(tokens, parts)])
+        if found is None:
+            raise DiagnoseError(f"example {number} {locate.NOWHERE}")
+        document, variant = found
+        if variant:
+            facts.append(f"example {number} is in the batch without white space at the ends of its parts")
+        alone.append((tokens[document.row], document))
+    return alone, facts
 
 
 def strip(content):
@@ -78,53 +86,9 @@ def find_wrap(alone, singles, batch):
     return has_stop or not any(one.mask[:, -1].any() for one in batches)
 
 
-def frame_examples(alone, singles, tokens, documents, meant, is_wrapped):
-    """The Template that every example stands in, found by comparing it alone and among all."""
-    sides = {False: [], True: []}
-    for (row, document), single in zip(alone, singles, strict=True):
-        row = row[:-1] if is_wrapped else row
-        real = np.ones(len(row), bool)
-        if single.is_real is not None:
-            real = single.is_real[document.row][: len(row)]
-        lit = np.concatenate([[False], single.mask[document.row] > 0])[: len(row)]
-        for is_end, here in ((False, slice(0, document.start)), (True, slice(document.end, None))):
-            kept = real[here]
-            side = template.Side(row[here][kept].tolist(), lit[here][kept].tolist())
-            sides[is_end].append(side if is_end else template.Side(side.tokens[::-1], side.lit[::-1]))
-    inner = {}
-    for is_end, found in sides.items():
-        far = [far_side(tokens[document.row], document, is_end) for document in documents]
-        pad_ids = template.find_pad_ids([side.tokens for side in found], far)
-        pad_ids |= set() if meant.pad_id is None else {meant.pad_id}
-        has_marks = all(single.is_real is not None for single in singles)
-        inner[is_end] = (
-            [side.tokens for side in found] if has_marks else template.remove_pads(found, pad_ids, is_end)
-        )
-    is_guess = not has_marks and is_kept_pad(found, inner[True])
-    if is_guess and meant.pad_id is not None and meant.pad_id not in meant.stop_ids:
-        inner[True] = [[] for _ in alone]
-    rows = [row for row, _ in alone]
-    documents = [document for _, document in alone]
-    return template.read_template(inner[False], inner[True], documents, rows, meant, is_guess)
-
-
-def is_kept_pad(sides, inner):
-    """Whether the one token that is left behind every example is the first of a run that no loss lights."""
-    lit = any(any(side.lit) for side in sides)
-    runs = [template.count_run(side.tokens) == len(side.tokens) for side in sides if side.tokens]
-    return not lit and all(runs) and any(inner) and any(len(side.tokens) > 1 for side in sides)
-
-
-def far_side(row, document, is_end):
-    """The tokens of a row on one side of an example, nearest first."""
-    side = row[document.end :] if is_end else row[: document.start][::-1]
-    return side.tolist()
-
-
 def make_alone(step, single, row, document, frame, number, meant):
     """The Alone of an example."""
-    own = frame._replace(before=[frame.before[number]], after=[frame.after[number]])
-    tokens = read_tokens(single)
-    layout = template.lay_out(tokens, [document], own, meant).of_targets()
-    call = guard_step(step, single)
-    return Alone(single, call, document, frame.before[number], frame.after[number], layout)
+    before, after = frame.before[number], frame.after[number]
+    own = frame._replace(before=[before], after=[after])
+    layout = template.lay_out(read_tokens(single), [document], own, meant).of_targets()
+    return Alone(single, guard_step(step, single), document, before, after, layout)

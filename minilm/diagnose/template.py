@@ -23,13 +23,6 @@ from .examples import (
 )
 
 
-class Side(NamedTuple):
-    """What stands on one side of an example that is alone in its row, nearest token first."""
-
-    tokens: list
-    lit: list  # whether the mask lights each of them
-
-
 class Template(NamedTuple):
     """What a pipeline puts around the parts. before, after: for each example, without pads."""
 
@@ -37,7 +30,6 @@ class Template(NamedTuple):
     after: list
     stops: set  # tokens that end an answer
     tail: list  # what follows a stop token
-    stop_is_guess: bool = False
 
 
 class Layout(NamedTuple):
@@ -56,69 +48,16 @@ class Layout(NamedTuple):
         return Layout(*(array[:, 1:] for array in self))
 
 
-# ---------------------------------------------------------------- pads
-
-
-def find_pad_ids(alone, full):
-    """The ids that fill rows: what stands beyond an example in the batch of all, and not when it is alone.
-
-    alone, full: for each example the tokens on one side, nearest first, alone and among all others.
-    """
-    found = set()
-    for near, far in zip(alone, full, strict=True):
-        n = len(near)
-        if len(far) > n and far[:n] == near and len(set(far[n:])) == 1:
-            found.add(far[-1])
-    return found
-
-
-def remove_pads(sides, pad_ids=(), is_end=True):
-    """The tokens of every side without pads: a run of one token at the outer end.
-
-    Such a run is pads if its token is among pad_ids, or if its length varies, or, behind an example, if it
-    is longer than two. Where pads are all that stands there, or the loss ends inside the run, the first
-    of them is kept: it is a stop token with the pads' id.
-    """
-    outer = {side.tokens[-1] for side in sides if side.tokens} - {-1}
-    runs = [count_run(side.tokens) for side in sides]
-    pads = {pad for pad in outer if pad in pad_ids}
-    if not pads and len(outer) == 1:
-        lengths = {run for run in runs if run}
-        if len(lengths) > 1 or (is_end and max(lengths, default=0) > 2):
-            pads = outer
-    inner = []
-    for side, run in zip(sides, runs, strict=True):
-        is_padded = bool(side.tokens) and side.tokens[-1] in pads | {-1}
-        kept = len(side.tokens) - run if is_padded else len(side.tokens)
-        ends_inside = is_padded and is_end and side.lit[kept] and not all(side.lit[kept:][1:] or [False])
-        inner.append(side.tokens[: kept + ends_inside])
-    if (
-        is_end
-        and any(side.tokens for side in sides)
-        and not any(inner)
-        and all(side.tokens for side in sides)
-    ):
-        return [side.tokens[:1] for side in sides]
-    return inner
-
-
-def count_run(tokens):
-    """How many equal tokens a list ends in."""
-    return next((k for k, token in enumerate(reversed(tokens)) if token != tokens[-1]), len(tokens))
-
-
 # ---------------------------------------------------------------- what stands between
 
 
-def read_template(before, after, documents, rows, meant, stop_is_guess=False):
-    """The Template of examples, each alone in its row of tokens."""
+def read_template(before, after, alone, meant):
+    """The Template of examples, each alone (row of tokens, Document) in its row."""
     leads = {token for tokens in before for token in tokens}
     stops = set(meant.stop_ids) or {choose_stop(tokens, leads) for tokens in after if tokens}
     tails = [tokens[find_stop(tokens, stops) + 1 :] for tokens in after if tokens]
     tail = max(tails, key=len, default=[])
-    if not tail:
-        tail = find_tail_inside(before, documents, rows, stops)
-    return Template(before, after, stops, tail, stop_is_guess)
+    return Template(before, after, stops, tail or find_tail_inside(before, alone, stops))
 
 
 def choose_stop(tokens, leads):
@@ -131,11 +70,11 @@ def find_stop(tokens, stops):
     return next((k for k, token in enumerate(tokens) if token in stops), 0)
 
 
-def find_tail_inside(before, documents, rows, stops):
+def find_tail_inside(before, alone, stops):
     """What follows the stop token of every earlier answer before a prompt, and begins no header."""
     beginnings = {token for tokens in before for token in tokens[-2:]}  # <bos>, and what opens a header
     rests = []
-    for document, row in zip(documents, rows, strict=True):
+    for row, document in alone:
         for (_, end, part), (begin, _, following) in itertools.pairwise(document.spans):
             between = row[end:begin].tolist()
             if part.role == RESPONSE and following.role == PROMPT and between:

@@ -13,7 +13,7 @@ from minilm.figures import confusion
 @pytest.mark.parametrize("planted", confusion.PLANTED)
 def test_planted_faults_are_named(planted):
     name = planted.partition(",")[0]
-    assert confusion.count_names(planted, "loss and dlogits", range(2)) == {name: 2}
+    assert confusion.name_fault(planted, 0) == name
     unseen = "healthy" if name in setups.BLIND else name
     assert confusion.name_fault(planted, 1, has_dlogits=False) == unseen
 
@@ -67,9 +67,9 @@ HEALTHY = {  # name -> (set-up, arguments of the model, of the loss, of the diag
 
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_no_false_alarm(kind):
-    """18 kinds x 12 seeds: 216 right set-ups, every second one seen as a black box."""
+    """18 kinds, every second seed seen as a black box; test_setups has 143 more."""
     set_up, of_model, of_loss, how = HEALTHY[kind]
-    for seed in range(12):
+    for seed in range(4):
         examples, make_batch = set_up(np.random.default_rng(seed))
         step = functools.partial(setups.mean_model(seed, **of_model).loss, **of_loss)
         seen = step if seed % 2 else setups.hide_gradient(step)

@@ -1,35 +1,11 @@
-"""What stands around the parts: pads, tails, roles and loss weights as meant, by hand."""
+"""What stands around the parts: tails, roles and loss weights as meant, by hand."""
 
 import numpy as np
-import pytest
 
 from minilm.diagnose import examples, meant, template
 from minilm.diagnose.locate import Document
 
 P, H, R, S, T = examples.TEMPLATE, examples.HEADER, examples.RESPONSE, examples.STOP, examples.TAIL
-
-
-@pytest.mark.parametrize(
-    ("sides", "inner"),
-    [
-        ([[1], [1]], [[1], [1]]),  # a stop token
-        ([[1, 4], [1, 4]], [[1, 4], [1, 4]]),  # a stop token and a newline
-        ([[1, 2, 2], [1, 2, 2, 2]], [[1], [1]]),  # pads of different number
-        ([[1, 2, 2, 2]] * 2, [[1], [1]]),  # pads to one length
-        ([[], [2], [2, 2, 2]], [[], [], []]),  # pads, and a row that needs none
-        ([[1], [], [1]], [[1], [], [1]]),  # a stop token that a limit cut off in one
-        ([[2] * 4, [2] * 6], [[2], [2]]),  # pad or stop: one is kept
-        ([[1], [3]], [[1], [3]]),
-    ],
-)
-def test_pads_are_told_from_what_belongs_to_an_example(sides, inner):
-    dark = [template.Side(side, [False] * len(side)) for side in sides]
-    assert template.remove_pads(dark) == inner
-
-
-def test_a_lit_stop_token_is_kept_where_pads_have_its_id():
-    sides = [template.Side([4, 2, 2, 2], [False, True, False, False]), template.Side([4, 2], [False, True])]
-    assert template.remove_pads(sides) == [[4, 2], [4, 2]]
 
 
 def lay_out_chat(**said):
@@ -38,7 +14,7 @@ def lay_out_chat(**said):
     known = meant.read_meant(0.0, said, list)
     parts = examples.encode_parts(([20, 21], [30]), list, known)
     document = Document(0, [(1, 3, parts[0]), (7, 8, parts[1])])
-    frame = template.read_template([[8]], [[2, 4]], [document], tokens, known)
+    frame = template.read_template([[8]], [[2, 4]], [(tokens[0], document)], known)
     return template.lay_out(tokens, [document], frame, known)
 
 

@@ -120,7 +120,7 @@ def row_of(pieces, weights):
     return {"input_ids": ids, "labels": labels}
 
 
-def make_rows(build, turns, seed, n=60, extra=(), dark=()):
+def make_rows(build, turns, seed, n=28, extra=(), dark=()):
     rng = np.random.default_rng(seed)
     made = [build(turns(rng)) for _ in range(n)]
     return [row_of(pieces, light(pieces, extra, dark)) for pieces in made]
@@ -175,7 +175,7 @@ def weigh(rows, prompt):
     ]
 
 
-def glm_rows(seed, n=60):
+def glm_rows(seed, n=28):
     """The stop is the next role's token: it carries loss, at the row's end, too."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -190,7 +190,7 @@ def glm_rows(seed, n=60):
     return rows
 
 
-def two_stops(seed, n=60):
+def two_stops(seed, n=28):
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(n):
@@ -203,7 +203,7 @@ def two_stops(seed, n=60):
     return rows
 
 
-def think(lit, seed, n=60):
+def think(lit, seed, n=28):
     """Answers with a think block: <think> text </think> newline, lit or dark."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -218,7 +218,7 @@ def think(lit, seed, n=60):
     return rows
 
 
-def empty_think(lit, seed, n=60):
+def empty_think(lit, seed, n=28):
     """Answers behind an empty think block, a constant that is lit or dark."""
     return [
         row_of(
@@ -232,7 +232,7 @@ def empty_think(lit, seed, n=60):
     ]
 
 
-def mute_some(build, turns, seed, n=60):
+def mute_some(build, turns, seed, n=28):
     """Some answers have weight 0, stop and all; no row loses all of them."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -247,7 +247,7 @@ def mute_some(build, turns, seed, n=60):
     return rows
 
 
-def images(seed, varied, n=60):
+def images(seed, varied, n=28):
     rng = np.random.default_rng(seed)
     rows = []
     for row in make_rows(alpaca, pair, seed, n):
@@ -435,7 +435,7 @@ def begin_with(rows, token):
     return [{"input_ids": [token, *r["input_ids"]], "labels": [-100, *r["labels"]]} for r in rows]
 
 
-def stops_dark(build, turns, seed, only_calls=False, n=60):
+def stops_dark(build, turns, seed, only_calls=False, n=28):
     """The stop of every answer but the last one is dark, or of those before tool output."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -494,6 +494,12 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
     "mask_inverted: alpaca": (lambda s: invert(make_rows(alpaca, pair, s)), ["mask_inverted"]),
     "mask_inverted: plain": (lambda s: invert(make_rows(plain, pair, s)), ["mask_inverted"]),
     "mask_inverted: llama 2": (lambda s: invert(make_rows(llama2, one_word, s)), ["mask_inverted"]),
+    "mask_inverted: chatml": (lambda s: invert(make_rows(CHATML, dialogue, s)), ["mask_inverted"]),
+    "mask_inverted: llama 3": (lambda s: invert(make_rows(LLAMA3, two, s)), ["mask_inverted"]),
+    "eos_masked: gpt 2": (lambda s: darken(make_rows(gpt2, pair, s), 8), ["eos_masked"]),
+    "eos_masked: mistral": (lambda s: darken(make_rows(MISTRAL, two, s), 2), ["eos_masked"]),
+    "eos_masked: glm": (lambda s: darken(glm_rows(s), 25, 27), ["eos_masked"]),
+    "eos_masked: packed": (lambda s: pack(darken(make_rows(DEEPSEEK, pair, s), 2)), ["eos_masked"]),
     "eos_masked: chatml": (lambda s: darken(make_rows(CHATML, dialogue, s), 2), ["eos_masked"]),
     "eos_masked: chatml, sentences": (lambda s: darken(make_rows(CHATML, sentences, s), 2), ["eos_masked"]),
     "eos_masked: llama 3": (lambda s: darken(make_rows(LLAMA3, dialogue, s), 12), ["eos_masked"]),
@@ -544,6 +550,7 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
         ["double_bos"],
     ),
     "mask_one_late: chatml": (lambda s: move(make_rows(CHATML, dialogue, s), 1), ["mask_one_late"]),
+    "mask_one_late: llama 2": (lambda s: move(make_rows(llama2, two, s), 1), ["mask_one_late"]),
     "mask_one_late: alpaca": (lambda s: move(make_rows(alpaca, pair, s), 1), ["mask_one_late"]),
     "mask_one_early: llama 2": (lambda s: move(make_rows(llama2, pair, s), -1), ["mask_one_early"]),
     "mask_one_early: deepseek": (lambda s: move(make_rows(DEEPSEEK, dialogue, s), -1), ["mask_one_early"]),
@@ -625,6 +632,10 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
         lambda s: mask_by_column(pad_rows(make_rows(llama2, pair, s), "left", attention=False)),
         ["prefix_masked_by_column"],
     ),
+    "prefix_masked_by_column: dialogue": (
+        lambda s: mask_by_column(pad_rows(make_rows(GEMMA, two, s), "left")),
+        ["prefix_masked_by_column"],
+    ),
     "prefix_masked_by_column: alpaca": (
         lambda s: mask_by_column(pad_rows(make_rows(alpaca, pair, s), "left", attention=False)),
         ["prefix_masked_by_column"],
@@ -665,4 +676,91 @@ PLANTED = {  # what is planted in what: rows of a seed, and the names that shoul
         lambda s: see_answers_only(make_rows(CHATML, dialogue, s)),
         ["attention_mask_confused"],
     ),
+}
+
+
+# ---------------------------------------------------------------- right ones with weights, and one row a turn
+
+
+def weigh_parts(build, turns, seed, weights, n=28):
+    """Rows with a loss_weights of their own for each part, 1 for answers and their stops; not a mask."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(n):
+        pieces = build(turns(rng))
+        given = {"assistant": 1.0, "assistant stop": 1.0} | weights
+        loss_weights = [given.get(part, 0.0) for _, part in pieces]
+        rows.append({"input_ids": [token for token, _ in pieces], "loss_weights": loss_weights})
+    return rows
+
+
+def weigh_turns(seed, n=28):
+    """Earlier answers count half."""
+    rows = []
+    for row in make_rows(CHATML, dialogue, seed, n):
+        last = last_only(row)["labels"]
+        pairs = zip(row["labels"], last, strict=True)
+        weights = [0.0 if t == -100 else 1.0 if u != -100 else 0.5 for t, u in pairs]
+        rows.append({"input_ids": row["input_ids"], "loss_weights": weights})
+    return rows
+
+
+def weigh_rows(seed, n=28):
+    """Every row has a weight of its own."""
+    rng = np.random.default_rng(seed)
+    rows = as_mask(make_rows(CHATML, dialogue, seed, n), "loss_weights")
+    for row in rows:
+        factor = float(rng.choice([0.25, 0.5, 1.0]))
+        row["loss_weights"] = [factor * w for w in row["loss_weights"]]
+    return rows
+
+
+def unroll(rows):
+    """One row for every answer: what stands before it is its prompt."""
+    made = []
+    for row in rows:
+        labels = row["labels"]
+        ends = [k + 1 for k, t in enumerate(labels) if t != -100 and (labels[k + 1 :] or [-100])[0] == -100]
+        made += [last_only({name: values[:end] for name, values in row.items()}) for end in ends]
+    return made
+
+
+def zipf(rng):
+    """A few words make up most of the text."""
+    words = np.arange(100, 400)
+    shares = 1 / np.arange(1, 301)
+    turns = []
+    for _ in range(rng.integers(1, 4)):
+        for role in ("user", "assistant"):
+            turns.append((role, rng.choice(words, rng.integers(1, 30), p=shares / shares.sum()).tolist()))
+    return turns
+
+
+def two_stops_and_newline(seed, n=28):
+    """ChatML in which some answers end with another stop token, each before a dark newline."""
+    rng = np.random.default_rng(seed)
+    rows = make_rows(CHATML, pair, seed, n)
+    for row in rows:
+        if rng.random() < 0.4:
+            row["input_ids"][-2] = row["labels"][-2] = 13
+    return rows
+
+
+RIGHT |= {
+    "chatml, two stops": two_stops_and_newline,
+    "tool output weighs 0.1": lambda s: weigh_parts(CHATML, with_tools, s, {"tool": 0.1}),
+    "users' text weighs 0.1": lambda s: weigh_parts(CHATML, dialogue, s, {"user": 0.1}),
+    "users' text and stop weigh 0.1": lambda s: weigh_parts(
+        LLAMA3, dialogue, s, {"user": 0.1, "user stop": 0.1}
+    ),
+    "stops weigh 2": lambda s: weigh_parts(CHATML, dialogue, s, {"assistant stop": 2.0}),
+    "stops weigh 0.5": lambda s: weigh_parts(PHI3, dialogue, s, {"assistant stop": 0.5}),
+    "earlier answers weigh 0.5": weigh_turns,
+    "rows have weights": weigh_rows,
+    "one row an answer": lambda s: unroll(make_rows(CHATML, dialogue, s)),
+    "one row an answer, llama 2": lambda s: unroll(make_rows(llama2, two, s)),
+    "a few words, chatml": lambda s: make_rows(CHATML, zipf, s),
+    "a few words, llama 2": lambda s: make_rows(llama2, zipf, s),
+    "a few words, deepseek, padded": lambda s: pad_rows(make_rows(DEEPSEEK, zipf, s), attention=False),
+    "a few words, phi 3, left": lambda s: pad_rows(make_rows(PHI3, zipf, s), "left", attention=False),
 }

@@ -66,12 +66,12 @@ def make_model(n_words, kind="llama", seed=0, std=0.3, **settings):
     torch.manual_seed(seed)
     shared = {"vocab_size": n_words, "initializer_range": std, **settings}
     if kind == "gpt2":
-        config = transformers.GPT2Config(n_positions=512, n_embd=16, n_layer=2, n_head=2, **shared)
+        config = transformers.GPT2Config(n_positions=512, n_embd=16, n_layer=1, n_head=2, **shared)
         return transformers.GPT2LMHeadModel(config)
     shared = {
         "hidden_size": 16,
         "intermediate_size": 32,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,
         "num_attention_heads": 2,
         "num_key_value_heads": 2,
         "max_position_embeddings": 512,

@@ -22,13 +22,31 @@ def reduce_by(reduce):
     return from_logits(lambda logits, targets, mask: reduce(measure_nll(logits, targets), mask))
 
 
+def add_loss_mask(batch, rows):
+    """Labels everywhere, and the mask beside them."""
+    batch["loss_mask"] = (batch["labels"] != -100).float()
+    batch["labels"] = batch["input_ids"].clone()
+
+
+def reduce_by_loss_mask(reduce):
+    """A compute_loss from reduce(nll, loss_mask) of a batch whose labels stand everywhere."""
+
+    def compute_loss(model, batch):
+        logits = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
+        return reduce(measure_nll(logits, batch["labels"][:, 1:]), batch["loss_mask"][:, 1:])
+
+    return compute_loss
+
+
 def measure_nll(logits, targets):
     """-log p of every target (B, n - 1)."""
     return cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
 
 def take_mean(values, mask):
-    """The mean over what the mask lights."""
+    """The mean over what the mask lights. Raises ValueError where that is nothing."""
+    if not mask.any():
+        raise ValueError("a batch without targets")
     return (values * mask).sum() / mask.sum()
 
 

@@ -16,7 +16,23 @@ from minilm import diagnose  # noqa: E402
 torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize(("name", "report"), RIGHT, ids=[name for name, _ in RIGHT])
+FEW = "cohere glm4moe gptoss idefics3 llama3 qwen2_5 qwen3".split()  # of each kind one
+SLOW = [f"template {name}" for name in list_templates() if name not in FEW] + [
+    "dft loss",
+    "packing bfd, learned positions",
+    "packing bfd, pairs, shuffled",
+    "packing bfd_split",
+    "padding_free, pairs",
+    "accumulation, padding_free",
+    "router loss, padding_free",
+    "router loss, accumulation",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "report"),
+    [pytest.param(*pair, marks=[pytest.mark.slow] if pair[0] in SLOW else [], id=pair[0]) for pair in RIGHT],
+)
 def test_a_right_set_up_has_no_finding(name, report):
     report = report()
     assert report.findings == [], f"{name}: {report}"

@@ -1,5 +1,6 @@
 """Set-ups of torch loops with transformers' models, collators and Trainer; right ones and faulty ones."""
 
+import itertools
 import tempfile
 
 import chat_rows
@@ -9,6 +10,7 @@ from chat_rows import TOOL_CHATS, make_row
 from small_models import CHATS, encode_with, make_chats, make_model, make_tokenizer
 from spoilers import (
     add_kl,
+    add_loss_mask,
     add_z_loss,
     cut_last_tokens,
     from_logits,
@@ -18,6 +20,7 @@ from spoilers import (
     light_when_flat,
     mask_prefix_by_column,
     reduce_by,
+    reduce_by_loss_mask,
     shift_never,
     shift_once_more,
     smooth_by_torch,
@@ -60,6 +63,11 @@ def run(collator, light=chat_rows.light_answers, compute_loss=None, model=MODEL,
 
     make_batch, step = diagnose.torch_step(model, collate, compute_loss)
     return diagnose.pipeline(make_batch, step, examples, encode_with(TOKENIZER), **meant)
+
+
+def run_loss_mask(reduce):
+    """The report on a loop whose mask stands beside labels that stand everywhere."""
+    return run(then(pad_rows(), add_loss_mask), compute_loss=reduce_by_loss_mask(reduce))
 
 
 def run_trainer(collator, examples=EXAMPLES, light=chat_rows.light_answers, kept=None, **settings):
@@ -118,6 +126,7 @@ RIGHT = [
         "sum",
         lambda: run(pad_rows(), compute_loss=reduce_by(lambda nll, m: (nll * m).sum()), denominator="sum"),
     ),
+    ("loss mask beside labels", lambda: run_loss_mask(take_mean)),
     ("torch's label smoothing", lambda: run(pad_rows(), compute_loss=from_logits(smooth_by_torch))),
     ("z-loss on answers", lambda: run(pad_rows(), compute_loss=add_z_loss(False))),
     ("tool outputs dark", lambda: run(pad_rows(), examples=WITH_TOOLS)),
@@ -132,10 +141,9 @@ RIGHT = [
     ("Trainer, accumulation", lambda: run_trainer(pad_rows(), gradient_accumulation_steps=2)),
 ]
 LOSSES = [
-    ("mask_not_applied", train_all),
+    ("targets_unused", train_all),
     ("shifted_twice", shift_once_more),
     ("not_shifted", shift_never),
-    ("mask_after_reduction", reduce_by(lambda nll, m: (nll.mean() * m).sum() / m.sum())),
     ("denominator_counts_all", reduce_by(lambda nll, m: (nll * m).mean())),
     ("mean_of_means", reduce_by(lambda nll, m: ((nll * m).sum(1) / m.sum(1).clamp(min=1)).mean())),
     ("auxiliary_loss_unmasked", from_logits(add_kl)),
@@ -143,6 +151,7 @@ LOSSES = [
     ("smoothing_ignores_mask", from_logits(smooth_everywhere)),
 ]
 COLLATORS = [
+    ("mask_after_reduction", lambda: run_loss_mask(lambda nll, m: (nll.mean() * m).sum() / m.sum())),
     ("attention_mask_confused", lambda: run(then(pad_rows(), take_mask_as_attention))),
     ("boundary_in_the_loss", lambda: run(then(flatten_rows(), light_first_of_documents), model=FLAT)),
     ("packing_drops_mask", lambda: run(then(flatten_rows(), light_when_flat), model=FLAT)),
@@ -169,8 +178,7 @@ FAULTY = [
     *COLLATORS,
     *[
         (fault, lambda fault=fault, collator=collator: run_rows(fault, collator))
-        for fault in chat_rows.FAULTS
-        for collator in (pad_rows, flatten_rows)
+        for fault, collator in zip(chat_rows.FAULTS, itertools.cycle([pad_rows, flatten_rows]), strict=False)
     ],
 ]
 

@@ -1,5 +1,7 @@
 """Set-ups of TRL's SFTTrainer, right ones and ones with a planted fault, as their users write them."""
 
+import itertools
+
 import chat_rows
 import torch
 import trl
@@ -182,12 +184,14 @@ NO_STOP = CHATML.replace(
     "m.content + '<|im_end|>' }}{% endgeneration %}", "m.content }}{% endgeneration %}<|im_end|>"
 )
 FAULTY = [
-    *[(fault, lambda fault=fault: diagnose_rows(fault)) for fault in chat_rows.FAULTS],
-    *[(fault, lambda fault=fault: diagnose_rows(fault, padding_free=True)) for fault in chat_rows.FAULTS],
+    *[
+        (fault, lambda fault=fault, is_flat=is_flat: diagnose_rows(fault, padding_free=is_flat))
+        for fault, is_flat in zip(chat_rows.FAULTS, itertools.cycle([True, False]), strict=False)
+    ],
     ("mask_not_applied", lambda: diagnose_chats(assistant_only_loss=False)),
     ("mask_not_applied", lambda: diagnose_pairs(completion_only_loss=False)),
-    ("mask_not_applied", lambda: diagnose_chats(trainer=TrainAll)),
-    ("mask_not_applied", lambda: diagnose_chats(False, trainer=TrainAll)),
+    ("targets_unused", lambda: diagnose_chats(trainer=TrainAll)),
+    ("targets_unused", lambda: diagnose_chats(False, trainer=TrainAll)),
     ("eos_masked", lambda: diagnose_chats(template=NO_STOP)),
     ("eos_masked", lambda: diagnose_spoilt(blank_stops)),
     ("eos_masked", lambda: diagnose_spoilt(blank_stops, False)),

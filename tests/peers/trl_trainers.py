@@ -89,5 +89,5 @@ def make_templated(name, **settings):
     """(trainer, examples) for assistant_only_loss with one of TRL's own templates."""
     template = (TEMPLATES / f"{name}_training.jinja").read_text(encoding="utf-8")
     eos = next((end for start, end in ENDS.items() if name.startswith(start)), "<|im_end|>")
-    data = make_parts(make_chats(CHATS[:3])) if name in PARTS else make_chats(CHATS[:3])
+    data = make_parts(make_chats(CHATS[:2])) if name in PARTS else make_chats(CHATS[:2])
     return make_trainer(data, make_tokenizer(template, eos), assistant_only_loss=True, **settings), data

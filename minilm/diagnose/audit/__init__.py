@@ -4,9 +4,14 @@
     audit = count_rows(rows)
     print(text.describe(audit, find_suspicions(audit)))
 
-readers opens a file, fields knows the names of its arrays, aligning finds where labels stand. ends takes
-the pads away, template learns what rows have in common, counting counts, findings judges the counts; facts,
-strips and text show them. pieces decodes ids by a tokenizer.json, text_rows makes rows of text.
+In the order of the work:
+    readers, other_kinds       open a file, or say how to convert it
+    fields, aligning           the arrays of a row, and where its labels stand
+    ends, stops, template      pads, stop tokens, headers, as the first rows have them in common
+    counting, counting_spans   one pass over all rows
+    findings (_turns, _stops)  verdicts on the counts
+    facts, strips, text        what is shown; pieces decodes ids by a tokenizer.json
+    text_rows                  rows of text, in minilm's own encoding
 """
 
 from . import pieces, readers, text, text_rows

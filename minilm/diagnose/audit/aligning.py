@@ -52,7 +52,7 @@ def align_rows(placed, ignore_index=None):
         if fields.labels is None:
             yield make_own(fields, fields.masks, None)
             continue
-        if not judge_labels(fields, ignored)[is_ahead]:
+        if not fits(fields, ignored, is_ahead):
             where = "one place ahead" if is_ahead else "at their own place"
             raise DiagnoseError(
                 f"{place}: labels are not the ids {where}, as in the rows before: a label is the id itself, "
@@ -64,11 +64,17 @@ def align_rows(placed, ignore_index=None):
 
 def judge_labels(fields, ignored):
     """Whether the labels of Fields can be (at their own place, one place ahead)."""
+    return fits(fields, ignored, False), fits(fields, ignored, True)
+
+
+def fits(fields, ignored, is_ahead):
+    """Whether the labels of Fields are the ids at their own place, or one place ahead."""
     if fields.labels is None:
-        return True, True
+        return True
     labelled = fields.labels != ignored
-    is_own = bool((fields.labels == fields.ids)[labelled].all())
-    return is_own, not len(find_differences(fields, labelled))
+    if is_ahead:
+        return not len(find_differences(fields, labelled))
+    return not (labelled & (fields.labels != fields.ids)).any()
 
 
 def find_differences(fields, labelled):

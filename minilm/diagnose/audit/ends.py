@@ -84,7 +84,7 @@ def strip_pads(row, pads):
 def find_attended(row):
     """(first, end) of what attention sees, if what lies outside is one id on each side; else of the row."""
     seen = np.flatnonzero(row.attention)
-    if not len(seen):
+    if len(seen) in (0, len(row.tokens)):
         return 0, len(row.tokens)
     first, end = int(seen[0]), int(seen[-1]) + 1
     is_padded = all(len(set(part.tolist())) <= 1 for part in (row.tokens[:first], row.tokens[end:]))

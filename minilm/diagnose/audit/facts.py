@@ -1,7 +1,8 @@
 """What an Audit shows that is neither right nor wrong: sentences, and numbers by name."""
 
+from .findings_turns import is_one_row_an_answer
 from .spans import find_most_common
-from .template import SURE
+from .stops import SURE
 
 COUNTED = {  # what a table of counts says: the name of the count
     "rows without a supervised token": "empty",
@@ -88,9 +89,11 @@ def tell_rest(audit):
     counts = audit.counts
     if counts["packed"]:
         yield f"{counts['packed']:,} rows are packed, by position_ids or attention_mask"
-    several = counts["several_answers"]
-    if several and counts["only_last"] == several and "completion_mask" in audit.get("mask_names"):
-        yield "only the last answer of each row carries loss, as completion_mask says"
+    if counts["several_answers"] and counts["only_last"] == counts["several_answers"]:
+        if "completion_mask" in audit.get("mask_names"):
+            yield "only the last answer of each row carries loss, as completion_mask says"
+        elif is_one_row_an_answer(audit):
+            yield "only the last answer of each row carries loss; the earlier ones do in rows of their own"
     if 0 < counts["hidden"]:
         yield f"in {counts['hidden']:,} rows attention_mask hides tokens that are no pads"
 

@@ -11,6 +11,8 @@ Another list whose name speaks of a mask, a weight, a loss or labels is refused.
 it does not change the loss.
 """
 
+import array
+import functools
 import re
 from typing import NamedTuple
 
@@ -73,15 +75,17 @@ def parse_fields(row, n_axes=1):
     return Fields(ids, labels, masks, attention, positions, mask_name)
 
 
+@functools.cache
+def is_suspicious(name):
+    """Whether a field of this name may decide the mask, and is not known."""
+    is_known = name in LABELS or name in MASKS or name in HARMLESS
+    return not is_known and bool(re.search("mask|weight|loss|label", name))
+
+
 def refuse_unknown(row):
     """Raise DiagnoseError for a list that may decide the mask under a name that nobody knows."""
     for name, value in row.items():
-        is_known = name in LABELS or name in MASKS or name in HARMLESS
-        if (
-            isinstance(value, list | np.ndarray)
-            and re.search("mask|weight|loss|label", name)
-            and not is_known
-        ):
+        if is_suspicious(name) and isinstance(value, list | np.ndarray):
             raise DiagnoseError(
                 f"the field {name!r:.80} is not known, and may decide what carries loss: name it "
                 "loss_mask (1: carries loss), or drop it"
@@ -106,19 +110,31 @@ def multiply_masks(row, shape):
 
 def require_integers(name, values, n_axes, shape=None):
     """An int64 array. Raises DiagnoseError for another dtype or shape, or nothing at all."""
-    if isinstance(values, list) and bool in map(type, values):
-        raise DiagnoseError(f"{name} holds true or false: it must hold integers")
-    array = require_rectangular(name, values)
+    numbers = pack_integers(values) if isinstance(values, list) else None
+    if numbers is None:
+        if isinstance(values, list) and bool in map(type, values):
+            raise DiagnoseError(f"{name} holds true or false: it must hold integers")
+        numbers = require_rectangular(name, values)
     wants = "(n,), one list" if n_axes == 1 else "(B, T)"
-    if array.ndim != n_axes or array.shape != (shape or array.shape) or array.size == 0:
+    if numbers.ndim != n_axes or numbers.shape != (shape or numbers.shape) or numbers.size == 0:
         raise DiagnoseError(
-            f"{name} has shape {array.shape}: ids, labels and masks have one shape {wants}, not empty"
+            f"{name} has shape {numbers.shape}: ids, labels and masks have one shape {wants}, not empty"
         )
-    if array.dtype.kind not in "iu":
-        raise DiagnoseError(f"{name} holds {array.dtype}: it must hold integers")
-    if array.dtype == np.uint64 and (array > np.iinfo(np.int64).max).any():
-        raise DiagnoseError(f"{name} holds {array.max()}, which is no id")
-    return array.astype(np.int64, copy=False)
+    if numbers.dtype.kind not in "iu":
+        raise DiagnoseError(f"{name} holds {numbers.dtype}: it must hold integers")
+    if numbers.dtype == np.uint64 and (numbers > np.iinfo(np.int64).max).any():
+        raise DiagnoseError(f"{name} holds {numbers.max()}, which is no id")
+    return numbers.astype(np.int64, copy=False)
+
+
+def pack_integers(values):
+    """A flat list of integers as an array, quickly; None for any other list."""
+    if (True in values or False in values) and bool in map(type, values):  # True == 1
+        return None
+    try:
+        return np.frombuffer(array.array("q", values), dtype=np.int64)
+    except (TypeError, OverflowError, ValueError):
+        return None
 
 
 def require_rectangular(name, values):

@@ -3,15 +3,13 @@
 A name that explains other signs, too, comes first, and these are then not named for themselves.
 """
 
-from collections import Counter
-
 from ..report import Finding
+from . import findings_stops, findings_turns
 from .spans import find_most_common
-from .template import SURE
+from .stops import MOST, SURE
 
 FREE = 0.6  # share of spans that one answer's beginning stays below
 FEW = 8  # fewer spans than this give no suspicion that rests on agreement
-MOST_ALIKE = 0.9  # share of rows whose dark end is the same, if it is the template's
 MANY = 0.05  # share of rows without loss that is no accident
 
 
@@ -21,11 +19,12 @@ def find_suspicions(audit, show=str):
     found = [*suspect_rows(audit, show), *whole]
     column = [] if whole else list(suspect_column(audit, show))
     if audit.counts["spans"] and not whole and not column:
-        found += suspect_inside(audit, show)
-        found += suspect_header(audit, show)
-        found += suspect_turns(audit)
         moved = list(suspect_start(audit, show))
-        found += [*moved, *suspect_stop(audit, show, moved)]
+        if [finding.fault for finding in moved] != ["mask_one_late"]:  # which lights what follows a span, too
+            found += [*findings_turns.suspect_inside(audit, show), *findings_turns.suspect_tools(audit, show)]
+        found += findings_turns.suspect_header(audit, show)
+        found += findings_turns.suspect_turns(audit)
+        found += [*moved, *findings_stops.suspect_stop(audit, show, moved)]
     found += column
     return [*found, *suspect_double_bos(audit, show)]
 
@@ -61,10 +60,11 @@ def suspect_whole_rows(audit, show):
         return
     suffixes = audit.get("suffixes")
     suffix, n_alike = find_most_common(suffixes)
-    n_dark_end = suffixes[suffix] if suffix is not None and n_alike >= MOST_ALIKE else 0
+    n_dark_end = suffixes[suffix] if suffix is not None and n_alike >= MOST else 0
     blank, _ = find_most_common(audit.get("blanked"))
     n_blanked = audit.get("blanked")[blank]
-    if is_one_level(audit) and counts["whole"] + max(n_dark_end, n_blanked) >= SURE * rows:
+    is_one_level = findings_turns.is_one_level(audit)
+    if is_one_level and counts["whole"] + max(n_dark_end, n_blanked) >= SURE * rows:
         caveat = "; right for rows of plain text, wrong where they hold prompts"
         if n_blanked > counts["whole"]:
             text = f"in {n_blanked:,} of {rows:,} rows every token carries loss but {show(blank)}"
@@ -75,14 +75,28 @@ def suspect_whole_rows(audit, show):
         if blank is not None and n_blanked > counts["whole"]:
             text = f"in {n_blanked:,} of {rows:,} rows {show(blank)}, and nothing else, carries no loss"
             yield Finding("eos_masked", text)
-    elif is_one_level(audit) and suffixes.total() >= SURE * rows:
+    elif is_one_level and suffixes.total() >= SURE * rows:
         n = suffixes.total()
         yield Finding("mask_inverted", f"in {n:,} of {rows:,} rows the start carries loss, the end none")
+    elif (
+        findings_turns.is_one_level(audit)
+        and counts["starts_lit"] >= SURE * rows
+        and is_dark_like_answers(audit)
+    ):
+        text = (
+            f"in {counts['starts_lit']:,} of {rows:,} rows the start carries loss, and what has none begins "
+        )
+        yield Finding(
+            "mask_inverted", text + "behind the same token everywhere and ends with one, as answers do"
+        )
 
 
-def is_one_level(audit):
-    """Whether all targets with loss have the same loss weight."""
-    return len([value for value in audit.get("weights") if value != 0]) == 1
+def is_dark_like_answers(audit):
+    """Whether the runs without loss stand behind one token, begin differently, and end with one token."""
+    (_, before), (_, first), (_, last) = (
+        find_most_common(audit.get(name)) for name in ("before dark", "first dark", "last dark")
+    )
+    return before >= SURE and first < FREE and last >= SURE and audit.get("before dark").total() >= FEW
 
 
 def suspect_column(audit, show):
@@ -97,70 +111,6 @@ def suspect_column(audit, show):
             f"in {before[token]:,} of {n:,} left-padded rows the loss begins as many tokens too early as "
             f"the row has pads: so many tokens later, {show(token)} stands before the answer in all of them",
         )
-
-
-def suspect_inside(audit, show):
-    """A begin token before the answer; spans that go on behind a stop token."""
-    counts, spans = audit.counts, audit.counts["spans"]
-    inside = audit.get("begin inside")
-    if inside.total() >= SURE * spans:
-        first = show(audit.template.first)
-        is_sure = inside["after a stop"] >= SURE * spans
-        behind = ", behind a stop token" if is_sure else ""
-        text = f"{first}, which begins the rows, stands again at the answer's start{behind}"
-        yield Finding("bos_eos_inside", f"{text}, in {inside.total():,} of {spans:,} spans", is_sure)
-    if n := counts["boundaries"]:
-        yield Finding(
-            "boundary_in_the_loss", f"{n:,} tokens that begin a document behind a stop token carry loss"
-        )
-    if n := counts["runs_on"]:
-        yield from suspect_runs_on(audit, show, n)
-
-
-def suspect_runs_on(audit, show, n):
-    """Spans that go on into the next message: whose it is, if its role is known."""
-    template, roles = audit.template, audit.get("run_on_roles")
-    stops = " or ".join(sorted(map(show, template.stops)))
-    deep = sum(n for (_, is_deep), n in roles.items() if is_deep)
-    how = "the next message" if deep else "the next message's header"
-    is_header = (
-        template.opener is not None and sum(n for (role, _), n in roles.items() if role is not None) == n
-    )
-    text = f"{n:,} of {audit.counts['spans']:,} spans with loss go on behind {stops} into {how}"
-    yield Finding("span_runs_on", text, is_header)
-    seen = audit.get("roles")
-    answer = template.header[1] if len(template.header) > 1 else None
-    for role in sorted({role for (role, is_deep) in roles if is_deep and role not in (None, answer)}):
-        if seen[role, "lit"] > seen[role, "dark"] == 0:
-            n = seen[role, "lit"]
-            text = f"the text of {n:,} messages of the role {show(role)}, between answers, carries loss"
-            yield Finding("tool_output_trained", text, is_tool(show(role)))
-
-
-def is_tool(text):
-    """Whether a role's name says that a tool speaks."""
-    return text.strip().lower() in ("tool", "ipython", "function", "observation", "environment")
-
-
-def suspect_header(audit, show):
-    """The header that inference supplies carries loss, from the token on that opens every message."""
-    template, spans = audit.template, audit.counts["spans"]
-    if template.opener is None or audit.counts["spans"] < FEW:
-        return
-    prefix, shapes = template.prefix, audit.get("header shapes")
-    lit_roles = {role for (role, how) in audit.get("roles") if how == "lit"}
-    is_alike = shapes[True] >= SURE * max(shapes.total(), 1) and len(prefix) > 2
-    if prefix[:1] == (template.opener,) and is_alike and len(lit_roles) == 1:
-        text = f"{spans:,} spans begin with the header, {' '.join(map(show, prefix))}"
-        yield Finding("generation_prompt_trained", text, False)
-
-
-def suspect_turns(audit):
-    """Answers before the last one that carry no loss."""
-    several, only_last = audit.counts["several_answers"], audit.counts["only_last"]
-    if several >= 2 and only_last >= SURE * several and "completion_mask" not in audit.get("mask_names"):
-        text = f"in {only_last:,} of {several:,} rows with several answers only the last one carries loss"
-        yield Finding("last_turn_only", text, False)
 
 
 def suspect_start(audit, show):
@@ -180,87 +130,11 @@ def suspect_start(audit, show):
         )
     elif first >= SURE and second < FREE:
         ends = audit.get("ends")
-        is_stop_dark = count_ends(ends, "dark") >= SURE * ends.total()
+        is_stop_dark = findings_stops.count_ends(ends, "dark") >= max(SURE * ends.total(), 1)
         if is_stop_dark or (before < SURE and not audit.template.stops):
             text = f"the first supervised token is {show(first_token)} in {first:.0%} of the rows"
             text += ", and the stop token carries no loss" if is_stop_dark else ""
             yield Finding("mask_one_early", text, False)
-
-
-def suspect_stop(audit, show, moved):
-    """Stop tokens that carry no loss, in all answers or in earlier ones, or that are missing."""
-    ends = audit.get("ends")
-    total = sum(n for (how, _, _), n in ends.items() if how not in ("open", "unknown"))
-    stops = " or ".join(sorted(map(show, audit.template.stops)))
-    dark = count_ends(ends, "dark")
-    is_explained = moved and find_most_common(audit.get("before"))[1] < SURE
-    if dark and not is_explained:
-        yield from suspect_dark_stops(ends, dark, total, stops, bool(moved))
-    yield from suspect_missing_stops(audit, ends, total, stops, show)
-
-
-def count_ends(ends, how, is_last=None):
-    """Spans that end so."""
-    return sum(n for (h, last, _), n in ends.items() if h == how and is_last in (None, last))
-
-
-def suspect_dark_stops(ends, dark, total, stops, is_moved):
-    """Whose stop tokens carry no loss: all answers', earlier ones', those before one role's messages."""
-    earlier_dark, last_lit = count_ends(ends, "dark", False), count_ends(ends, "lit", True)
-    by_role = {}
-    for (how, is_last, role), n in ends.items():
-        if how in ("lit", "dark") and not is_last and role is not None:
-            by_role.setdefault(role, Counter())[how] += n
-    all_dark = [role for role, counts in by_role.items() if counts["dark"] and not counts["lit"]]
-    all_lit = [role for role, counts in by_role.items() if counts["lit"] and not counts["dark"]]
-    text = f"behind {dark:,} of {total:,} spans {stops} carries no loss"
-    if dark == earlier_dark and last_lit and all_dark and len(all_dark) + len(all_lit) == len(by_role):
-        if all_lit:
-            roles = " ".join(map(str, sorted(all_dark)))
-            yield Finding(
-                "tool_call_stops_masked", f"{text}: those before messages of role {roles}, all of them"
-            )
-            return
-    if dark == earlier_dark and last_lit and not count_ends(ends, "lit", False):
-        yield Finding("earlier_stops_masked", f"{text}: all but the last of each row")
-        return
-    text += f"; {count_ends(ends, 'lit'):,} spans end with it"
-    yield Finding("eos_masked", text, dark >= 0.5 * total and not is_moved)
-
-
-def suspect_missing_stops(audit, ends, total, stops, show):
-    """Rows that end inside an answer, without a stop token."""
-    cut, padded = count_ends(ends, "cut"), count_ends(ends, "padded")
-    is_single = audit.counts["one_token_spans"] >= SURE * audit.counts["spans"]
-    if audit.counts["packed"] or is_single or not total or is_block_data(audit):
-        return
-    if audit.template.stops:
-        if n := cut + padded:
-            longest = max(audit.get("lengths"))
-            at_limit = audit.get("cut_lengths")[longest]
-            text = f"in {n:,} of {total:,} spans the row ends without {stops}"
-            text += f"; {at_limit:,} of these rows have {longest} tokens, the most" if at_limit else ""
-            is_given = audit.template.stops != audit.template.guessed_stops
-            yield Finding("eos_cut", text, bool(at_limit) or is_given)
-    elif cut >= FREE * total and audit.get("cut_lengths")[max(audit.get("lengths"))] >= max(0.5 * cut, 2):
-        longest = max(audit.get("lengths"))
-        yield Finding(
-            "eos_cut", f"{cut:,} of {total:,} spans end with the row, most at {longest} tokens", False
-        )
-    elif padded >= FREE * total:
-        pad = show(audit.pads.right) if audit.pads.right is not None else "a pad"
-        text = f"behind {padded:,} of {total:,} spans {pad} stands, end-of-sequence or pad, without loss"
-        yield Finding("eos_masked", text, False)
-        yield Finding("eos_cut", f"{text}; no token ends the answers", False)
-
-
-def is_block_data(audit):
-    """Whether rows are blocks of one length that hold several answers, which packing may cut anywhere."""
-    counts, lengths = audit.counts, audit.get("lengths")
-    rows, longest = counts["rows"], max(lengths)
-    n_even = lengths[longest] + lengths[longest - 1]
-    is_even = rows > 1 and n_even >= MOST_ALIKE * rows and counts["padded"] < 0.1 * rows
-    return is_even and counts["spans"] >= 1.5 * rows
 
 
 def suspect_double_bos(audit, show):

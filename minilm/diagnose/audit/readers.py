@@ -2,51 +2,12 @@
 one sentence that holds the line which converts them."""
 
 import json
-import os
 import warnings
 from itertools import chain, count
 
 from ... import files
 from ..report import DiagnoseError
-from . import aligning, fields
-
-HEAD = 4096  # bytes by which a kind of file is known
-TO_JSONL = ".to_json('rows.jsonl', orient='records', lines=True)"
-OTHER_KINDS = {  # first bytes: what it is, and the line that converts it
-    b"PAR1": ("a parquet file", f"import pandas as pd; pd.read_parquet('{{path}}'){TO_JSONL}"),
-    b"ARROW1": ("an arrow file", f"import pandas as pd; pd.read_feather('{{path}}'){TO_JSONL}"),
-    b"\xff\xff\xff\xff": (
-        "an arrow stream",
-        "import datasets; datasets.Dataset.from_file('{path}').to_json('rows.jsonl')",
-    ),
-    b"\x93NUMPY": (
-        "a single .npy array",
-        "import numpy as np; np.savez('rows.npz', ids=np.load('{path}'), labels=...)",
-    ),
-    b"\x80": (
-        "a pickle",
-        "import json, pickle; [print(json.dumps(dict(row))) for row in pickle.load(open('{path}', 'rb'))]",
-    ),
-    b"\x1f\x8b": (
-        "compressed by gzip",
-        "import gzip; open('rows.jsonl', 'wb').write(gzip.open('{path}').read())",
-    ),
-}
-FROM_TORCH = (
-    "a file of torch",
-    "import json, torch; [print(json.dumps({{k: list(map(int, v)) for k, v in row.items()}})) "
-    "for row in torch.load('{path}')]",
-)
-FROM_CSV = (
-    "a table of text",
-    "import csv, json; [print(json.dumps(row)) for row in csv.DictReader(open('{path}'))]",
-)
-OTHER_ROWS = {  # a name that a row without ids may have: what to do
-    "chosen_input_ids": "a prepared pair of answers (DPO): its loss has no loss mask. Look at the chosen ones "
-    'as {"input_ids": prompt + chosen, "completion_mask": [0, ..., 1, ...]}',
-    "prompt_ids": 'prompt and answer apart: join them as {"input_ids": prompt + answer, '
-    '"completion_mask": [0, ..., 1, ...]}',
-}
+from . import aligning, fields, other_kinds
 
 
 def open_rows(path, ignore_index=None):
@@ -54,51 +15,21 @@ def open_rows(path, ignore_index=None):
 
     Raises DiagnoseError for a file of another kind, ValueError naming place for what is no row, OSError.
     """
-    refuse_folder(path)
+    other_kinds.refuse_folder(path)
     with files.atomic.open_regular(path) as file:
-        head = file.read(HEAD)
+        head = file.read(other_kinds.HEAD)
     if head.startswith(b"PK"):
         return aligning.align_rows(place_arrays(read_npz(path), path), ignore_index)
-    refuse_other_kinds(path, head)
+    other_kinds.refuse_other_kinds(path, head)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     objects = iterate_array(path) if text.startswith(b"[") else iterate_lines(path)
     first = next(objects, None)
+    if first is None and text.startswith(b"["):
+        raise DiagnoseError(f"{path} holds no rows: the data set is empty")
     if first is None or (fields.name_ids(first[1]) is None and not text.startswith(b"[")):
-        refuse_other_rows(first)
+        other_kinds.refuse_other_rows(first)
         return None
     return aligning.align_rows(parse_objects(chain([first], objects)), ignore_index)
-
-
-def refuse_folder(path):
-    """Raise DiagnoseError for a folder that datasets wrote."""
-    if os.path.isfile(os.path.join(path, "dataset_info.json")):
-        raise_convert(
-            path,
-            "a folder of datasets",
-            "import datasets; datasets.load_from_disk('{path}').to_json('rows.jsonl')",
-        )
-
-
-def refuse_other_kinds(path, head):
-    """Raise DiagnoseError for a file that is no JSON, with the line that converts it."""
-    for start, kind in OTHER_KINDS.items():
-        if head.startswith(start):
-            raise_convert(path, *kind)
-    line = head.lstrip().split(b"\n")[0]
-    if line[:1] not in b"{[" and (b"," in line or b"\t" in line) and b"{" not in line:
-        raise_convert(path, *FROM_CSV)
-
-
-def raise_convert(path, kind, line):
-    """Raise DiagnoseError: what the file is, and the line of Python that makes rows of it."""
-    raise DiagnoseError(f'{path} is {kind}: convert it, python -c "{line.format(path=path)}"')
-
-
-def refuse_other_rows(first):
-    """Raise DiagnoseError for tokenized rows of another form."""
-    for name, what in OTHER_ROWS.items():
-        if first is not None and name in first[1]:
-            raise DiagnoseError(f"{first[0]}: the field {name!r} belongs to {what}")
 
 
 def iterate_lines(path):
@@ -156,7 +87,7 @@ def require_ids(row, place):
     elif isinstance(row, dict) and "role" in row:
         split = "write the list of messages as one line {\"messages\": [...]} (jq -c '{messages: .}' does it)"
     elif isinstance(row, dict):
-        refuse_other_rows((place, row))
+        other_kinds.refuse_other_rows((place, row))
     raise DiagnoseError(f"{place}: a JSON array is read only if it holds rows with input_ids: {split}")
 
 
@@ -176,19 +107,13 @@ def read_npz(path):
         try:
             return files.npz.read_arrays(file)
         except Exception as error:  # damaged bytes raise anything
-            if holds_torch(path):
-                raise_convert(path, *FROM_TORCH)
+            if other_kinds.holds_torch(path):
+                other_kinds.raise_convert(path, *other_kinds.FROM_TORCH)
             reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
             raise DiagnoseError(
                 f"{path} is no whole .npz file of plain arrays ({reason}): write it with "
                 "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
             ) from None
-
-
-def holds_torch(path):
-    """Whether a zip archive looks like one of torch.save."""
-    with files.atomic.open_regular(path) as file:
-        return b"data.pkl" in file.read(HEAD)
 
 
 def place_arrays(arrays, path="ids"):

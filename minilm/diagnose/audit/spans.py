@@ -5,8 +5,20 @@ import numpy as np
 
 def find_spans(lit):
     """(start, end) pairs of the runs of True in a boolean array (n,)."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], lit.astype(np.int8), [0]))))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    edges = (np.flatnonzero(lit[1:] != lit[:-1]) + 1).tolist()
+    if len(lit) and lit[0]:
+        edges.insert(0, 0)
+    if len(edges) % 2:
+        edges.append(len(lit))
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def find_main(row, spans):
+    """Those of the spans of a Bare row whose loss weight is as large as any in the row."""
+    if len(spans) < 2:
+        return spans
+    highest = np.maximum.reduceat(np.append(row.weights, 0.0), [k for span in spans for k in span])[::2]
+    return [span for span, high in zip(spans, highest, strict=True) if high >= 0.999 * highest.max()]
 
 
 def find_runs(tokens, run):

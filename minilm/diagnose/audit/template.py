@@ -5,20 +5,15 @@ same in nearly all of them belong to the template.
 """
 
 from collections import Counter
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from .spans import find_most_common, find_runs, find_spans
+from .spans import find_main, find_most_common, find_runs, find_spans
+from .stops import FEW_SPANS, MOST, SURE, count_followers, learn_stops
 
-SURE = 0.95  # share of spans or rows in which a token is the same, if it is the template's
-MOST = 0.9  # share that is enough where a fault may touch some of them
 LONGEST_HEADER = 32  # tokens
 MANY_ROLES = 12  # tokens that follow a role's opener; what more of them follow is text
-FEW_SPANS = 3  # spans that can show what is the same in all
-FEW_STOPS = 4  # different stop tokens of one template
-STOP_DEPTH = 3  # the stop is among so many last tokens of a span: a newline may follow it
 
 
 class Template(NamedTuple):
@@ -46,7 +41,7 @@ def learn_template(sample, given_stops=()):
     sample = [row for row in sample if len(row.tokens)]
     base = learn_base(sample)
     lists = [row.tokens.tolist() for row in sample]
-    spans = [find_main_spans(row, base) for row in sample]
+    spans = [find_main(row, find_spans(row.weights > base)) for row in sample]
     stops = learn_stops(lists, spans, frozenset(given_stops))
     glue, share = find_most_common(count_followers(lists, stops))
     header, prefix = learn_header(lists, spans, stops), learn_prefix(lists, spans)
@@ -70,98 +65,26 @@ def learn_base(sample):
     return min(smallest) if smallest and len(smallest) >= 0.5 * n_rows else 0.0
 
 
-def find_main_spans(row, base):
-    """The spans of a Bare row whose loss weight is as large as any in the row."""
-    top = row.weights.max()
-    return [(a, b) for a, b in find_spans(row.weights > base) if row.weights[a:b].max() >= 0.999 * top]
-
-
-class End(NamedTuple):
-    """How one span ends: its last tokens, the token after it or None, all its tokens."""
-
-    tail: list
-    after: int | None
-    tokens: list
-
-
-def learn_stops(lists, spans, given):
-    """The stop tokens: those given, what ends the rows' last spans, and what ends all that is left."""
-    ends = [[make_end(tokens, a, b) for a, b in pairs] for tokens, pairs in zip(lists, spans, strict=True)]
-    longest = max(map(len, lists), default=0)
-    whole = [row[-1] for row, tokens in zip(ends, lists, strict=True) if row and len(tokens) < longest]
-    stops = given
-    groups = [whole] if len(whole) >= FEW_SPANS else []  # the longest rows may be cut
-    for group in (*groups, [row[-1] for row in ends if row], [end for row in ends for end in row]):
-        open_ends = [end for end in group if stops.isdisjoint([*end.tokens, end.after])]
-        if len(open_ends) >= (2 if stops else 1):
-            stops = stops | choose_stops(lists, open_ends)
-    return stops
-
-
-def make_end(tokens, a, b):
-    """The End of the span [a, b) of a list of tokens."""
-    return End(tokens[max(a, b - STOP_DEPTH) : b], tokens[b] if b < len(tokens) else None, tokens[a:b])
-
-
-def choose_stops(lists, ends):
-    """The one token that ends, or follows, nearly all of these spans; a few that do; or none."""
-    for depth in (1, 2):
-        token, share = find_most_common(Counter(end.tail[-depth] for end in ends if len(end.tail) >= depth))
-        inside = len(ends) < FEW_SPANS and any(token in end.tokens[:-depth] for end in ends)
-        if share >= MOST and is_stop_like(lists, token) and not inside:
-            return {token}
-    near = Counter(token for end in ends for token in {end.tail[-1], end.after} - {None})
-    ((token, n),) = near.most_common(1)
-    if n >= MOST * len(ends) and is_stop_like(lists, token):
-        return {token}
-    token, share = find_most_common(Counter(end.tail[-1] for end in ends))
-    if share >= 0.8 and len(ends) >= FEW_SPANS:
-        return {token}
-    return find_stop_set(ends)
-
-
-def is_stop_like(lists, token):
-    """Whether a token is always followed by the same one, or by nothing: text follows no stop token."""
-    _, share = find_most_common(count_followers(lists, {token}))
-    return share >= MOST or not count_followers(lists, {token})
-
-
-def count_followers(lists, wanted):
-    """Counts of the tokens right after those wanted; what is repeated, as pads are, does not count."""
-    followers = Counter()
-    for tokens in lists:
-        if not wanted.isdisjoint(tokens):
-            pairs = pairwise(tokens)
-            followers.update(after for token, after in pairs if token in wanted and after != token)
-    return followers
-
-
-def find_stop_set(ends):
-    """Two to FEW_STOPS tokens that together end nearly all spans, and stand nowhere else in them."""
-    last = Counter(end.tail[-1] for end in ends if len(end.tokens) > 1)
-    tokens = {token for token, n in last.items() if n >= 0.05 * len(ends) and n >= 2}
-    if not 2 <= len(tokens) <= FEW_STOPS or sum(last[token] for token in tokens) < SURE * len(ends):
-        return frozenset()
-    inside = sum(token in tokens for end in ends for token in end.tokens[:-1])
-    return frozenset(tokens if inside < 0.05 * len(ends) else ())
-
-
 def learn_header(lists, spans, stops):
-    """The run of tokens right before spans that is the same in nearly all, after the last stop in it."""
+    """The run of tokens before spans that is the same in nearly all, or before each row's first and last."""
     if sum(map(len, spans)) < FEW_SPANS:
         return ()
-    for chosen in (slice(None), slice(1), slice(-1, None)):  # all spans, the first of each row, the last
-        starts = [(tokens, a) for tokens, pairs in zip(lists, spans, strict=True) for a, _ in pairs[chosen]]
-        header = []
-        for distance in range(1, LONGEST_HEADER + 1):
-            before = Counter(tokens[a - distance] if a >= distance else None for tokens, a in starts)
-            token, share = find_most_common(before)
-            if share < MOST or token is None or token in stops:
-                break
-            header.insert(0, token)
-        if header:
-            return tuple(header)
-    return ()
+    choices = (slice(None), slice(1), slice(-1, None))  # all spans, the first of each row, the last
+    every, first, last = (find_run_before(lists, [pairs[c] for pairs in spans], stops) for c in choices)
+    return first if first == last and len(first) > len(every) else every or first or last
+
+
+def find_run_before(lists, spans, stops):
+    """The run of tokens right before these spans, back to the last stop, that is the same in nearly all."""
+    starts = [(tokens, a) for tokens, pairs in zip(lists, spans, strict=True) for a, _ in pairs]
+    run = []
+    for distance in range(1, LONGEST_HEADER + 1):
+        before = Counter(tokens[a - distance] if a >= distance else None for tokens, a in starts)
+        token, share = find_most_common(before)
+        if share < MOST or token is None or token in stops:
+            break
+        run.insert(0, token)
+    return tuple(run)
 
 
 def learn_prefix(lists, spans):
@@ -187,6 +110,8 @@ def find_opener(lists, header):
     first, _ = find_most_common(Counter(tokens[0] for tokens in lists))
     found = []
     for token in set(header[:-1] if len(header) > 2 else header[:1]):
+        if header.count(token) > 1:
+            continue
         followers = count_followers(lists, {token})
         total = sum(followers.values())
         is_few = 2 <= len(followers) <= MANY_ROLES and total >= 1.5 * len(lists)

@@ -2,25 +2,9 @@
 
 import json
 
-from ... import faults
-from .. import report
+from ..report import explain
 from .facts import count_facts, list_facts
 from .strips import write_strip
-
-NOT_PLANTED = {  # findings that faults.py does not plant
-    "generation_prompt_trained": "The header that inference supplies carries loss.",
-    "answer_start_masked": "The answer's first tokens, which the model must write itself, carry no loss.",
-    "earlier_stops_masked": "The stop token of earlier answers carries no loss; only the last answer's does.",
-    "tool_call_stops_masked": "The stop token carries no loss after answers that tool output follows.",
-    "span_runs_on": "An answer's loss runs on into the next message's header or into tool output.",
-    "bos_eos_inside": "Prompt and answer are tokenized apart: a second begin or end token stands inside.",
-    "prefix_masked_by_column": "With left padding, the prompt is masked by its length from column 0.",
-}
-
-
-def explain(name):
-    """What a finding means, in one sentence."""
-    return report.explain(name) if name in faults.FAULTS or name in report.OTHERS else NOT_PLANTED[name]
 
 
 def describe(audit, findings, notes=(), pieces=None, colour=False, not_tested=""):
