@@ -3,7 +3,7 @@
     report = diagnose.pipeline(make_batch, step, examples, encode)
     print(report)
 
-faults.py plants them; this package finds them, also in a step written in another style.
+faults/ plants them; this package finds them, also in a step written in another style.
 
 checks.run_checks lists every check in order. Each question has a module with its checks and their probes:
     mask_as_meant   is the mask as meant? (mistakes.py: the mask under each known mistake)
@@ -14,8 +14,8 @@ checks.run_checks lists every check in order. Each question has a module with it
 They look at a Case (case.py), which prepare.py makes: a batch (batch.py) in which the examples' tokens are
 found again (examples.py, locate.py), all others are told apart (pads.py, template.py), and a step that is
 checked at every call (step.py). What was meant is said in a Meant (meant.py). What is found is put into a
-Report (report.py), which shows the examples first (strips.py). Trainers of torch are asked by trainers.py
-and torch_loop.py. Prepared data without a step has a folder of its own, audit/.
+Report (report.py), which shows the examples first (strips.py). Trainers of torch have a folder, trainers/;
+so has prepared data without a step, audit/.
 """
 
 import numpy as np
@@ -26,8 +26,19 @@ from .batch import call_make_batch
 from .examples import encode_parts
 from .meant import Meant, read_meant
 from .report import DiagnoseError, Finding, Report
+from .trainers.loop import torch_step
+from .trainers.whole import trainer
 
-__all__ = ["DiagnoseError", "Finding", "Meant", "Report", "make_own_pipeline", "pipeline"]
+__all__ = [
+    "DiagnoseError",
+    "Finding",
+    "Meant",
+    "Report",
+    "make_own_pipeline",
+    "pipeline",
+    "torch_step",
+    "trainer",
+]
 
 
 def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0, **meant):
@@ -94,7 +105,3 @@ def read_example(given):
     if not isinstance(given, dict):
         return data.Example(*given)
     return chat.Conversation(tuple(chat.Message(**message) for message in given["messages"]))
-
-
-from .torch_loop import torch_step  # noqa: E402, F401  torch itself is imported when they are called
-from .trainers import trainer  # noqa: E402, F401

@@ -97,21 +97,26 @@ def check_mask_is_used(case):
     counts = ~(case.layout.is_free & (case.roles == TAIL) & ~given)
     if (used == given)[counts].all():
         return judge_values(case, weights) or find_lit_masked_rows(case, lit & ~given & counts)
-    if not used.any() and pulls_to_inputs(case):
-        return Finding("not_shifted", "the lit rows of dlogits pull towards the token that they read")
-    if not used.any():
-        second = "" if case.dlogits is None else ", or is the second value the logits, not their gradient?"
-        return Finding("targets_unused", f"other targets change nothing: does the step use its own{second}")
     return name_use(case, used, given)
 
 
 def name_use(case, used, given):
     """The Finding for a step that weighs other targets (B, T) than those that are given."""
     predicted = case.targets >= 0
+    is_part = np.isin(case.roles, (PROMPT, TOOL, RESPONSE, STOP))
     outside = np.isin(case.roles, (PAD, BOUNDARY)) & predicted
+    if not used.any() and pulls_to(case, case.ids):
+        return Finding("not_shifted", "the lit rows of dlogits pull towards the token that they read")
+    if not used.any() and pulls_to(case, case.targets) and case.lit[is_part & predicted].all():
+        return Finding(
+            "mask_not_applied", "the step makes targets of its own from ids, and weighs all of them"
+        )
+    if not used.any():
+        second = "" if case.dlogits is None else ", or is the second value the logits, not their gradient?"
+        return Finding("targets_unused", f"other targets change nothing: does the step use its own{second}")
     if used[predicted].all() and outside.any() and pads_move_loss(case):
         return Finding("mask_after_reduction", f"all {used.sum()} targets carry loss weight, pads too")
-    if used[np.isin(case.roles, (PROMPT, TOOL, RESPONSE, STOP)) & predicted].all():
+    if used[is_part & predicted].all():
         place = show_first(used & ~given)
         return Finding(
             "mask_not_applied", f"the step is given a mask, yet has loss weight at {place}, which is masked"
@@ -124,12 +129,12 @@ def name_use(case, used, given):
     return Finding("mask_differs", f"the step uses another mask: {differences}")
 
 
-def pulls_to_inputs(case):
-    """Whether every lit row of dlogits is lowest at the token that stands there as input."""
+def pulls_to(case, ids):
+    """Whether every lit row of dlogits is lowest at the id (B, T) that stands there."""
     if case.dlogits is None or not case.lit.any():
         return False
     is_lit = np.linalg.norm(case.dlogits, axis=-1) > 1e-6 * np.linalg.norm(case.dlogits, axis=-1).max()
-    return bool((case.dlogits.argmin(axis=-1) == case.ids)[is_lit].all())
+    return bool((case.dlogits.argmin(axis=-1) == ids)[is_lit & (ids >= 0)].all())
 
 
 def judge_values(case, weights):

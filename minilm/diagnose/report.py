@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from .. import faults
 
-OTHERS = {  # findings that faults.py has no name for
+OTHERS = {  # findings that faults/ has no name for
     "mask_differs": "The mask is not the one that is meant, and no known mistake explains it.",
     "future_read": "The loss at a target depends on tokens that come after it.",
     "targets_unrelated": "The targets are not the inputs moved by one place.",

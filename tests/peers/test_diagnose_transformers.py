@@ -82,6 +82,6 @@ def test_what_cannot_be_diagnosed_is_refused():
 
 
 def diagnose_without_labels(model, batch):
-    from minilm.diagnose import torch_loop
+    from minilm.diagnose.trainers import loop as torch_loop
 
     return torch_loop.compute_own_loss(model, {"input_ids": batch["input_ids"]})

@@ -141,7 +141,7 @@ RIGHT = [
     ("Trainer, accumulation", lambda: run_trainer(pad_rows(), gradient_accumulation_steps=2)),
 ]
 LOSSES = [
-    ("targets_unused", train_all),
+    ("mask_not_applied", train_all),
     ("shifted_twice", shift_once_more),
     ("not_shifted", shift_never),
     ("denominator_counts_all", reduce_by(lambda nll, m: (nll * m).mean())),

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .report import DiagnoseError
-from .trainer_rows import Document, cut_row, read_rows, split_all, split_row
+from ..report import DiagnoseError
+from .rows import Document, cut_row, read_rows, split_all, split_row
 
 MOST_ROWS = 1000  # that are searched for the examples
 FIRST_ROWS = 64  # that examples are chosen from, where none are given

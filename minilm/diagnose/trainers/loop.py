@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .report import DiagnoseError
+from ..report import DiagnoseError
 
 
 def torch_step(model, collate, compute_loss=None):

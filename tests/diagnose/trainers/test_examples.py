@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minilm import diagnose
-from minilm.diagnose import trainer_examples
-from minilm.diagnose.trainer_rows import Document
+from minilm.diagnose.trainers import examples as trainer_examples
+from minilm.diagnose.trainers.rows import Document
 
 ROW = {"input_ids": [1, 5, 6, 7, 2, 1, 8, 9, 2], "labels": [-100, -100, 6, 7, 2, -100, -100, 9, 2]}
 

@@ -1,7 +1,7 @@
 """Prepared rows of a trainer, and their documents. No torch is needed."""
 
-from minilm.diagnose import trainer_rows
-from minilm.diagnose.trainer_rows import Document
+from minilm.diagnose.trainers import rows as trainer_rows
+from minilm.diagnose.trainers.rows import Document
 
 ROW = {"input_ids": [1, 5, 6, 7, 2, 1, 8, 9, 2], "labels": [-100, -100, 6, 7, 2, -100, -100, 9, 2]}
 

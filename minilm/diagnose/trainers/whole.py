@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 
-from . import trainer_examples, trainer_rows
-from .denominator import close
-from .report import DiagnoseError, Finding
-from .torch_loop import keep_state, torch_step
+from ..report import DiagnoseError, Finding
+from ..shares import close
+from . import examples as trainer_examples
+from . import rows as trainer_rows
+from .loop import keep_state, torch_step
 
 
 def trainer(trainer, examples=None, **meant):
@@ -26,7 +27,7 @@ def trainer(trainer, examples=None, **meant):
     With args.gradient_accumulation_steps > 1, a window of two micro-batches is tested, too.
     Raises DiagnoseError for a trainer whose rows or batches have no input_ids and labels.
     """
-    from . import pipeline
+    from .. import pipeline
 
     encode = meant.pop("encode", None) or make_encode(trainer)
     if trainer.processing_class is not None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .report import DiagnoseError
+from ..report import DiagnoseError
 
 
 class Document(NamedTuple):
