@@ -122,6 +122,17 @@ def test_links_between_lessons_lead_somewhere():
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_the_main_page_quotes_the_report_of_lesson_9():
+    """Three lines of an example, and the line with the name, as the solved lesson prints them."""
+    readme = (HOME / "README.md").read_text(encoding="utf-8")
+    part = readme.partition("## Find the fault")[2].partition("```\n\n")[0]
+    quoted = re.findall(r"^# (.*)$", part, re.M)
+    outputs = [o for cell in code_cells(SOLUTIONS[9]) for o in cell.outputs if o.output_type == "stream"]
+    printed = "".join(o.text for o in outputs).split("\n")
+    assert len(quoted) == 4 and quoted[-1].startswith("mask_one_late: ")
+    assert all(line in printed for line in quoted), [line for line in quoted if line not in printed]
+
+
 def read_course_table():
     """The rows of lessons/README.md: (file, whether it is case A alone, minutes, points)."""
     text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
@@ -183,6 +194,22 @@ def answer_by_turns(solution):
     return notebook, len(places)
 
 
+def list_findings(notebook):
+    """What the reports in a notebook's outputs find, in their order: names, "possibly", exit codes."""
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", ()) if o.output_type == "stream"]
+    text = "".join(output.text for output in outputs)
+    found = re.findall(r"^ *((?:possibly )?[a-z]+_[a-z_]+)(?=: )|(?:found|exit code) (\w+)$", text, re.M)
+    return [name or outcome for name, outcome in found]
+
+
+def test_reports_in_the_lessons_find_what_the_words_beside_them_say():
+    diagnosis, prepared = (list_findings(build.read_notebook(path)) for path in SOLUTIONS[9:11])
+    two_names = ["possibly earlier_stops_masked", "possibly tool_call_stops_masked"]
+    said = ["tool_call_stops_masked", "None", "generation_prompt_trained", "mask_differs", "None"]
+    assert diagnosis == ["mask_one_late", *two_names, *said]
+    assert prepared == ["0", "1", "possibly last_turn_only", "1", "eos_masked", "0"]
+
+
 @pytest.mark.slow
 def test_the_command_for_slides_makes_them(tmp_path):
     text = (HOME / "lessons" / "README.md").read_text(encoding="utf-8")
@@ -199,8 +226,11 @@ def test_the_command_for_slides_makes_them(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_to_the_end_unsolved_wrong_and_solved_by_turns(name):
-    notebook, count = answer_by_turns(build.read_notebook(HOME / "lessons" / "solutions" / f"{name}.ipynb"))
-    executed = json.dumps(build.run_notebook(notebook, HOME / "lessons" / "solutions"))
+    solution = build.read_notebook(HOME / "lessons" / "solutions" / f"{name}.ipynb")
+    notebook, count = answer_by_turns(solution)
+    notebook = build.run_notebook(notebook, HOME / "lessons" / "solutions")
+    assert list_findings(notebook) == list_findings(solution)
+    executed = json.dumps(notebook)
     assert "to do" in executed or count == 0
     assert "returns None" in executed or "None is none of the choices" in executed or count < 2
     assert ": passed." in executed or count < 3

@@ -4,13 +4,14 @@
 {"input_ids": ..., "labels": ..., ...}           arrays (B, n), labels at their own place
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from .report import DiagnoseError
+from .shift import IGNORED, find_shift, find_strangers
 
-IGNORED = -100
 MASKS = ("loss_mask", "completion_mask", "assistant_masks", "mask")  # what a dict's loss weights are called
 
 
@@ -35,8 +36,8 @@ def call_make_batch(make_batch, examples, ignore_index=IGNORED):
     """A Batch from a user's make_batch. Raises DiagnoseError for anything else."""
     try:
         made = make_batch(examples)
-        if isinstance(made, dict):
-            return read_dict(made, ignore_index)
+        if isinstance(made, Mapping):
+            return read_dict(dict(made), ignore_index)
         ids, targets, mask, *extras = made
         ids, targets, mask = (np.array(a) for a in (ids, targets, mask))
     except DiagnoseError:
@@ -47,14 +48,41 @@ def call_make_batch(make_batch, examples, ignore_index=IGNORED):
             "(ids, targets, mask), rectangular arrays of shape (B, T), or a dict of input_ids and labels"
         ) from error
     require_arrays(ids, targets, mask)
-    targets = np.where(targets == ignore_index, IGNORED, targets).astype(np.int64)
+    return read_arrays(
+        ids.astype(np.int64), targets.astype(np.int64), mask.astype(float), extras, ignore_index
+    )
+
+
+def read_arrays(ids, targets, mask, extras, ignore_index):
+    """The Batch of ids, targets and a mask (B, T), and of what else is handed to the step.
+
+    A target that is ignored carries no loss, whatever the mask says there; the step gets both as they were.
+    """
+    filler = find_filler(ids, targets, mask, ignore_index)
+    known = np.where((targets == ignore_index) | ((targets == filler) & (mask == 0)), IGNORED, targets)
+    beside = np.where(known == IGNORED, mask, 0.0)  # loss weights where nothing is predicted
 
     def rebuild(ids, targets, mask):
-        given = np.where(targets == IGNORED, ignore_index, targets)
-        return [ids.copy(), given, mask.copy(), *(widen(extra, ids.shape[1]) for extra in extras)]
+        given = np.where(targets == IGNORED, filler, targets)
+        return [ids.copy(), given, mask + widen(beside, ids.shape[1]), *copy_extras(extras, ids.shape[1])]
 
-    handed = {f"extra {k + 1}": float(extra) for k, extra in enumerate(extras) if is_number(extra)}
-    return Batch(ids.astype(np.int64), targets, mask.astype(float), None, rebuild, handed)
+    handed = {f"extra {k + 1}": read_number(extra) for k, extra in enumerate(extras) if is_number(extra)}
+    return Batch(ids, known, mask - beside, None, rebuild, handed)
+
+
+def find_filler(ids, targets, mask, ignore_index):
+    """What stands in place of masked targets: ignore_index, or one id such as 0."""
+    if ignore_index in targets or find_shift(ids, targets) == 1:
+        return ignore_index
+    strange = targets[find_strangers(ids, targets) & (mask == 0)]
+    is_filler = len(strange) and (strange == strange[0]).all()
+    lit = np.where(mask > 0, targets, IGNORED)
+    return int(strange[0]) if is_filler and find_shift(ids, lit) == 1 else ignore_index
+
+
+def copy_extras(extras, T):
+    """What a step gets beyond ids, targets and mask, as wide as these are."""
+    return [widen(extra, T) for extra in extras]
 
 
 def require_arrays(ids, targets, mask):
@@ -74,7 +102,7 @@ def require_arrays(ids, targets, mask):
 
 def read_dict(given, ignore_index):
     """A Batch from a dict in transformers' form. Raises DiagnoseError for one without input_ids or labels."""
-    given = {key: np.array(value) if hasattr(value, "shape") else value for key, value in given.items()}
+    given = {key: read_value(value) for key, value in given.items()}
     name = "shift_labels" if "shift_labels" in given else "labels"
     if "input_ids" not in given or name not in given:
         raise DiagnoseError(
@@ -118,17 +146,31 @@ def is_ahead(ids, labels):
     return bool(not at_home and (labels[:, :-1] == ids[:, 1:])[labelled[:, :-1]].all())
 
 
+def read_value(value):
+    """A value of a dict: an array, or a list of numbers or of rows, as an array; all else as it is."""
+    is_list = isinstance(value, list) and value and not isinstance(value[0], str | dict)
+    return np.array(value) if hasattr(value, "shape") or is_list else value
+
+
 def list_handed(given):
     """The numbers in a dict, such as num_items_in_batch."""
-    return {str(key): float(value) for key, value in given.items() if is_number(value)}
+    return {str(key): read_number(value) for key, value in given.items() if is_number(value)}
 
 
 def is_number(value):
-    """Whether something is one real number."""
-    if isinstance(value, bool) or isinstance(value, str | bytes | dict | list | tuple):
+    """Whether something is one real number, or holds one alone."""
+    if isinstance(value, bool | str | bytes | Mapping):
         return False
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        return False
     return array.size == 1 and array.dtype.kind in "iuf"
+
+
+def read_number(value):
+    """One number as a float."""
+    return float(np.asarray(value).reshape(()))
 
 
 def widen(value, T):

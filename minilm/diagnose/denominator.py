@@ -6,6 +6,7 @@ import numpy as np
 
 from .case import measure_with_more_pads
 from .examples import PAD
+from .mask_as_used import OWN_WEIGHTS, judge_values
 from .reading import COARSE
 from .report import DiagnoseError, Finding, Untested
 from .shares import close, compare_slope, find_groups, measure_divisor, measure_shares, sum_by_example
@@ -16,6 +17,8 @@ EXACT = 1e-3  # relative: a divisor that is this close to a count is that count
 
 def check_denominator(case):
     """The mean must divide by what is meant (the mask's sum, 1, a number), and the gradient with it."""
+    if case.measured is not None and isinstance(judge_values(case, case.measured), Untested):
+        return Untested(OWN_WEIGHTS)
     shares = [share for share in measure_shares(case) if np.isfinite(share.ratio)]
     if not shares:
         return UNCLEAR
@@ -29,8 +32,10 @@ def check_denominator(case):
         return judge_constant_denominator(case, says)
     right = weights / case.mask.sum()
     if close(ratios, right, errors) and case.meant.denominator == "weights":
-        return judge_gradient([slope for share in shares for slope in share.slopes])
-    return name_denominator(case, shares, weights / ratios, f"{says}; right is {right[0]:.4f}")
+        return judge_gradient([slope for share in shares for slope in share.slopes]) or compare_scale(case)
+    worst = int(np.abs(ratios / right - 1).argmax())
+    says = f"a response target counts {ratios[worst]:.4f} times its loss alone; right is {right[worst]:.4f}"
+    return name_denominator(case, shares, weights / ratios, says)
 
 
 def name_denominator(case, shares, divisors, evidence):
@@ -73,6 +78,8 @@ def judge_gradient(slopes):
     Label smoothing e, if that is in the loss, leaves (1 - e) w and w (p - e / V) there: right is
     what some e explains. A further term in the loss leaves no constant at all.
     """
+    if not slopes:
+        return None
     for smoothing in np.linspace(0, 0.5, 51):
         ratios = np.array([compare_slope(*slope, smoothing) for slope in slopes])
         ratios = ratios[np.isfinite(ratios)]
@@ -115,13 +122,22 @@ def judge_divisor(case, divisor, evidence):
         return None
     B, T = case.mask.shape
     real = (case.roles != PAD).sum()
+    exact = max(EXACT, case.resolution.relative)
     for count in (B * T, B * (T + 1), real, real + B, real + len(case.documents)):
-        if abs(divisor / count - 1) < EXACT:
+        if abs(divisor / count - 1) < exact:
             return Finding("denominator_counts_all", says)
     for name, number in case.handed.items():
-        if abs(divisor - number) < EXACT * divisor:
+        if abs(divisor - number) < exact * divisor:
             return f"the loss divides by a number that is handed over ({name} = {number:g})"
     return Finding("denominator_differs", says + compare_divisor(case))
+
+
+def compare_scale(case):
+    """A fact where the loss is a constant times the mean, as with a window that is divided by its steps."""
+    if case.dlogits is None:
+        return None
+    scale = case.mask.sum() / measure_divisor(case)
+    return None if close(scale, 1.0) or not np.isfinite(scale) else f"the loss is {scale:.3g} times the mean"
 
 
 def judge_divisors(case):
@@ -142,7 +158,7 @@ def compare_divisor(case):
         return ""
     divisor, total, B = measure_divisor(case), case.mask.sum(), len(case.mask)
     more = divisor - total
-    is_whole = more > 0.5 and abs(more / B - round(more / B)) < 0.02
+    is_whole = 0.5 < more < 3.5 * B and abs(more / B - round(more / B)) < 0.02
     a_row = f", {more / B:.3g} more for each row" if is_whole else ""
     return f"; the loss weights sum to {total:.4g}, the divisor is {divisor:.4g}{a_row}"
 

@@ -35,6 +35,7 @@ def encode_parts(example, encode, meant):
     """
     try:
         parts = [encode_piece(encode, meant, *piece) for piece in list_pieces(example)]
+        parts = [part for part in parts if part.ids or part.role == RESPONSE]  # an empty system message
     except DiagnoseError:
         raise
     except Exception as error:  # encode is the user's
@@ -43,7 +44,7 @@ def encode_parts(example, encode, meant):
             f"into ids: {type(error).__name__}: {error}"
         ) from None
     if not all(part.ids for part in parts) or not any(part.role == RESPONSE for part in parts):
-        raise DiagnoseError(f"the example {example!r:.80} has no response, or a part without tokens")
+        raise DiagnoseError(f"the example {example!r:.80} has no response, or one without tokens")
     return parts
 
 
@@ -51,6 +52,9 @@ def list_pieces(example):
     """(content, role, factor) of every part: "weight", and false in a flag such as "train", are factors."""
     if isinstance(example, dict):
         messages = [{k: v for k, v in m.items() if v is not None} for m in example["messages"]]
+        for number, message in enumerate(messages):
+            if not {"role", "content"} <= set(message):
+                raise ValueError(f"message {number} has no content: write a tool call into it as text")
         return [(m["content"], m["role"], read_factor(m)) for m in messages]
     if isinstance(example, str):
         raise ValueError("one text is not a pair")

@@ -7,18 +7,14 @@ that holds one example alone, then, as they stand there, in the batch of all.
 
 from typing import NamedTuple
 
-import numpy as np
-
-from .batch import IGNORED
 from .examples import RESPONSE, find_sequence
 from .report import DiagnoseError
 
-SHIFTS = (1, 0, 2)  # right, not shifted, shifted twice
 NOWHERE = (
     "is not in the batch: its prompt's ids followed by its response's ids stand in no row. Either the "
     "tokenizer merges across their boundary (then mask by offsets, or tokenize the parts apart), or the "
     "template trims white space that `encode` keeps, or `encode` is not the batch's tokenizer, or the row "
-    "was cut before the response"
+    "was cut before the response, or make_batch left it out"
 )
 
 
@@ -52,48 +48,6 @@ class Document(NamedTuple):
     def move(self, row, places):
         """The same document in another row, that many columns further right."""
         return self._replace(row=row, spans=[(a + places, b + places, part) for a, b, part in self.spans])
-
-
-# ---------------------------------------------------------------- inputs and targets
-
-
-def find_shift(ids, targets):
-    """How many places the targets are ahead of the inputs, or None if they are something else.
-
-    1 is right: targets[:, t] == ids[:, t + 1]. Negative targets (-100) are not compared, nor is a row's last
-    target where ids and targets were each padded behind it.
-    """
-    T = ids.shape[1]
-    for shift in SHIFTS:
-        known = targets[:, : T - shift] >= 0
-        if known.any() and not find_strangers(ids, targets, shift).any():
-            return shift
-    return None
-
-
-def find_strangers(ids, targets, shift=1):
-    """Which targets (B, T) do not stand in ids where the shift says; a row's last one before pads may."""
-    T = ids.shape[1]
-    strange = np.zeros(ids.shape, bool)
-    strange[:, : T - shift] = (targets >= 0)[:, : T - shift] & (targets[:, : T - shift] != ids[:, shift:])
-    for row in np.flatnonzero(strange.sum(axis=1) == 1):
-        at = int(strange[row].argmax())
-        if shift == 1 and len(set(ids[row, at + 1 :].tolist())) == 1:
-            strange[row, at] = False
-    return strange
-
-
-def join_tokens(ids, targets):
-    """The whole rows (B, T + 1): the inputs, and the targets that no input repeats, such as the last."""
-    tokens = np.concatenate([ids, targets[:, -1:]], axis=1)
-    ahead = targets[:, :-1]
-    tokens[:, 1:-1] = np.where((ahead >= 0) & (ahead != ids[:, 1:]), ahead, tokens[:, 1:-1])
-    return tokens
-
-
-def is_rolled(ids, targets):
-    """Whether every row's last target is its own first token: labels that were rolled, not cut."""
-    return bool((targets == np.roll(ids, -1, axis=1))[targets >= 0].all())
 
 
 # ---------------------------------------------------------------- parts in a row
@@ -165,22 +119,29 @@ def find_alone(tokens, variants):
 
     variants: lists of Parts, the first one as the example says, others without white space at its ends.
     """
-    rows = [[int(i) for i in row] for row in tokens]
+    found = []
     for number, parts in enumerate(variants):
-        found = [(document, r) for r, row in enumerate(rows) if (document := find_parts(row, parts))]
-        if found:
-            document, row = min(found, key=lambda pair: count_gaps(pair[0]))
-            return document.move(row, 0), number
-    return None
+        for r, row in enumerate(tokens):
+            document = find_parts([int(i) for i in row], parts)
+            if document:
+                found.append((document.is_cut, number, count_gaps(document), document.move(r, 0)))
+    if not found:
+        return None
+    _, number, _, document = min(found, key=lambda entry: entry[:3])  # a whole one before one that is cut
+    return document, number
 
 
 def trim_strange_ends(tokens, parts):
-    """The parts without the tokens at their ends that stand nowhere in the rows, as white space would."""
+    """The parts without the tokens at their ends that stand nowhere in the rows, as white space would.
+
+    No part loses more than it keeps.
+    """
     known = set(tokens.ravel().tolist())
     trimmed = []
     for part in parts:
         inside = [k for k, token in enumerate(part.ids) if token in known] or [0]
-        trimmed.append(part.trim(inside[0], len(part.ids) - 1 - inside[-1]))
+        shorter = part.trim(inside[0], len(part.ids) - 1 - inside[-1])
+        trimmed.append(shorter if 2 * len(shorter.ids) >= len(part.ids) else part)
     return trimmed
 
 
@@ -217,8 +178,3 @@ def locate_one(rows, row_alone, document):
         return None
     match, row = min(found, key=lambda pair: count_gaps(pair[0]))
     return match.move(row, 0)
-
-
-def strip_ignored(tokens):
-    """Tokens, with whatever stands nowhere (-100) replaced by -1, which no part holds."""
-    return np.where(tokens == IGNORED, -1, tokens)

@@ -88,15 +88,19 @@ def name_differences(case, weights):
     known = [layout.examples == k for k in range(len(case.documents))]
     has_loss = [here & (layout.meant > 0) & ~layout.is_free for here in known]
     empty = [k for k, here in enumerate(has_loss) if here.any() and not (weights * known[k]).any()]
-    if empty:
-        evidence = f"examples {show_numbers(empty)} of {len(known)} carry no loss weight at all"
-        return [Finding("marker_not_found", evidence)]
     scaled = scale_like(weights, layout)
     differs = find_differences(scaled, layout)
     outside = np.isin(layout.roles, (PAD, BOUNDARY))
     if not (differs & ~outside).any():
         return find_loss_outside(scaled, differs, layout)
     fits = find_fits(case, scaled, outside)
+    if empty and not fits:
+        evidence = f"examples {show_numbers(empty)} of {len(known)} carry no loss weight at all"
+        found = [Finding("marker_not_found", evidence)]
+        others = differs & ~outside & ~np.isin(layout.examples, empty)
+        if others.any():
+            found.append(Finding("mask_differs", describe_differences(scaled, others, layout)))
+        return found
     said = find_loss_outside(scaled, differs & ~explain_outside(case, scaled, fits), layout)
     evidence = describe_differences(scaled, differs & ~outside, layout)
     if not fits:
@@ -123,7 +127,8 @@ def find_fits(case, scaled, outside):
 def explain_outside(case, scaled, fits):
     """Loss on pads and boundaries that a mask of ones, or one that is moved, brings with it (B, T)."""
     names = {name for found in fits for name in found}
-    moves = bool(names & {"mask_not_applied", "mask_one_late", "mask_one_early", "mask_inverted"})
+    moves = names & {"mask_not_applied", "mask_one_late", "mask_one_early", "mask_inverted"}
+    moves = bool(moves | names & {"packing_drops_mask"})
     return np.full(scaled.shape, moves) & (case.layout.roles == BOUNDARY)
 
 

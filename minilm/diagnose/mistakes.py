@@ -61,8 +61,19 @@ def keep_last_turn(case, base):
 
 
 def light_tools(case, base):
-    """Tool output like answers."""
-    return [np.where(case.roles == TOOL, 1.0, base)]
+    """Tool output like answers, alone or with what ends it."""
+    lit = np.where(case.roles == TOOL, 1.0, base)
+    ends = mark_parts(case, lambda k, spans: spans[k][2].role == TOOL) & (case.roles == TEMPLATE)
+    after = np.roll(case.roles == TOOL, 1, axis=1) & ends
+    return [lit, np.where(after, 1.0, lit), np.where(ends & follow(case, TOOL), 1.0, lit)]
+
+
+def light_packed_rows(case, base):
+    """Everything in the rows that hold several documents, and the others as they should be."""
+    rows = np.bincount([document.row for document in case.documents], minlength=len(base)) > 1
+    if rows.all() or not rows.any():
+        return []
+    return [np.where(rows[:, None], light_everything(case, base)[0], base)]
 
 
 def darken_stops(case, base):
@@ -140,6 +151,7 @@ def count_from_column_0(case, base):
 
 KNOWN = {  # name -> (function, whether it explains the mask for certain)
     "mask_not_applied": (light_everything, True),
+    "packing_drops_mask": (light_packed_rows, True),
     "mask_one_late": (move_late, True),
     "mask_one_early": (move_early, True),
     "mask_inverted": (invert, True),
@@ -201,6 +213,17 @@ def open_template(case, mask):
 def is_of_answer(case):
     """Which targets are an answer, its stop token, or free tokens next to it."""
     return np.isin(case.roles, (RESPONSE, STOP, TAIL, HEADER))
+
+
+def follow(case, role):
+    """Which targets (B, T) stand behind a part of that role and before the next part."""
+    last = np.zeros(case.roles.shape, bool)
+    for document in case.documents:
+        for k, (_, end, part) in enumerate(document.spans):
+            if part.role == role:
+                stop = document.spans[k + 1][0] if k + 1 < len(document.spans) else None
+                last[document.row, end - 1 : stop and stop - 1] = True
+    return last & (case.layout.examples >= 0)
 
 
 def find_strict_header(case):

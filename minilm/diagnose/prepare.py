@@ -1,6 +1,8 @@
 """From a user's functions to a Case: the batch of all examples, and every example in a batch of its own."""
 
-from . import examples, locate, pads, template
+import numpy as np
+
+from . import examples, locate, pads, shift, template
 from .batch import call_make_batch
 from .case import Alone, Case
 from .report import DiagnoseError
@@ -9,11 +11,11 @@ from .step import guard_step
 
 def find_wrong_shift(batch):
     """None where targets follow the inputs by one place, else what is wrong: a name and its evidence."""
-    shift = locate.find_shift(batch.ids, batch.targets)
-    if shift == 1:
+    ahead = shift.find_shift(batch.ids, batch.targets)
+    if ahead == 1:
         return None
-    name = {0: "not_shifted", 2: "shifted_twice", None: "targets_unrelated"}[shift]
-    where = {0: "equal the inputs", 2: "are two places ahead"}.get(shift, "stand nowhere in the inputs")
+    name = {0: "not_shifted", 2: "shifted_twice", None: "targets_unrelated"}[ahead]
+    where = {0: "equal the inputs", 2: "are two places ahead"}.get(ahead, "stand nowhere in the inputs")
     return name, f"targets {where}"
 
 
@@ -52,7 +54,8 @@ def find_each_alone(singles, given, all_parts, encode, meant):
     for number, (example, parts, single) in enumerate(zip(given, all_parts, singles, strict=True)):
         tokens = read_tokens(single)
         stripped = examples.encode_parts(example, lambda content: encode(strip(content)), meant)
-        found = locate.find_alone(tokens, [parts, stripped, locate.trim_strange_ends(tokens, parts)])
+        stripped = stripped if is_text(example) else locate.trim_strange_ends(tokens, parts)
+        found = locate.find_alone(tokens, [parts, stripped])
         if found is None:
             raise DiagnoseError(f"example {number} {locate.NOWHERE}")
         document, variant = found
@@ -62,6 +65,11 @@ def find_each_alone(singles, given, all_parts, encode, meant):
     return alone, facts
 
 
+def is_text(example):
+    """Whether an example's parts are given as text."""
+    return any(isinstance(content, str) for content, _, _ in examples.list_pieces(example))
+
+
 def strip(content):
     """A text without white space at its ends; all else as it is."""
     return content.strip() if isinstance(content, str) else content
@@ -69,7 +77,8 @@ def strip(content):
 
 def read_tokens(batch):
     """The rows of a batch (B, T + 1), -1 for what is no token."""
-    return locate.strip_ignored(locate.join_tokens(batch.ids, batch.targets))
+    tokens = shift.join_tokens(batch.ids, batch.targets)
+    return np.where(tokens == shift.IGNORED, -1, tokens)
 
 
 def find_wrap(alone, singles, batch):
@@ -78,7 +87,7 @@ def find_wrap(alone, singles, batch):
     Where begin and stop token are one, that is a stop token as it should be, unless one stands there already.
     """
     batches = [batch, *singles]
-    if not all(locate.is_rolled(one.ids, one.targets) for one in batches):
+    if not all(shift.is_rolled(one.ids, one.targets) for one in batches):
         return False
     has_stop = all(document.end < len(row) - 1 for row, document in alone)
     if (batch.targets[:, -2:] == batch.ids[:, :1]).all(axis=1).any():  # it is the pad, too

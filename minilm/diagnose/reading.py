@@ -14,7 +14,7 @@ def check_order_of_reading(case):
     seen = [reads for document in case.documents[:MANY] if (reads := see_neighbours(case, document))]
     if not seen:
         return Untested("the responses are too short")
-    if all(reads[1] for reads in seen):
+    if all(reads[1] or reads[2] for reads in seen):
         later = [reads[2] for reads in seen if reads[2] is not None]
         if later and not any(later):
             return Finding("not_shifted", "a target's loss reads the target itself, and no token after it")
@@ -71,7 +71,7 @@ def list_targets(case, document, answer):
 
 
 def see_neighbours(case, document):
-    """Whether the loss at a response target sees the token before it, the target itself, and the one after.
+    """Whether the loss at a response target sees the token before it, the target itself, and those after.
 
     None where there is no such place; the last is None where the row ends there.
     """
@@ -84,7 +84,8 @@ def see_neighbours(case, document):
     for place in places:
         row, t = place
         if t < T - 1:
-            seen = reads_inputs(case, place, *([(row, at)] for at in range(t, min(t + 3, T))))
+            later = [(row, at) for at in range(t + 2, min(document.end + 1, T))]
+            seen = reads_inputs(case, place, [(row, t)], [(row, t + 1)], *([later] if later else []))
             return *seen, *[None] * (3 - len(seen))
     return None
 

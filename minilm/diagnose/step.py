@@ -37,7 +37,7 @@ def guard_step(step, batch):
                 returned = step(*arguments)
         except Exception as error:
             raise DiagnoseError(f"the step function raised {type(error).__name__}: {error}") from error
-        is_pair = isinstance(returned, tuple) and len(returned) == 2
+        is_pair = isinstance(returned, tuple | list) and len(returned) == 2
         loss, dlogits = returned if is_pair else (returned, None)
         dlogits = None if dlogits is None else require_dlogits(dlogits, ids, batch.is_dict)
         vocabularies.add(None if dlogits is None else dlogits.shape[2])
@@ -51,10 +51,15 @@ def guard_step(step, batch):
     return call
 
 
+def to_numpy(value):
+    """A tensor of torch, also one with a graph or in bfloat16, as an array of float32; all else as it is."""
+    return value.detach().float().cpu().numpy() if hasattr(value, "detach") else value
+
+
 def require_number(loss):
     """The loss as a float, NaN allowed. Raises DiagnoseError for what is no real number."""
     try:
-        value = np.asarray(loss)
+        value = np.asarray(to_numpy(loss))
         if value.size == 1 and value.dtype.kind in "fiu":
             return float(value.reshape(()))
     except (TypeError, ValueError, RuntimeError):
@@ -69,7 +74,7 @@ def require_dlogits(dlogits, ids, is_dict):
     A step that gets a dict may return them at all T + 1 places of input_ids; the last predicts nothing.
     """
     try:
-        array = np.asarray(dlogits)
+        array = np.asarray(to_numpy(dlogits))
     except ValueError:
         raise DiagnoseError("the step function returned dlogits whose rows differ in length") from None
     if is_dict and array.ndim == 3 and array.shape[1] == ids.shape[1] + 1:

@@ -49,7 +49,9 @@ def show_example(case, number, scaled, differs):
 
 def pick(case, row, places):
     """(meant loss weights, whether they are free) of targets in a row."""
-    return case.weights[row, places], case.layout.is_free[row, places]
+    layout = case.layout
+    is_free = layout.is_free | (layout.other != layout.meant)
+    return layout.meant[row, places], is_free[row, places]
 
 
 def show_weight(weight):
@@ -61,7 +63,10 @@ def show_token(case, token):
     """A token's text on one line, or its id."""
     if token < 0:
         return "?"
-    text = str(int(token)) if case.meant.decode is None else str(case.meant.decode([int(token)]))
+    try:
+        text = str(case.meant.decode([int(token)]))
+    except Exception:  # there is none, or it takes no lone token
+        text = str(int(token))
     return views.escape(text).replace(" ", "_") or "''"
 
 

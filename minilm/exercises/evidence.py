@@ -39,6 +39,19 @@ How to read a case
 """
 
 
+def make_talk(speakers, *contents):
+    """A conversation as a row of data: who speaks, by turns, and what each says."""
+    pairs = zip(speakers.split(), contents, strict=True)
+    return {"messages": [{"role": role, "content": content} for role, content in pairs]}
+
+
+TALKS = [  # in the first two, the call is the only earlier answer; the third has one that no tool follows
+    make_talk("user assistant tool assistant", "warm ?", "call weather", "21 degrees", "yes"),
+    make_talk("user assistant tool assistant", "late ?", "call clock", "10 am", "not yet"),
+    make_talk("user assistant user assistant", "hello", "hi", "is it dark ?", "yes"),
+]
+
+
 def describe_run(fault, seed):
     """All the evidence on one run: curves, samples, the two examples, measurements."""
     return "\n".join([describe_training(fault, seed), describe_targets(fault), describe_measurements(fault)])

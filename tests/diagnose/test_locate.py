@@ -1,8 +1,5 @@
 """Where the examples' tokens went: small rules, by hand."""
 
-import numpy as np
-import pytest
-
 from minilm.diagnose import locate
 from minilm.diagnose.examples import PROMPT, RESPONSE, Part
 
@@ -31,17 +28,3 @@ def test_a_limit_may_cut_either_end():
     assert places(cut) == [(0, 3), (3, 5), (6, 7)] and cut.is_cut
     assert locate.find_parts([5, 6, 7, 2, 2, 2], parts) is None  # no answer is left
     assert places(locate.find_parts([8, 9], make_parts([5, 6, 7], [8, 9]))) == [(0, 2)]  # no prompt is
-
-
-def test_ids_and_targets_that_are_padded_apart_are_shifted_by_one():
-    ids, targets = np.array([[5, 6, 0, 0], [5, 6, 7, 8]]), np.array([[6, 2, -100, -100], [6, 7, 8, 2]])
-    assert locate.find_shift(ids, targets) == 1
-    assert locate.join_tokens(ids, targets)[0].tolist() == [5, 6, 2, 0, -100]
-    assert locate.find_shift(ids, ids) == 0
-    assert locate.find_shift(ids[:, :3], np.array([[9, 9, 9], [9, 9, 9]])) is None
-
-
-@pytest.mark.parametrize(("last", "rolled"), [(5, True), (2, False)])
-def test_rolled_labels_end_in_the_first_token(last, rolled):
-    ids = np.array([[5, 6, 7]])
-    assert locate.is_rolled(ids, np.array([[6, 7, last]])) == rolled
