@@ -40,7 +40,7 @@ def label_columns(axes, words):
     """The verdicts' words over their columns, with their colours."""
     for column, (text, colour, hatch) in enumerate(zip(words, COLOURS, HATCHES, strict=True)):
         x = FIRST + WIDTH * column
-        write_centred(axes, x, -0.85, text.replace(" ", "\n"), fontsize=plots.FONT - 2)
+        write_centred(axes, x, -0.85, "\n".join(text.rsplit(" ", 1)), fontsize=plots.FONT - 2)
         axes.barh(-0.5, 8, 0.12, left=x - 4, color=colour, hatch=hatch)
 
 
@@ -72,7 +72,7 @@ def finish_axes(planted, right):
     planted.set_xticks(range(0, 101, 25))
     planted.spines["bottom"].set_bounds(0, 100)
     planted.xaxis.set_label_coords(50, -0.1, transform=planted.get_xaxis_transform())
-    plots.label_panel(right, "false alarms on right set-ups", "", "")
+    plots.label_panel(right, "false alarms on\nright set-ups", "", "")
     right.set_xlim(0, 100)
     right.set_xticks([])
     right.tick_params(labelleft=False, left=False)

@@ -38,13 +38,13 @@ def test_a_refusal_of_a_right_set_up_is_an_alarm():
 
 def test_every_fault_and_every_kind_of_right_rows_is_tried_in_each_pipeline():
     own = trials.list_trials(trials.OWN, trials.BOTH, SEEDS)
-    assert len(own) == (len(faults.FAULTS) + 3) * 2
+    assert len(own) == (len(faults.FAULTS) + 3) * 3
     assert own[0].expected == {own[0].planted} == {next(iter(faults.FAULTS))} and own[-1].expected == set()
-    assert {trial.diagnose.args[1] for trial in own} == {0, 1}
+    assert {trial.diagnose.args[1] for trial in own} == {0, 1, 2}
 
 
 def test_right_kinds_of_the_corpus_are_tried_with_several_seeds_and_plantings_with_one():
-    for view, n_seeds in ((trials.BOTH, 2), (trials.ALONE, 1)):
+    for view, n_seeds in ((trials.BOTH, 3), (trials.ALONE, 1)):
         others = trials.list_trials(trials.OTHERS, view, SEEDS)
         right = [trial for trial in others if not trial.expected]
         assert len(right) == n_seeds * len({trial.planted for trial in right}) > 100
