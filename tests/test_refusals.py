@@ -407,7 +407,7 @@ DIAGNOSES = {
     "diagnose other pairs": (diagnosed(examples=[("a", "b", "c")] * 2), "is no .prompt, response. pair"),
     "diagnose empty answer": (
         diagnosed(examples=[("ab", "")] * 2),
-        "has no response, or a part without tokens",
+        "has no response, or one without tokens",
     ),
     "diagnose unknown text": (diagnosed(examples=[("ab", "X")] * 2), "that `encode` turns into ids: .*'X'"),
     "diagnose make raises": (diagnosed(raising), "make_batch failed on 2 examples: KeyError: 'input_ids'"),
