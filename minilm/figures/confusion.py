@@ -112,7 +112,7 @@ def caption(result):
         f"{' '.join(describe_view(*view) for view in list_views(result))} "
         f"Not named from loss and dlogits: {describe_unnamed(result, trials.BOTH)}. Not named from the loss "
         f"alone: {describe_unnamed(result, trials.ALONE)}. {describe_libraries(result)}"
-        "The diagnosis was written for these faults; others it can only show to differ, or miss."
+        "The diagnosis was mended on these very set-ups: expect more misses, and alarms, on others."
     )
 
 
