@@ -5,6 +5,7 @@ neighbour in the same packed row. The parts themselves are known, so they are lo
 that holds one example alone, then, as they stand there, in the batch of all.
 """
 
+import itertools
 from typing import NamedTuple
 
 from .examples import RESPONSE, find_sequence
@@ -42,8 +43,8 @@ class Document(NamedTuple):
 
     @property
     def answer(self):
-        """(start, end) of its last answer."""
-        return self.answers[-1]
+        """(start, end) of its last answer; an empty one at its end where the row is cut before any."""
+        return self.answers[-1] if self.answers else (self.end, self.end)
 
     def move(self, row, places):
         """The same document in another row, that many columns further right."""
@@ -129,6 +130,19 @@ def find_alone(tokens, variants):
         return None
     _, number, _, document = min(found, key=lambda entry: entry[:3])  # a whole one before one that is cut
     return document, number
+
+
+def find_cut_prompt(tokens, parts, headers):
+    """The Document, without any answer, of an example whose row (n,) ends right behind its prompt, or None.
+
+    headers: what stands between prompt and answer of other examples; no more than that may follow.
+    """
+    row = tokens.tolist()
+    prompt = list(itertools.takewhile(lambda part: part.role != RESPONSE, parts))
+    document = find_parts(row, prompt) if prompt else None
+    if document and any(row[document.end :] == header[: len(row) - document.end] for header in headers):
+        return document._replace(is_cut=True)
+    return None
 
 
 def trim_strange_ends(tokens, parts):

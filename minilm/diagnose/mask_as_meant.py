@@ -53,7 +53,7 @@ def check_token_inside(case):
 
     One token that stands before prompt and answer alike is a separator, and right.
     """
-    for example in case.alone:
+    for example in (example for example in case.alone if example.document.answers):
         start = example.document.answers[0][0]
         row, begins = join_row(example), example.before[-1:]
         before = [end for _, end, part in example.document.spans if end <= start]

@@ -144,7 +144,7 @@ def count_from_column_0(case, base):
     for document, example in zip(case.documents, case.alone, strict=True):
         pads = max(document.start - len(example.before), 0)
         is_moved |= pads > 0
-        first = max(document.answers[0][0] - pads, 0) - 1
+        first = max(next(iter(document.answers), document.answer)[0] - pads, 0) - 1
         mask[document.row, max(first, 0) :] = 1.0
     return [np.where(case.roles == PAD, 0.0, mask)] if is_moved else []
 

@@ -39,7 +39,7 @@ def read_side(row, document, single, is_end):
     """The Side of an example in its own row, as far as the attention mask shows it."""
     real = np.ones(len(row), bool) if single.is_real is None else single.is_real[document.row][: len(row)]
     lit = np.concatenate([[False], single.mask[document.row] > 0])[: len(row)]
-    shown = cut_side(real, document, is_end)
+    shown = cut_side(real, document, is_end) & bool(document.answers or not is_end)  # a cut prompt has no end
     return Side(*(cut_side(array, document, is_end)[shown].tolist() for array in (row, lit)))
 
 

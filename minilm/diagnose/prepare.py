@@ -55,14 +55,23 @@ def find_each_alone(singles, given, all_parts, encode, meant):
         tokens = read_tokens(single)
         stripped = examples.encode_parts(example, lambda content: encode(strip(content)), meant)
         stripped = stripped if is_text(example) else locate.trim_strange_ends(tokens, parts)
-        found = locate.find_alone(tokens, [parts, stripped])
-        if found is None:
-            raise DiagnoseError(f"example {number} {locate.NOWHERE}")
-        document, variant = found
+        document, variant = locate.find_alone(tokens, [parts, stripped]) or (None, 0)
         if variant:
             facts.append(f"example {number} is in the batch without white space at the ends of its parts")
-        alone.append((tokens[document.row], document))
+        alone.append((tokens[document.row if document else 0], document))
+    headers = [list_header(row, document) for row, document in alone if document]
+    for number, (row, document) in enumerate(alone):
+        document = document or locate.find_cut_prompt(row, all_parts[number], headers)
+        if document is None:
+            raise DiagnoseError(f"example {number} {locate.NOWHERE}")
+        alone[number] = row, document
     return alone, facts
+
+
+def list_header(row, document):
+    """The tokens between an example's first answer and what stands before it."""
+    start = document.answers[0][0]
+    return row[max((end for _, end, _ in document.spans if end <= start), default=0) : start].tolist()
 
 
 def is_text(example):

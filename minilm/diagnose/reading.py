@@ -97,7 +97,7 @@ def reads_prompt(case):
     """
     is_read = None
     for document in case.documents:
-        first = document.answers[0]
+        first = next(iter(document.answers), document.answer)
         inputs = [(document.row, t) for t in range(document.start, first[0] - 1) if t < case.ids.shape[1]]
         places = [place for place in list_targets(case, document, first) if case.mask[place] > 0]
         if inputs and places:

@@ -135,8 +135,9 @@ def test_a_message_without_content_is_refused_by_number():
         find(examples=[calls, calls])
 
 
-def test_a_limit_that_cuts_some_answers_is_named_with_their_numbers():
-    limit = 8 + max(len(prompt) for prompt, _ in PAIRS)  # inputs: one token of each answer is left at least
+@pytest.mark.parametrize("left", [1, 0, -2])  # of the longest row: one token of its answer, none, half a header
+def test_a_limit_that_cuts_some_answers_is_named_with_their_numbers(left):
+    limit = 6 + left + max(len(prompt) for prompt, _ in PAIRS)  # inputs
 
     def cut(examples):
         return [array[:, :limit] for array in MAKE(examples)]
