@@ -1,5 +1,7 @@
 """From a user's functions to a Case: the batch of all examples, and every example in a batch of its own."""
 
+import contextlib
+
 import numpy as np
 
 from . import examples, locate, pads, shift, template
@@ -53,11 +55,10 @@ def find_each_alone(singles, given, all_parts, encode, meant):
     alone, facts = [], []
     for number, (example, parts, single) in enumerate(zip(given, all_parts, singles, strict=True)):
         tokens = read_tokens(single)
-        stripped = examples.encode_parts(example, lambda content: encode(strip(content)), meant)
-        stripped = stripped if is_text(example) else locate.trim_strange_ends(tokens, parts)
-        document, variant = locate.find_alone(tokens, [parts, stripped]) or (None, 0)
+        variants = list_variants(example, parts, encode, meant, tokens)
+        document, variant = locate.find_alone(tokens, variants) or (None, 0)
         if variant:
-            facts.append(f"example {number} is in the batch without white space at the ends of its parts")
+            facts.append(f"example {number} is in the batch with other white space at the ends of its parts")
         alone.append((tokens[document.row if document else 0], document))
     headers = [list_header(row, document) for row, document in alone if document]
     for number, (row, document) in enumerate(alone):
@@ -74,14 +75,29 @@ def list_header(row, document):
     return row[max((end for _, end, _ in document.spans if end <= start), default=0) : start].tolist()
 
 
-def is_text(example):
-    """Whether an example's parts are given as text."""
-    return any(isinstance(content, str) for content, _, _ in examples.list_pieces(example))
+def list_variants(example, parts, encode, meant, tokens):
+    """The Parts of an example as it says, and as a template may write it: trimmed, or behind a space.
+
+    A tokenizer may join that space with the first word, so it belongs to the part.
+    """
+    if not any(isinstance(content, str) for content, _, _ in examples.list_pieces(example)):
+        return [parts, locate.trim_strange_ends(tokens, parts)]
+    variants = [parts]
+    for lead in ("", " "):
+        with contextlib.suppress(DiagnoseError):  # not every tokenizer knows a space
+            variants.append(
+                examples.encode_parts(example, lambda text, lead=lead: encode(lead + text.strip()), meant)
+            )
+    if len(variants) == 3:
+        for is_spaced in (True, False):
+            variants.append(mix_parts(*variants[1:3], is_spaced))
+    return variants
 
 
-def strip(content):
-    """A text without white space at its ends; all else as it is."""
-    return content.strip() if isinstance(content, str) else content
+def mix_parts(trimmed, spaced, is_spaced):
+    """Answers of one list of Parts with prompts of the other; answers are `spaced` or not."""
+    pairs = zip(trimmed, spaced, strict=False)
+    return [pair[(pair[0].role == examples.RESPONSE) == is_spaced] for pair in pairs]
 
 
 def read_tokens(batch):

@@ -1,6 +1,7 @@
 """What users hand over: batches and steps in other forms, and what is said of them."""
 
 import collections
+import re
 
 import diagnose_setups as setups
 import numpy as np
@@ -135,7 +136,30 @@ def test_a_message_without_content_is_refused_by_number():
         find(examples=[calls, calls])
 
 
-@pytest.mark.parametrize("left", [1, 0, -2])  # of the longest row: one token of its answer, none, half a header
+WORDS = ["Q", ":", " 1", " 2", "1", "2", " A", "<s>", "</s>", " "]
+
+
+def encode_with_spaces(text):
+    """Words that hold the space before them, as in GPT-2."""
+    return [8 + WORDS.index(word) for word in re.findall(r"<s>|</s>| ?\w+|[:?]| ", text)]
+
+
+@pytest.mark.parametrize(("lost", "names"), [(0, []), (1, ["mask_one_late"])])
+def test_a_space_that_the_tokenizer_joins_with_the_answer_is_the_answers(lost, names):
+    def make_batch(examples):
+        rows = []
+        for prompt, answer in examples:
+            ids = [encode_with_spaces(text) for text in (f"<s>Q: {prompt} A:", f" {answer}</s>")]
+            rows.append([(t, 0) for t in ids[0]] + [(t, k >= lost) for k, t in enumerate(ids[1])])
+        return setups.batched(rows)
+
+    pairs = [("1", "2 1"), ("2 2 1", "1 1 2"), ("1 2", "2 2 2 1")]
+    assert find(make_batch, examples=pairs, encode=encode_with_spaces) == names
+
+
+@pytest.mark.parametrize(
+    "left", [1, 0, -2]
+)  # of the longest row: one token of its answer, none, half a header
 def test_a_limit_that_cuts_some_answers_is_named_with_their_numbers(left):
     limit = 6 + left + max(len(prompt) for prompt, _ in PAIRS)  # inputs
 
