@@ -134,7 +134,7 @@ def place_arrays(arrays, path="ids"):
 
 def take_row(whole, k):
     """The arrays of row k of Fields (B, T), by name."""
-    names = ("ids", "labels", "masks", "attention", "positions")
+    names = ("ids", "labels", "masks", "attention", "starts")
     return {name: None if getattr(whole, name) is None else getattr(whole, name)[k] for name in names}
 
 

@@ -45,7 +45,11 @@ FORMS = {
     "true and false": [{"ids": row["input_ids"], "mask": [t >= 0 for t in row["labels"]]} for row in ROWS],
     "shifted": [{"input_ids": r["input_ids"][:-1], "targets": r["labels"][1:]} for r in ROWS],
     "two masks": [
-        {"input_ids": r["input_ids"], "loss_mask": [1] * len(r["labels"]), "mask": m["loss_mask"]}
+        {
+            "input_ids": r["input_ids"],
+            "completion_mask": [1] * len(r["labels"]),
+            "assistant_masks": m["loss_mask"],
+        }
         for r, m in zip(ROWS, audit_setups.as_mask(ROWS), strict=True)
     ],
     "labels and a mask": [
@@ -142,7 +146,7 @@ REFUSED = {
     "columns": (b'{"input_ids": [[1, 2]], "labels": [[1, 2]]}', r"input_ids has shape \(1, 2\)"),
     "two places": (
         b'{"input_ids": [1, 2, 3], "labels": [1, 2, 3]}\n{"input_ids": [1, 2, 3], "labels": [2, 3, -100]}',
-        "line 2: labels are not the ids at their own place, as in the rows before",
+        r"line 2: labels\[0\] is 2, but input_ids\[0\] is 1, nor are all labels the ids after them",
     ),
     "negative label": (b'{"input_ids": [1, 2], "labels": [-1, 2]}', "labels are -1 where they differ"),
     "negative id": (b'{"input_ids": [-1, 2], "labels": [-1, 2]}', "input_ids holds -1"),
