@@ -77,28 +77,19 @@ def make_ahead(fields, ignored):
     end = int(ends[0]) if len(ends) else None
     if end is not None:
         tokens[end] = labels[end - 1]
-    size = n + (end is None and is_last_target(fields, known[-1], weights[-1]))
+    size = n + bool(weights[-1] > 0 or (end is None and known[-1] and not is_last_pad(fields)))
     attention = see_targets(fields.attention, tokens, weights, end)
-    starts = None if fields.starts is None else np.append(fields.starts, False)[:size]
-    ends_unknown = end is None and not known[-1]
-    return PreparedRow(
-        tokens[:size],
-        weights[:size],
-        None if attention is None else attention[:size],
-        starts,
-        True,
-        ends_unknown,
-        fields.mask_name,
-    )
+    starts = None if fields.starts is None else np.append(fields.starts, False)
+    arrays = (None if array is None else array[:size] for array in (tokens, weights, attention, starts))
+    return PreparedRow(*arrays, True, end is None and not known[-1], fields.mask_name)
 
 
-def is_last_target(fields, is_known, weight):
-    """Whether the last label is a token of the row: it has loss, or is known and no pad."""
+def is_last_pad(fields):
+    """Whether the last label is what pads the row."""
     ids, label = fields.ids, fields.labels[-1]
-    is_pad = len(ids) > 1 and label == ids[0] == ids[1]  # pads on the left
     if fields.attention is not None:
-        is_pad = fields.attention[-1] == 0 or label in ids[fields.attention == 0]
-    return bool(weight > 0 or (is_known and not is_pad))
+        return fields.attention[-1] == 0 or label in ids[fields.attention == 0]
+    return len(ids) > 1 and label == ids[0] == ids[1]  # pads on the left
 
 
 def see_targets(attention, tokens, weights, end):

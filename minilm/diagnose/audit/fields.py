@@ -21,7 +21,7 @@ import numpy as np
 
 from ..report import DiagnoseError
 from . import documents
-from .integers import require_integers, require_rectangular
+from .integers import pack_integers, require_integers, require_rectangular
 
 IDS = ("input_ids", "ids", "tokens")
 LABELS = ("labels", "targets")
@@ -31,6 +31,7 @@ MASKS = (
 ).split()
 FACTORS = ("weight", "sample_weight")
 ALIKE = ("loss_mask", "mask", "completion_mask")  # masks that no trainer multiplies
+TEXT = "messages conversations conversation prompt completion text instruction output".split()
 HARMLESS = ("attention_mask", "special_tokens_mask")
 NO_LABELS = (
     "no labels: a trainer would take input_ids and train the prompts, too; give labels (-100: no loss) or a "
@@ -63,13 +64,15 @@ def parse_fields(row, n_axes=1):
     refuse_unknown(row)
     name, ids = read_named(row, IDS, n_axes)
     if name is None:
-        raise DiagnoseError(f"there are no ids: it needs one of {', '.join(IDS)}")
+        is_text = any(key in row for key in TEXT)
+        two = "; the rows before hold ids: keep rows of text in a file of their own" if is_text else ""
+        raise DiagnoseError(f"there are no ids: it needs one of {', '.join(IDS)}{two}")
     _, labels = read_named(row, LABELS, n_axes, ids.shape)
     masks, mask_name = multiply_masks(row, ids.shape)
+    weights = multiply_factors(row, masks, ids.shape)
     if labels is None and masks is None:
         raise DiagnoseError(NO_LABELS)
     refuse_negative(name, ids)
-    masks = multiply_factors(row, masks, ids.shape)
     attention, positions = (
         require_integers(key, row[key], n_axes, ids.shape) if key in row else None
         for key in ("attention_mask", "position_ids")
@@ -79,7 +82,7 @@ def parse_fields(row, n_axes=1):
             f"attention_mask holds {attention.min()}: it is 0 at pads, elsewhere 1 or a document's number"
         )
     starts = documents.find_starts(row, ids.shape, attention, positions)
-    return Fields(ids, labels, masks, attention, starts, mask_name)
+    return Fields(ids, labels, weights, attention, starts, mask_name)
 
 
 def read_named(row, names, n_axes, shape=None):
@@ -87,9 +90,11 @@ def read_named(row, names, n_axes, shape=None):
     given = [name for name in names if name in row]
     if not given:
         return None, None
-    first, *others = [require_integers(name, row[name], n_axes, shape) for name in given]
-    for name, other in zip(given[1:], others, strict=True):
-        refuse_difference(given[0], first, name, other)
+    first = require_integers(given[0], row[given[0]], n_axes, shape)
+    for name in given[1:]:
+        other = pack_integers(row[name]) if isinstance(row[name], list) else row[name]
+        if isinstance(other, np.ndarray):  # not text, nor a count
+            refuse_difference(given[0], first, name, other)
     return given[0], first
 
 
