@@ -71,7 +71,7 @@ def make_ahead(fields, ignored):
     """
     ids, labels, n = fields.ids, fields.labels, len(fields.ids)
     known, weights = labels != ignored, weigh(fields, ignored)
-    tokens, weights = np.append(ids, labels[-1]), np.append(0.0, weights)
+    tokens, weights = np.concatenate((ids, labels[-1:])), np.concatenate(([0.0], weights))
     begin = max(judging.find_last_run(ids) - 1, 0)
     ends = np.flatnonzero(known[begin:-1] & (labels[begin:-1] != ids[begin + 1 :])) + begin + 1
     end = int(ends[0]) if len(ends) else None
@@ -79,7 +79,7 @@ def make_ahead(fields, ignored):
         tokens[end] = labels[end - 1]
     size = n + bool(weights[-1] > 0 or (end is None and known[-1] and not is_last_pad(fields)))
     attention = see_targets(fields.attention, tokens, weights, end)
-    starts = None if fields.starts is None else np.append(fields.starts, False)
+    starts = None if fields.starts is None else np.concatenate((fields.starts, [False]))
     arrays = (None if array is None else array[:size] for array in (tokens, weights, attention, starts))
     return PreparedRow(*arrays, True, end is None and not known[-1], fields.mask_name)
 
@@ -99,7 +99,7 @@ def see_targets(attention, tokens, weights, end):
     """
     if attention is None:
         return None
-    seen = np.append(attention, attention[-1])
+    seen = np.concatenate((attention, attention[-1:]))
     for k in (np.flatnonzero((attention[:-1] > 0) & (attention[1:] == 0)) + 1).tolist():
         if k == end or (weights[k] > 0 and tokens[k] != tokens[k - 1]):
             seen[k] = seen[k - 1]

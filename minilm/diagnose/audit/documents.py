@@ -12,6 +12,7 @@ from ..report import DiagnoseError
 
 LENGTHS = ("seq_lengths",)
 ENDS = tuple(f"{stem}{end}" for stem in ("cu_seqlens", "cu_seq_lens") for end in ("", "_q", "_k"))
+SPANS = frozenset((*LENGTHS, *ENDS))
 
 
 def find_starts(row, shape, attention, positions):
@@ -23,13 +24,18 @@ def find_starts(row, shape, attention, positions):
     told = [] if positions is None else [positions == 0]
     if attention is not None and attention.max() > 1:
         told.append(np.diff(attention, prepend=0) > 0)
-    for name in (*LENGTHS, *ENDS):
-        if row.get(name) is not None:
-            given = [row[name]] if len(shape) == 1 else list(row[name])
-            if len(given) != (1 if len(shape) == 1 else shape[0]):
-                raise DiagnoseError(f"{name} is of {len(given)} rows, but there are {shape[0]} rows of ids")
-            told.append(np.reshape([mark_starts(name, values, shape[-1]) for values in given], shape))
+    told += [mark_rows(name, row[name], shape) for name in SPANS & row.keys()]
     return np.logical_or.reduce(told) if told else None
+
+
+def mark_rows(name, values, shape):
+    """Where documents begin in a row of shape (n,), or in rows of shape (B, T): one list for each of them."""
+    is_one = len(shape) == 1 or (shape[0] == 1 and np.ndim(values) == 1)
+    given = [values] if is_one or np.ndim(values) == 0 else list(values)
+    n_rows = 1 if is_one else shape[0]
+    if len(given) != n_rows:
+        raise DiagnoseError(f"{name} is of {len(given)} rows, but there are {n_rows} rows of ids")
+    return np.reshape([mark_starts(name, one, shape[-1]) for one in given], shape)
 
 
 def mark_starts(name, values, n):

@@ -30,6 +30,7 @@ MASKS = (
     "loss_weights loss_weight weights loss_scale"
 ).split()
 FACTORS = ("weight", "sample_weight")
+NUMBERS = frozenset((*FACTORS, *MASKS))
 ALIKE = ("loss_mask", "mask", "completion_mask")  # masks that no trainer multiplies
 TEXT = "messages conversations conversation prompt completion text instruction output".split()
 HARMLESS = ("attention_mask", "special_tokens_mask")
@@ -138,7 +139,8 @@ def multiply_masks(row, shape):
     given = [name for name in MASKS if isinstance(row.get(name), list | np.ndarray)]
     product, alike = None, []
     for name in given:
-        mask = require_rectangular(name, row[name])
+        mask = pack_integers(row[name]) if isinstance(row[name], list) else None
+        mask = require_rectangular(name, row[name]) if mask is None else mask
         if mask.dtype.kind not in "biuf" or mask.shape != shape:
             raise DiagnoseError(
                 f"{name} is {mask.dtype} of shape {mask.shape}: it must be numbers of the ids' shape {shape}"
@@ -154,9 +156,9 @@ def multiply_masks(row, shape):
 
 def multiply_factors(row, masks, shape):
     """Masks times the numbers that a whole row weighs. Raises DiagnoseError for what is no such number."""
-    for name in (*FACTORS, *MASKS):
-        value = row.get(name)
-        if value is None or (name in MASKS and isinstance(value, list | np.ndarray)):
+    for name in NUMBERS & row.keys():
+        value = row[name]
+        if name in MASKS and isinstance(value, list | np.ndarray):
             continue
         factor = require_rectangular(name, value)
         is_number = factor.dtype.kind in "iuf" and factor.shape == shape[:-1]

@@ -6,6 +6,7 @@ from ...files.row_fields import FLAGS
 from ..report import DiagnoseError
 from .fields import FACTORS, TEXT
 
+OTHERS = frozenset((*TEXT, *FACTORS, *FLAGS))
 DENSE = 2**20  # ids below are remembered in one array, others in a set
 
 
@@ -19,15 +20,18 @@ class PreparedRows:
 
     def __iter__(self):
         for row in self.rows:
-            if row.tokens.max() < DENSE:
+            try:
                 self.seen[row.tokens] = True
-            else:
+            except IndexError:
                 self.high.update(row.tokens.tolist())
             yield row
 
     def watch_objects(self, placed):
         """Yield (place, dict) pairs, and note text beside ids. A row that weighs 0 is left out."""
         for place, row in placed:
+            if OTHERS.isdisjoint(row):
+                yield place, row
+                continue
             for name in TEXT:
                 if isinstance(row.get(name), str | list | dict):
                     self.beside[name] = True

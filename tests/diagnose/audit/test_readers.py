@@ -154,6 +154,14 @@ def test_documents_of_packed_rows_are_told_apart(name, tmp_path):
         assert counted.counts["packed"] == 9 and counted.counts["boundaries"] == 9
 
 
+def test_one_flat_row_is_cut_by_cu_seqlens():
+    arrays = {name: np.array([values]) for name, values in PACKED.items()}
+    counted = audit.count_rows(audit.readers.read_arrays(**arrays, cu_seqlens=np.array([0, 4, 8])))
+    assert counted.counts["packed"] == 1
+    with pytest.raises(ValueError, match="seq_lengths is of 2 rows, but there are 1"):
+        audit.readers.read_arrays(**arrays, seq_lengths=np.array([[4, 4], [4, 4]]))
+
+
 def test_a_row_weighs_what_its_weight_says(tmp_path):
     rows = [row | {"weight": 0.5, "train": True} for row in ROWS] + [ROWS[0] | {"weight": 0}] * 2
     rows += [ROWS[0] | {"loss": False}]
