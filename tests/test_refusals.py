@@ -601,6 +601,10 @@ COMMANDS = {
         "diagnose --data {good} --eos-id 1",
         "--eos-id would change nothing for text: its ids",
     ),
+    "diagnose a negative stop": (
+        "diagnose --data {ids} --eos-id -1",
+        "--eos-id is -1: an id is never negative",
+    ),
     "diagnose true as an id": (
         "diagnose --data {truths}",
         "truths.jsonl, line 1: input_ids holds true or false: it must hold integers",

@@ -44,13 +44,16 @@ def run(options):
     if rows is None:
         return report_text(options)
     terminal.refuse_options(options, ("level", "max_tokens"), "where the tokens are prepared")
+    if options.eos_id and min(options.eos_id) < 0:
+        raise DiagnoseError(f"--eos-id is {min(options.eos_id)}: an id is never negative")
     pieces = audit.pieces.read_pieces(options.tokenizer) if options.tokenizer else None
     counted = audit.count_rows(rows, options.eos_id or (), options.vocab_size)
+    notes = rows.tell(options.eos_id or (), pieces)
     findings = audit.find_suspicions(counted, pieces.show if pieces else str)
     if options.json:
-        print(audit.text.write_json(counted, findings, pieces=pieces))
+        print(audit.text.write_json(counted, findings, notes, pieces))
     else:
-        print(audit.text.describe(counted, findings, (), pieces, terminal.has_colour()))
+        print(audit.text.describe(counted, findings, notes, pieces, terminal.has_colour()))
     return 1 if findings else 0
 
 

@@ -764,3 +764,38 @@ RIGHT |= {
     "a few words, deepseek, padded": lambda s: pad_rows(make_rows(DEEPSEEK, zipf, s), attention=False),
     "a few words, phi 3, left": lambda s: pad_rows(make_rows(PHI3, zipf, s), "left", attention=False),
 }
+
+
+def shift_and_pad(rows, form, side, pad, seen, masked, width=40):
+    """Labels one place ahead, padded to one width.
+
+    form: "cut", inputs without the last token; "keep", a pad as the last label; "late", shifted once padded.
+    seen: with an attention_mask. masked: labels are ids everywhere, and a loss_mask decides.
+    """
+    fill = pad if masked else -100
+    whole = []
+    for row in rows:
+        ids, labels = row["input_ids"], row["labels"]
+        made = {
+            "input_ids": (ids, pad),
+            "labels": (ids if masked else labels, fill),
+            "loss_mask": ([int(t != -100) for t in labels], 0),
+            "attention_mask": ([1] * len(ids), 0),
+        }
+        whole.append({name: shift_one(name, *value, form, side, width) for name, value in made.items()})
+    is_kept = {"input_ids": True, "labels": True, "loss_mask": masked, "attention_mask": seen}
+    return [{name: values for name, values in row.items() if is_kept[name]} for row in whole]
+
+
+def shift_one(name, values, fill, form, side, width):
+    """One list of a row for shift_and_pad."""
+    is_target = name in ("labels", "loss_mask")
+    if form == "cut":
+        values = values[1:] if is_target else values[:-1]
+    elif form == "keep" and is_target:
+        values = [*values[1:], fill]
+    pads = [fill] * (width - len(values))
+    values = values + pads if side == "right" else pads + values
+    if form == "late":
+        values = values[1:] if is_target else values[:-1]
+    return values

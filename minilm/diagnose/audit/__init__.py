@@ -6,7 +6,9 @@
 
 In the order of the work:
     readers, other_kinds       open a file, or say how to convert it
-    fields, aligning           the arrays of a row, and where its labels stand
+    fields, integers           the arrays of a row, under every name
+    documents, aligning        where documents begin, and where labels stand; judging refuses what is neither
+    watching                   what the reading should say: fields and ids that are not used
     ends, stops, template      pads, stop tokens, headers, as the first rows have them in common
     counting, counting_spans   one pass over all rows
     findings (_turns, _stops)  verdicts on the counts
@@ -14,8 +16,8 @@ In the order of the work:
     text_rows                  rows of text, in minilm's own encoding
 """
 
-from . import pieces, readers, text, text_rows
+from . import pieces, readers, text, text_rows, watching
 from .counting import Audit, count_rows
 from .findings import find_suspicions
 
-__all__ = ["Audit", "count_rows", "find_suspicions", "pieces", "readers", "text", "text_rows"]
+__all__ = ["Audit", "count_rows", "find_suspicions", "pieces", "readers", "text", "text_rows", "watching"]

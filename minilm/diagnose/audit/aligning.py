@@ -1,8 +1,8 @@
 """Where do labels stand? From the arrays of rows to tokens, each with the loss weight of predicting it.
 
 Labels stand at their own place, where the loss does the shift (transformers), or one place ahead, already
-shifted: the numbers tell which, and all rows of a data set do the same. A mask stands where its labels
-do; without labels it stands at the token that is predicted.
+shifted: the numbers of labels with loss tell which, and all rows of a data set do the same. A mask stands
+where its labels do; without labels it stands at the token that is predicted.
 """
 
 from itertools import chain, islice
@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..report import DiagnoseError
+from . import judging
 
-IGNORED = -100
 DECIDING = 500  # rows that decide where labels stand
 
 
@@ -40,121 +39,68 @@ def align_rows(placed, ignore_index=None):
 
     Raises DiagnoseError for labels that are neither the ids nor the ids after them.
     """
-    ignored = IGNORED if ignore_index is None else ignore_index
+    ignored = judging.IGNORED if ignore_index is None else ignore_index
     placed = iter(placed)
     first = list(islice(placed, DECIDING))
     placed = chain(first, placed)
-    outcomes = [judge_labels(fields, ignored) for _, fields in first]
+    outcomes = [judging.judge_labels(fields, ignored) for _, fields in first]
     if (False, False) in outcomes:
-        refuse_labels(placed, ignored, ignore_index is not None)
+        judging.refuse_labels(placed, ignored, ignore_index is not None)
     is_ahead = (False, True) in outcomes and (True, False) not in outcomes
     for place, fields in placed:
-        if fields.labels is None:
-            yield make_own(fields, fields.masks, None)
-            continue
-        if not fits(fields, ignored, is_ahead):
-            where = "one place ahead" if is_ahead else "at their own place"
-            raise DiagnoseError(
-                f"{place}: labels are not the ids {where}, as in the rows before: a label is the id itself, "
-                "at its own place or one place ahead, alike in all rows"
-            )
-        make = make_ahead if is_ahead else make_own
-        yield make(fields, weigh(fields, ignored), fields.labels != ignored)
+        if not judging.fits(fields, ignored, is_ahead):
+            judging.refuse_row(place, fields, ignored, is_ahead)
+        yield (make_ahead if is_ahead and fields.labels is not None else make_own)(fields, ignored)
 
 
-def judge_labels(fields, ignored):
-    """Whether the labels of Fields can be (at their own place, one place ahead)."""
-    return fits(fields, ignored, False), fits(fields, ignored, True)
-
-
-def fits(fields, ignored, is_ahead):
-    """Whether the labels of Fields are the ids at their own place, or one place ahead."""
-    if fields.labels is None:
-        return True
-    labelled = fields.labels != ignored
-    if is_ahead:
-        return not len(find_differences(fields, labelled))
-    return not (labelled & (fields.labels != fields.ids)).any()
-
-
-def find_differences(fields, labelled):
-    """Places of labels that are not the next id; one may stand where the row ends and pads follow it."""
-    ids, labels = fields.ids, fields.labels
-    places = np.flatnonzero(labelled[:-1] & (labels[:-1] != ids[1:]))
-    if (
-        len(places) == 1
-        and not labelled[places[0] + 1 :].any()
-        and len(set(ids[places[0] + 1 :].tolist())) == 1
-    ):
-        return places[:0]
-    return places
+def make_own(fields, ignored):
+    """A PreparedRow of labels, or a mask alone, at their own place."""
+    weights = fields.masks if fields.labels is None else weigh(fields, ignored)
+    return PreparedRow(fields.ids, weights, fields.attention, fields.starts, mask_name=fields.mask_name)
 
 
 def weigh(fields, ignored):
-    """Loss weights (n,) at the labels' places. Raises DiagnoseError for a negative label with loss."""
-    labelled = fields.labels != ignored
-    if (fields.labels[labelled] < 0).any():
-        raise DiagnoseError(f"a label is negative, and not {ignored}: mask labels with {ignored}")
-    return labelled * (1.0 if fields.masks is None else fields.masks)
+    """Loss weights (n,) at the labels' places."""
+    return (fields.labels != ignored) * (1.0 if fields.masks is None else fields.masks)
 
 
-def make_own(fields, weights, labelled):
-    """A PreparedRow of labels, or a mask alone, at their own place."""
-    starts = find_starts(fields)
-    return PreparedRow(fields.ids, weights, fields.attention, starts, mask_name=fields.mask_name)
+def make_ahead(fields, ignored):
+    """A PreparedRow of labels one place ahead: token k + 1 is label k where the ids end, or pads follow.
+
+    The last target stands in no id: it takes the place of the first pad, or is put behind the last id.
+    """
+    ids, labels, n = fields.ids, fields.labels, len(fields.ids)
+    known, weights = labels != ignored, weigh(fields, ignored)
+    tokens, weights = np.concatenate((ids, labels[-1:])), np.concatenate(([0.0], weights))
+    begin = max(judging.find_last_run(ids) - 1, 0)
+    ends = np.flatnonzero(known[begin:-1] & (labels[begin:-1] != ids[begin + 1 :])) + begin + 1
+    end = int(ends[0]) if len(ends) else None
+    if end is not None:
+        tokens[end] = labels[end - 1]
+    size = n + bool(weights[-1] > 0 or (end is None and known[-1] and not is_last_pad(fields)))
+    attention = see_targets(fields.attention, tokens, weights, end)
+    starts = None if fields.starts is None else np.concatenate((fields.starts, [False]))
+    arrays = (None if array is None else array[:size] for array in (tokens, weights, attention, starts))
+    return PreparedRow(*arrays, True, end is None and not known[-1], fields.mask_name)
 
 
-def make_ahead(fields, weights, labelled):
-    """A PreparedRow of labels one place ahead: the last target is in no id, so it is put in its place."""
-    ids, n = fields.ids, len(fields.ids)
-    used = np.flatnonzero(labelled)
-    last = int(used[-1]) if len(used) else n - 1
-    follows = last + 1 < n and fields.labels[last] == ids[last + 1]
-    knows_end = len(used) and not follows
-    tokens = np.insert(ids, last + 1, fields.labels[last]) if knows_end else ids
-    weights = np.append(0.0, weights if knows_end else weights[:-1])
-    attention, starts = (
-        np.insert(array, last + 1, fill) if array is not None and knows_end else array
-        for array, fill in ((fields.attention, 1), (find_starts(fields), False))
-    )
-    return PreparedRow(tokens, weights, attention, starts, True, not knows_end, fields.mask_name)
+def is_last_pad(fields):
+    """Whether the last label is what pads the row."""
+    ids, label = fields.ids, fields.labels[-1]
+    if fields.attention is not None:
+        return fields.attention[-1] == 0 or label in ids[fields.attention == 0]
+    return len(ids) > 1 and label == ids[0] == ids[1]  # pads on the left
 
 
-def find_starts(fields):
-    """Where documents begin, by position_ids or by an attention_mask that counts documents; or None."""
-    if fields.positions is not None:
-        return fields.positions == 0
-    if fields.attention is not None and fields.attention.max() > 1:
-        return np.diff(fields.attention, prepend=0) > 0
-    return None
+def see_targets(attention, tokens, weights, end):
+    """The attention_mask of targets: that of the inputs, and the target of the last one that is seen.
 
-
-def refuse_labels(placed, ignored, is_said):
-    """Raise DiagnoseError: the labels of a row are neither; one constant in their stead is named."""
-    placed = list(placed)
-    for is_ahead in (False, True):
-        values, n = collect_differences(placed, ignored, is_ahead)
-        if len(values) == 1 and not is_said:
-            value = values.pop()
-            raise DiagnoseError(
-                f"labels are {value} where they differ from input_ids, in {n:,} places: is {value} your "
-                f"ignore index? say --ignore-index {value}"
-            )
-    place, fields = next(pair for pair in placed if judge_labels(pair[1], ignored) == (False, False))
-    k = int(np.flatnonzero((fields.labels != ignored) & (fields.labels != fields.ids))[0])
-    raise DiagnoseError(
-        f"{place}: labels[{k}] is {fields.labels[k]}, but input_ids[{k}] is {fields.ids[k]}, nor are all "
-        "labels the ids after them: a label is the id itself, at its own place or one place ahead"
-    )
-
-
-def collect_differences(placed, ignored, is_ahead):
-    """The values of all labels that are not their ids, and how many there are; all values if none agrees."""
-    values, n, n_agree = set(), 0, 0
-    for _, fields in placed:
-        labels, ids = (fields.labels[:-1], fields.ids[1:]) if is_ahead else (fields.labels, fields.ids)
-        used = labels != ignored
-        differs = used & (labels != ids)
-        values.update(labels[differs].tolist())
-        n, n_agree = n + int(differs.sum()), n_agree + int((used & ~differs).sum())
-    return (values if n_agree else set()), n
+    That target is the row's own if it stands at `end`, or has loss and does not repeat the token before.
+    """
+    if attention is None:
+        return None
+    seen = np.concatenate((attention, attention[-1:]))
+    for k in (np.flatnonzero((attention[:-1] > 0) & (attention[1:] == 0)) + 1).tolist():
+        if k == end or (weights[k] > 0 and tokens[k] != tokens[k - 1]):
+            seen[k] = seen[k - 1]
+    return seen

@@ -88,7 +88,7 @@ def tell_rest(audit):
     """Packed rows, and masks that mean the last answer alone."""
     counts = audit.counts
     if counts["packed"]:
-        yield f"{counts['packed']:,} rows are packed, by position_ids or attention_mask"
+        yield f"{counts['packed']:,} rows are packed, by position_ids, attention_mask or lengths"
     if counts["several_answers"] and counts["only_last"] == counts["several_answers"]:
         if "completion_mask" in audit.get("mask_names"):
             yield "only the last answer of each row carries loss, as completion_mask says"

@@ -3,23 +3,26 @@ one sentence that holds the line which converts them."""
 
 import json
 import warnings
+import zipfile
 from itertools import chain, count
 
 from ... import files
 from ..report import DiagnoseError
-from . import aligning, fields, other_kinds
+from . import aligning, fields, other_kinds, watching
 
 
 def open_rows(path, ignore_index=None):
-    """An iterator of PreparedRows of a file, or None if it is a file of text rows.
+    """The PreparedRows of a file, to iterate, or None if it is a file of text rows.
 
     Raises DiagnoseError for a file of another kind, ValueError naming place for what is no row, OSError.
     """
     other_kinds.refuse_folder(path)
     with files.atomic.open_regular(path) as file:
         head = file.read(other_kinds.HEAD)
+    watched = watching.PreparedRows()
     if head.startswith(b"PK"):
-        return aligning.align_rows(place_arrays(read_npz(path), path), ignore_index)
+        watched.rows = aligning.align_rows(place_arrays(read_npz(path), path), ignore_index)
+        return watched
     other_kinds.refuse_other_kinds(path, head)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     objects = iterate_array(path) if text.startswith(b"[") else iterate_lines(path)
@@ -29,7 +32,9 @@ def open_rows(path, ignore_index=None):
     if first is None or (fields.name_ids(first[1]) is None and not text.startswith(b"[")):
         other_kinds.refuse_other_rows(first)
         return None
-    return aligning.align_rows(parse_objects(chain([first], objects)), ignore_index)
+    objects = watched.watch_objects(chain([first], objects))
+    watched.rows = aligning.align_rows(parse_objects(objects), ignore_index)
+    return watched
 
 
 def iterate_lines(path):
@@ -109,11 +114,21 @@ def read_npz(path):
         except Exception as error:  # damaged bytes raise anything
             if other_kinds.holds_torch(path):
                 other_kinds.raise_convert(path, *other_kinds.FROM_TORCH)
+            other_kinds.refuse_archive(path, list_names(path))
             reason = error if isinstance(error, files.npz.SizeError) else type(error).__name__
             raise DiagnoseError(
                 f"{path} is no whole .npz file of plain arrays ({reason}): write it with "
                 "np.savez(path, ids=..., labels=...), rows padded to one length, labels with -100"
             ) from None
+
+
+def list_names(path):
+    """The names in a zip archive; none if it is damaged."""
+    with files.atomic.open_regular(path) as file:
+        try:
+            return zipfile.ZipFile(file).namelist()
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+            return []
 
 
 def place_arrays(arrays, path="ids"):
@@ -134,7 +149,7 @@ def place_arrays(arrays, path="ids"):
 
 def take_row(whole, k):
     """The arrays of row k of Fields (B, T), by name."""
-    names = ("ids", "labels", "masks", "attention", "positions")
+    names = ("ids", "labels", "masks", "attention", "starts")
     return {name: None if getattr(whole, name) is None else getattr(whole, name)[k] for name in names}
 
 
