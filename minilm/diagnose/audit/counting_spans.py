@@ -82,7 +82,8 @@ def count_behind_stop(audit, tokens, bare, span):
         k += 1
         if tokens[k] == template.glue and (k + 1 == b or template.glue != template.opener):
             k += 1
-        if k >= b or (stops.issuperset(tokens[k:b]) and not starts[k]):
+        is_row_end = b == len(tokens) and b - k == 1 and tokens[k] not in (template.opener, template.glue)
+        if k >= b or ((is_row_end or stops.issuperset(tokens[k:b])) and not starts[k]):
             return
         if starts[k] or (bare.starts is None and tokens[k] == template.first != template.opener):
             audit.counts["boundaries"] += 1

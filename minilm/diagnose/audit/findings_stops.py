@@ -1,5 +1,6 @@
 """Verdicts on stop tokens: without loss, in all answers or in some, or missing."""
 
+import re
 from collections import Counter
 
 from ..report import Finding
@@ -16,10 +17,35 @@ def suspect_stop(audit, show, moved):
     stops = " or ".join(sorted(map(show, audit.template.stops)))
     dark = count_ends(ends, "dark")
     is_explained = moved and find_most_common(audit.get("before"))[1] < SURE
+    yield from suspect_guess(audit, show)
     if dark and not is_explained:
         answers = {role for role, how in audit.get("roles") if how == "lit"}
         yield from suspect_dark_stops(ends, dark, total, stops, answers, bool(moved))
     yield from suspect_missing_stops(audit, ends, total, stops, show)
+
+
+def suspect_guess(audit, show):
+    """A token that is more likely the stop than the one guessed: without loss, or in no answer at all."""
+    template, spans = audit.template, audit.counts["spans"]
+    if template.lacking is not None:
+        text = (
+            f"{show(template.lacking)} ends the turns before answers, but none of {spans:,} spans with loss"
+        )
+        yield Finding("eos_cut", text, False)
+    behind, stops = template.behind, list(template.stops)
+    if behind is None:
+        return
+    is_named = is_special(show(behind)) and not is_special(show(stops[0]))
+    if is_named or template.behind_ends_turns:
+        text = f"behind nearly all of {spans:,} spans {show(behind)} stands without loss"
+        text += "; it ends other turns, too" if template.behind_ends_turns else ""
+        text += f"; the spans end with {show(stops[0])}, which may be text"
+        yield Finding("eos_masked", text, False)
+
+
+def is_special(text):
+    """Whether a token's text is written as special tokens are: <|end|>, </s>, [SEP]."""
+    return re.fullmatch(r"<[^<>\s]+>|\[[A-Z/_]+\]", text) is not None
 
 
 def count_ends(ends, how, is_last=None):
@@ -64,8 +90,9 @@ def suspect_missing_stops(audit, ends, total, stops, show):
             text = f"in {n:,} of {total:,} spans the row ends without {stops}"
             text += f"; {at_limit:,} of these rows have {longest} tokens, the most" if at_limit else ""
             is_given = audit.template.stops != audit.template.guessed_stops
-            yield Finding("eos_cut", text, bool(at_limit) or is_given)
-    elif padded >= FREE * total:
+            is_usual = count_ends(ends, "lit", True) > 0
+            yield Finding("eos_cut", text, bool(at_limit and is_usual) or is_given)
+    elif padded >= FREE * total and audit.template.lacking is None:
         pad = show(audit.pads.right) if audit.pads.right is not None else "a pad"
         text = f"behind {padded:,} of {total:,} spans {pad} stands, end-of-sequence or pad, without loss"
         yield Finding("eos_masked", text, False)

@@ -10,7 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from .spans import find_main, find_most_common, find_runs, find_spans
-from .stops import FEW_SPANS, MOST, SURE, count_followers, learn_stops
+from .stops import (
+    FEW_SPANS,
+    MOST,
+    SURE,
+    count_followers,
+    find_behind,
+    find_unused_end,
+    is_stop_like,
+    learn_stops,
+)
 
 LONGEST_HEADER = 32  # tokens
 MANY_ROLES = 12  # tokens that follow a role's opener; what more of them follow is text
@@ -23,7 +32,9 @@ class Template(NamedTuple):
     that nobody gave. header: the tokens before an answer's span, from its message's first on, () if they
     differ. prefix: the tokens that all spans begin with. opener: the token that opens every message's
     header, before its role; None if there is none. first: the token that begins the rows, None if they
-    begin differently. glue: the token that always follows a stop, often a newline.
+    begin differently. glue: the token that always follows a stop, often a newline. behind: the one token
+    without loss behind all spans that end with a guessed stop, None if there is none; behind_ends_turns:
+    whether it ends other turns, too. lacking: a token that ends the turns before answers, but no answer.
     """
 
     base: float = 0.0
@@ -34,6 +45,9 @@ class Template(NamedTuple):
     opener: int | None = None
     first: int | None = None
     glue: int | None = None
+    behind: int | None = None
+    behind_ends_turns: bool = False
+    lacking: int | None = None
 
 
 def learn_template(sample, given_stops=()):
@@ -43,6 +57,9 @@ def learn_template(sample, given_stops=()):
     lists = [row.tokens.tolist() for row in sample]
     spans = [find_main(row, find_spans(row.weights > base)) for row in sample]
     stops = learn_stops(lists, spans, frozenset(given_stops))
+    lacking = None if given_stops else find_lacking(lists, spans, stops)
+    stops = stops if lacking is None else frozenset()
+    behind = find_behind(lists, spans, stops) if stops and not given_stops else (None, False)
     glue, share = find_most_common(count_followers(lists, stops))
     header, prefix = learn_header(lists, spans, stops), learn_prefix(lists, spans)
     opener = find_opener(lists, header) if header else None
@@ -54,7 +71,17 @@ def learn_template(sample, given_stops=()):
         header = header[header.index(opener) :]
     elif header[:1] == (glue,) and len(header) > 1:
         header = header[1:]
-    return Template(base, stops, stops - set(given_stops), header, prefix, opener, first, glue)
+    guessed = stops - set(given_stops)
+    return Template(base, stops, guessed, header, prefix, opener, first, glue, *behind, lacking)
+
+
+def find_lacking(lists, spans, stops):
+    """The token that ends the turns before answers, but no answer; None where text never follows a stop."""
+    before = learn_header(lists, spans, frozenset())
+    opener = find_opener(lists, before) if before else None
+    if opener is None or any(is_stop_like(lists, stop) for stop in stops):
+        return None
+    return find_unused_end(lists, spans, before[: before.index(opener)])
 
 
 def learn_base(sample):
