@@ -19,8 +19,7 @@ def suspect_stop(audit, show, moved):
     is_explained = moved and find_most_common(audit.get("before"))[1] < SURE
     yield from suspect_guess(audit, show)
     if dark and not is_explained:
-        answers = {role for role, how in audit.get("roles") if how == "lit"}
-        yield from suspect_dark_stops(ends, dark, total, stops, answers, bool(moved))
+        yield from suspect_dark_stops(ends, dark, total, stops, audit.get("roles"), bool(moved))
     yield from suspect_missing_stops(audit, ends, total, stops, show)
 
 
@@ -53,7 +52,7 @@ def count_ends(ends, how, is_last=None):
     return sum(n for (h, last, _), n in ends.items() if h == how and is_last in (None, last))
 
 
-def suspect_dark_stops(ends, dark, total, stops, roles_of_answers, is_moved):
+def suspect_dark_stops(ends, dark, total, stops, roles, is_moved):
     """Whose stop tokens carry no loss: all answers', earlier ones', those before one role's messages."""
     earlier_dark, last_lit = count_ends(ends, "dark", False), count_ends(ends, "lit", True)
     by_role = {}
@@ -64,14 +63,17 @@ def suspect_dark_stops(ends, dark, total, stops, roles_of_answers, is_moved):
     all_lit = [role for role, counts in by_role.items() if counts["lit"] and not counts["dark"]]
     text = f"behind {dark:,} of {total:,} spans {stops} carries no loss"
     if dark == earlier_dark and last_lit and all_dark and len(all_dark) + len(all_lit) == len(by_role):
-        if all_lit and set(all_dark).isdisjoint(roles_of_answers):
-            roles = " ".join(map(str, sorted(all_dark)))
+        if all_lit and not any(roles[role, "lit"] for role in all_dark):
+            names = " ".join(map(str, sorted(all_dark)))
             yield Finding(
-                "tool_call_stops_masked", f"{text}: those before messages of role {roles}, all of them"
+                "tool_call_stops_masked", f"{text}: those before messages of role {names}, all of them"
             )
             return
     if dark == earlier_dark and last_lit and not count_ends(ends, "lit", False):
-        yield Finding("earlier_stops_masked", f"{text}: all but the last of each row")
+        # a role that stands behind answers only, as a tool's does, allows the other name, too
+        is_tool_alone = bool(by_role) and all(roles[r, "dark"] == n["dark"] for r, n in by_role.items())
+        text += ": all but the last of each row" + (", all before tool output" if is_tool_alone else "")
+        yield Finding("earlier_stops_masked", text, not is_tool_alone)
         return
     text += f"; {count_ends(ends, 'lit'):,} spans end with it"
     yield Finding("eos_masked", text, dark >= 0.5 * total and not is_moved)
@@ -81,6 +83,10 @@ def suspect_missing_stops(audit, ends, total, stops, show):
     """Rows that end inside an answer, without a stop token."""
     cut, padded = count_ends(ends, "cut"), count_ends(ends, "padded")
     is_single = audit.counts["one_token_spans"] >= SURE * audit.counts["spans"]
+    is_given = audit.template.stops != audit.template.guessed_stops
+    if is_given and ends and not count_ends(ends, "lit") + count_ends(ends, "dark"):
+        yield Finding("eos_cut", f"none of {ends.total():,} spans with loss ends with {stops}, or before it")
+        return
     if audit.counts["packed"] or audit.counts["lit_pads"] or is_single or not total or is_block_data(audit):
         return
     if audit.template.stops:
@@ -89,7 +95,6 @@ def suspect_missing_stops(audit, ends, total, stops, show):
             at_limit = audit.get("cut_lengths")[longest]
             text = f"in {n:,} of {total:,} spans the row ends without {stops}"
             text += f"; {at_limit:,} of these rows have {longest} tokens, the most" if at_limit else ""
-            is_given = audit.template.stops != audit.template.guessed_stops
             is_usual = count_ends(ends, "lit", True) > 0
             yield Finding("eos_cut", text, bool(at_limit and is_usual) or is_given)
     elif padded >= FREE * total and audit.template.lacking is None:
