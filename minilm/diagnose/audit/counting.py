@@ -83,11 +83,11 @@ def count_row(audit, row, bare):
     count_start(audit, tokens)
     count_hidden(audit, row, bare, lit)
     messages = find_messages(tokens, audit.template)
-    if messages:
-        audit.tally("last roles", messages[-1][1])
     if not main:
         count_empty(audit, tokens)
         return
+    earlier = {role for k, role in messages if k < main[0][0]}
+    audit.tally("last roles", messages[-1][1] if messages and messages[-1][1] not in earlier else None)
     count_shape(audit, tokens, bare, lit, spans)
     counting_spans.count_edges(audit, tokens, bare, main)
     counting_spans.count_stops(audit, tokens, bare, main, messages)

@@ -93,7 +93,7 @@ def suspect_whole_rows(audit, show):
 
 
 def suspect_last_turns(audit, show):
-    """Rows that all end with a message of a role that never carries loss, while another role does."""
+    """Rows that all end with a role that never carries loss, and never stands before what does."""
     roles, counts = audit.get("roles"), audit.counts
     last, share = find_most_common(audit.get("last roles"))
     others = [role for role, how in roles if how == "lit"]

@@ -53,8 +53,9 @@ def suspect_tools(audit, show):
         is_other = is_one_level(audit) and min(n_dark_headers, roles[answer, "lit"]) >= FEW_SPANS
         if is_called_tool or (not roles[role, "dark"] and (role in run_over or is_other)):
             text = f"the text of {n:,} messages of the role {show(role)}, between answers, carries loss"
-            text += "" if is_called_tool else "; if it is a user's, its turns are trained"
-            yield Finding("tool_output_trained", text, is_called_tool)
+            is_prompt = show(role).strip().lower() in ("user", "human", "system")
+            text += "" if is_called_tool or is_prompt else "; if it is a user's, its turns are trained"
+            yield Finding("mask_not_applied" if is_prompt else "tool_output_trained", text, is_called_tool)
 
 
 def is_tool(text):

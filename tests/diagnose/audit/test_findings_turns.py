@@ -14,6 +14,9 @@ def test_other_roles_text_behind_a_dark_header_is_said():
         assert name_faults(count(rows_of(*rows))) == ["possibly tool_output_trained"]
     users = [f"1 50 3 +{k} +2 1 52 3 +{k + 1} +2 1 50 3 +{k + 2} +2 1 52 3 +{k + 3} +2" for k in N]
     assert name_faults(count(rows_of(*users))) == ["possibly tool_output_trained"]
+    assert name_faults(count(rows_of(*users)), lambda token: "user" if token == 50 else str(token)) == [
+        "possibly mask_not_applied"
+    ]
 
 
 def test_the_first_words_of_answers_behind_a_header_of_one_token_are_no_roles():
@@ -49,6 +52,8 @@ def test_a_short_answer_that_coincides_is_no_row_of_its_own():
 def test_rows_that_all_end_with_a_dark_role_are_inverted():
     rows = [f"1 50 3 +{k} 2 1 52 3 {k + 1} {k + 2} 2" for k in N]
     assert name_faults(count(rows_of(*rows))) == ["possibly mask_inverted"]
+    rows = [f"1 50 3 {k} 2 1 52 3 +{k + 1} +{k + 2} +2 1 50 3 {k + 3} 2" for k in N]
+    assert name_faults(count(rows_of(*rows))) == []  # the user has the last word
 
 
 def test_a_begin_token_that_is_the_pad_may_weigh_as_prompts_do():
