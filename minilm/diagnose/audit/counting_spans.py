@@ -116,7 +116,10 @@ def count_answers(audit, tokens, bare, messages):
             if audit.counts["only_last"] >= SURE * audit.counts["several_answers"]:
                 remember_answer(audit, tokens[before:k], tokens[k + size : end], lit[-1])
         before = k
-    documents = np.cumsum(bare.starts)[starts] if bare.starts is not None else np.zeros(len(starts))
+    if bare.starts is None:
+        count_several(audit, tokens, starts, lit)
+        return
+    documents = np.cumsum(bare.starts)[starts]
     for document in np.unique(documents):
         inside = np.flatnonzero(documents == document)
         count_several(audit, tokens, [starts[i] for i in inside], [lit[i] for i in inside])

@@ -118,8 +118,10 @@ def find_behind(lists, spans, stops):
     is_stop = last in stops and behind not in stops
     if len(ends) < FEW_SPANS or behind is None or not is_stop or min(last_share, share) < SURE:
         return None, False
+    if not is_stop_like(lists, behind):
+        return behind, False
     others = sum(b == behind and a not in (last, behind) for tokens in lists for a, b in pairwise(tokens))
-    return behind, is_stop_like(lists, behind) and others >= max(FEW_SPANS, 0.5 * len(lists))
+    return behind, others >= max(FEW_SPANS, 0.5 * len(lists))
 
 
 def find_unused_end(lists, spans, run):
