@@ -9,7 +9,7 @@ import numpy as np
 from ..report import DiagnoseError
 from . import counting_spans
 from .ends import Pads, learn_pads, strip_pads
-from .spans import find_main, find_runs, find_spans
+from .spans import drop_starts, find_main, find_runs, find_spans
 from .template import Template, find_messages, learn_template
 
 LEARNED = 1000  # rows from which the template is learned
@@ -68,7 +68,9 @@ def count_row(audit, row, bare):
     n, lit = len(bare.tokens), bare.weights > audit.template.base
     tokens, spans = bare.tokens.tolist(), find_spans(lit)
     main = find_main(bare, spans) if count_weights(audit, bare) else spans
-    counts = audit.counts
+    counts, n_found = audit.counts, len(main)
+    main = drop_starts(bare, main)
+    counts["boundaries"] += n_found - len(main)
     counts["rows"] += 1
     counts["tokens"] += n
     counts["spans"] += len(main)
@@ -81,9 +83,11 @@ def count_row(audit, row, bare):
     count_start(audit, tokens)
     count_hidden(audit, row, bare, lit)
     messages = find_messages(tokens, audit.template)
-    if not spans:
+    if not main:
         count_empty(audit, tokens)
         return
+    earlier = {role for k, role in messages if k < main[0][0]}
+    audit.tally("last roles", messages[-1][1] if messages and messages[-1][1] not in earlier else None)
     count_shape(audit, tokens, bare, lit, spans)
     counting_spans.count_edges(audit, tokens, bare, main)
     counting_spans.count_stops(audit, tokens, bare, main, messages)

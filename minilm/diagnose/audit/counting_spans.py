@@ -82,7 +82,8 @@ def count_behind_stop(audit, tokens, bare, span):
         k += 1
         if tokens[k] == template.glue and (k + 1 == b or template.glue != template.opener):
             k += 1
-        if k >= b or (stops.issuperset(tokens[k:b]) and not starts[k]):
+        is_row_end = b == len(tokens) and b - k == 1 and tokens[k] not in (template.opener, template.glue)
+        if k >= b or ((is_row_end or stops.issuperset(tokens[k:b])) and not starts[k]):
             return
         if starts[k] or (bare.starts is None and tokens[k] == template.first != template.opener):
             audit.counts["boundaries"] += 1
@@ -98,21 +99,36 @@ def count_answers(audit, tokens, bare, messages):
     template, size = audit.template, len(audit.template.header)
     ends = ([k for k, _ in messages] + [len(tokens)])[1:]
     n_lit = [0, *np.cumsum(bare.weights > template.base).tolist()]  # before each token
-    starts, lit = [], []
+    starts, lit, before = [], [], 0
     for (k, role), end in zip(messages, ends, strict=True):
         body = min(k + max(size, 2), end)
         n_body = n_lit[end] - n_lit[body]
         if template.opener is not None and body < end:
-            audit.tally("roles", (role, "lit" if n_body > 0.5 * (end - body) else "dark"))
+            is_lit = n_body >= max(0.5 * (end - body - 2), 1)  # its stop and a newline may be dark
+            audit.tally("roles", (role, "lit" if is_lit else "dark"))
+            if is_lit and n_lit[k] == n_lit[body]:
+                audit.tally("behind dark headers", role)
             count_header_shape(audit, tokens, k, role)
         is_header = size and (k or size > 1) and tuple(tokens[k : k + size]) == template.header
         if is_header:
             starts.append(k)
             lit.append(n_body > 0)
             if audit.counts["only_last"] >= SURE * audit.counts["several_answers"]:
-                remember_answer(audit, tokens[k + size : end], lit[-1])
-    has_stops = all(template.stops.intersection(tokens[p:q]) for p, q in pairwise(starts))
-    if len(starts) > 1 and has_stops:
+                remember_answer(audit, tokens[before:k], tokens[k + size : end], lit[-1])
+        before = k
+    if bare.starts is None:
+        count_several(audit, tokens, starts, lit)
+        return
+    documents = np.cumsum(bare.starts)[starts]
+    for document in np.unique(documents):
+        inside = np.flatnonzero(documents == document)
+        count_several(audit, tokens, [starts[i] for i in inside], [lit[i] for i in inside])
+
+
+def count_several(audit, tokens, starts, lit):
+    """Count a document with several answers, by where they start and whether they are lit."""
+    stops = audit.template.stops
+    if len(starts) > 1 and all(stops.intersection(tokens[p:q]) for p, q in pairwise(starts)):
         audit.counts["several_answers"] += 1
         audit.counts["only_last"] += lit[-1] and not any(lit[:-1])
 
@@ -125,9 +141,12 @@ def count_header_shape(audit, tokens, k, role):
         audit.tally("header shapes", last < len(tokens) and tokens[last] == prefix[-1])
 
 
-def remember_answer(audit, body, is_lit):
-    """Keep an answer, up to its stop token, as one number: dark here, it may carry loss in another row."""
+def remember_answer(audit, before, body, is_lit):
+    """Keep an answer, up to its stop token, and the message before it, as one number.
+
+    Dark here, it may carry loss in another row. A short answer alone may be the same by chance.
+    """
     seen = audit.tallies["lit answers" if is_lit else "dark answers"]
     if len(seen) < REMEMBERED:
         end = next((k for k, token in enumerate(body) if token in audit.template.stops), len(body))
-        seen[hash(tuple(body[:end]))] += 1
+        seen[hash((*before, None, *body[:end]))] += 1

@@ -74,6 +74,7 @@ def strip_pads(row, pads):
     tokens, weights = row.tokens[left:right], row.weights[left:right].astype(float)
     lit_pads = int((row.weights[:left] > 0).sum() + (row.weights[right:] > 0).sum())
     lit_pads -= int(left > 0 and row.weights[0] > 0)
+    lit_pads -= int(left > 1 and row.weights[left - 1] > 0 and not row.weights[: left - 1].any())  # a begin
     if len(weights):
         weights[0] = 0.0
     starts = None if row.starts is None else row.starts[left:right]

@@ -87,6 +87,8 @@ def tell_beginnings(audit, show):
 def tell_rest(audit):
     """Packed rows, and masks that mean the last answer alone."""
     counts = audit.counts
+    if 0 < counts["empty"] < counts["rows"]:
+        yield f"{counts['empty']:,} of {counts['rows']:,} rows have no supervised token"
     if counts["packed"]:
         yield f"{counts['packed']:,} rows are packed, by position_ids, attention_mask or lengths"
     if counts["several_answers"] and counts["only_last"] == counts["several_answers"]:

@@ -15,7 +15,7 @@ MANY = 0.05  # share of rows without loss that is no accident
 
 def find_suspicions(audit, show=str):
     """What looks wrong, as a list of Findings; show(id) -> text. Empty if nothing does."""
-    whole = list(suspect_whole_rows(audit, show))
+    whole = list(suspect_whole_rows(audit, show)) or list(suspect_last_turns(audit, show))
     found = [*suspect_rows(audit, show), *whole]
     column = [] if whole else list(suspect_column(audit, show))
     if audit.counts["spans"] and not whole and not column:
@@ -45,7 +45,8 @@ def suspect_rows(audit, show):
             text += (
                 f"; {n_longest:,} of them have {longest} tokens, the most: a limit may have cut the answer"
             )
-        yield Finding("marker_not_found", text, n == rows or not (has_header or n_longest))
+        is_usual = n > 1 and n >= MANY * rows
+        yield Finding("marker_not_found", text, n == rows or (is_usual and not (has_header or n_longest)))
     if (n := counts["lit_pads"]) > 0.2 * rows or (n and n >= 0.5 * counts["padded"]):
         yield Finding("pads_in_the_loss", f"in {n:,} of {rows:,} rows pads carry loss")
     if (n := counts["hidden_prompts"]) >= SURE * rows:
@@ -89,6 +90,20 @@ def suspect_whole_rows(audit, show):
         yield Finding(
             "mask_inverted", text + "behind the same token everywhere and ends with one, as answers do"
         )
+
+
+def suspect_last_turns(audit, show):
+    """Rows that all end with a role that never carries loss, and never stands before what does."""
+    roles, counts = audit.get("roles"), audit.counts
+    last, share = find_most_common(audit.get("last roles"))
+    others = [role for role, how in roles if how == "lit"]
+    is_dark = last is not None and not roles[last, "lit"] and roles[last, "dark"] >= SURE * counts["rows"]
+    if share >= SURE and is_dark and others and counts["rows"] >= FEW:
+        text = (
+            f"nearly all of {counts['rows']:,} rows end with a message of the role {show(last)}, which never "
+        )
+        text += f"carries loss; those of {' '.join(map(show, others))} do"
+        yield Finding("mask_inverted", text, False)
 
 
 def is_dark_like_answers(audit):

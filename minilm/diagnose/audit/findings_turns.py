@@ -22,7 +22,7 @@ def suspect_inside(audit, show):
         text = f"{first}, which begins the rows, stands again at the answer's start{behind}"
         yield Finding("bos_eos_inside", f"{text}, in {inside.total():,} of {spans:,} spans", is_sure)
     if n := counts["boundaries"]:
-        text = f"{n:,} tokens that begin a document behind a stop token carry loss"
+        text = f"{n:,} tokens that begin a document behind another one carry loss"
         yield Finding("boundary_in_the_loss", text, bool(counts["packed"]))
     if n := counts["runs_on"]:
         yield from suspect_runs_on(audit, show, n)
@@ -42,16 +42,20 @@ def suspect_runs_on(audit, show, n):
 
 
 def suspect_tools(audit, show):
-    """Tool output with loss: a role of this name, or one that spans run over and that is never dark."""
+    """Tool output with loss: a role of this name, or one never dark, behind a dark header or run over."""
     roles, header = audit.get("roles"), audit.template.header
     answer = header[1] if len(header) > 1 else None
     run_over = {role for role, is_deep in audit.get("run_on_roles") if is_deep}
     for role in sorted({role for role, how in roles if how == "lit" and role != answer}):
         n = roles[role, "lit"]
         is_called_tool = is_tool(show(role)) and is_one_level(audit)
-        if is_called_tool or (role in run_over and not roles[role, "dark"]):
+        n_dark_headers = audit.get("behind dark headers")[role]
+        is_other = is_one_level(audit) and min(n_dark_headers, roles[answer, "lit"]) >= FEW_SPANS
+        if is_called_tool or (not roles[role, "dark"] and (role in run_over or is_other)):
             text = f"the text of {n:,} messages of the role {show(role)}, between answers, carries loss"
-            yield Finding("tool_output_trained", text, is_called_tool)
+            is_prompt = show(role).strip().lower() in ("user", "human", "system")
+            text += "" if is_called_tool or is_prompt else "; if it is a user's, its turns are trained"
+            yield Finding("mask_not_applied" if is_prompt else "tool_output_trained", text, is_called_tool)
 
 
 def is_tool(text):

@@ -21,6 +21,13 @@ def find_main(row, spans):
     return [span for span, high in zip(spans, highest, strict=True) if high >= 0.999 * highest.max()]
 
 
+def drop_starts(row, spans):
+    """The spans of a Bare row without those of one token that begins a packed document."""
+    if row.starts is None:
+        return spans
+    return [(a, b) for a, b in spans if b - a > 1 or not row.starts[a]]
+
+
 def find_runs(tokens, run):
     """Indices at which a run of tokens, a tuple, begins in a list of tokens."""
     found, at = [], -1

@@ -9,8 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .spans import find_main, find_most_common, find_runs, find_spans
-from .stops import FEW_SPANS, MOST, SURE, count_followers, learn_stops
+from .spans import drop_starts, find_main, find_most_common, find_runs, find_spans
+from .stops import (
+    FEW_SPANS,
+    MOST,
+    SURE,
+    count_followers,
+    find_behind,
+    find_unused_end,
+    is_stop_like,
+    learn_stops,
+    list_ends,
+)
 
 LONGEST_HEADER = 32  # tokens
 MANY_ROLES = 12  # tokens that follow a role's opener; what more of them follow is text
@@ -23,7 +33,9 @@ class Template(NamedTuple):
     that nobody gave. header: the tokens before an answer's span, from its message's first on, () if they
     differ. prefix: the tokens that all spans begin with. opener: the token that opens every message's
     header, before its role; None if there is none. first: the token that begins the rows, None if they
-    begin differently. glue: the token that always follows a stop, often a newline.
+    begin differently. glue: the token that always follows a stop, often a newline. behind: the one token
+    without loss behind all spans that end with a guessed stop, None if there is none; behind_ends_turns:
+    whether it ends other turns, too. lacking: a token that ends the turns before answers, but no answer.
     """
 
     base: float = 0.0
@@ -34,6 +46,9 @@ class Template(NamedTuple):
     opener: int | None = None
     first: int | None = None
     glue: int | None = None
+    behind: int | None = None
+    behind_ends_turns: bool = False
+    lacking: int | None = None
 
 
 def learn_template(sample, given_stops=()):
@@ -41,12 +56,19 @@ def learn_template(sample, given_stops=()):
     sample = [row for row in sample if len(row.tokens)]
     base = learn_base(sample)
     lists = [row.tokens.tolist() for row in sample]
-    spans = [find_main(row, find_spans(row.weights > base)) for row in sample]
+    spans = [drop_starts(row, find_main(row, find_spans(row.weights > base))) for row in sample]
     stops = learn_stops(lists, spans, frozenset(given_stops))
+    lacking = None if given_stops else find_lacking(lists, spans, stops)
+    stops = stops if lacking is None else frozenset()
+    behind = find_behind(lists, spans, stops) if stops and not given_stops else (None, False)
     glue, share = find_most_common(count_followers(lists, stops))
     header, prefix = learn_header(lists, spans, stops), learn_prefix(lists, spans)
     opener = find_opener(lists, header) if header else None
     opener = find_opener(lists, prefix) if opener is None else opener
+    if opener is None:
+        last = find_run_before(lists, [pairs[-1:] for pairs in spans], stops)  # others may be no answers
+        opener = find_opener(lists, last) if len(last) > len(header) > 0 else None
+        header = header if opener is None else last
     first, first_share = find_most_common(Counter(tokens[0] for tokens in lists))
     first = first if first_share >= SURE else None
     glue = glue if share >= MOST and glue != first else None
@@ -54,7 +76,18 @@ def learn_template(sample, given_stops=()):
         header = header[header.index(opener) :]
     elif header[:1] == (glue,) and len(header) > 1:
         header = header[1:]
-    return Template(base, stops, stops - set(given_stops), header, prefix, opener, first, glue)
+    guessed = stops - set(given_stops)
+    return Template(base, stops, guessed, header, prefix, opener, first, glue, *behind, lacking)
+
+
+def find_lacking(lists, spans, stops):
+    """The token that ends the turns before answers, but no answer; None where text never follows a stop."""
+    before = learn_header(lists, spans, frozenset())
+    opener = find_opener(lists, before) if before else None
+    lit_ends = {tokens[b - 1] for tokens, b in list_ends(lists, spans)}
+    if opener is None or any(stop in lit_ends or is_stop_like(lists, stop) for stop in stops):
+        return None
+    return find_unused_end(lists, spans, before[: before.index(opener)])
 
 
 def learn_base(sample):
@@ -109,7 +142,7 @@ def find_opener(lists, header):
     """The token of a header that a few others follow elsewhere, as roles do; None if there is none."""
     first, _ = find_most_common(Counter(tokens[0] for tokens in lists))
     found = []
-    for token in set(header[:-1] if len(header) > 2 else header[:1]):
+    for token in set(header[:-1]):  # its last token stands before the answer
         if header.count(token) > 1:
             continue
         followers = count_followers(lists, {token})

@@ -3,18 +3,13 @@
 import audit_setups
 import numpy as np
 import pytest
+from audit_rows import count, rows_of
 
 from minilm import data, faults, tokenizer
 from minilm.diagnose import audit
-from minilm.diagnose.audit import aligning, fields
 
 TOKENIZER = tokenizer.build("word", ["User: Assistant: a b c d e f g h i j k l m n"])
 LETTERS = "a b c d e f g h i j k l m n".split()
-
-
-def count(rows, *stops):
-    placed = ((f"row {k}", fields.parse_fields(row)) for k, row in enumerate(rows))
-    return audit.count_rows(aligning.align_rows(placed), stops)
 
 
 def name_faults(counted):
@@ -122,13 +117,6 @@ def test_faults_of_the_zoo_are_named_from_rows_alone(name):
 
 
 # ---------------------------------------------------------------- small rules, by hand
-
-
-def rows_of(*rows):
-    """Rows given as "3 4 +5 +1": + carries loss."""
-    for row in rows:
-        pieces = row.split()
-        yield {"input_ids": [int(p) for p in pieces], "loss_mask": [int(p[0] == "+") for p in pieces]}
 
 
 def test_answers_that_all_begin_alike_behind_a_header_are_right():
