@@ -202,14 +202,17 @@ def audited(rows):
     return audit.text.describe(counted, audit.find_suspicions(counted))
 
 
+def audited_file(path):
+    """A call that looks at a file of prepared rows, or of text rows where nothing of those is left."""
+    return lambda: audited(audit.readers.open_rows(path) or audit.text_rows.TextRows(path))
+
+
 def prepared_npz(rng, folder):
-    path = file(folder, damaged_npz(rng, some_prepared(rng)))
-    return lambda: audited(audit.readers.open_rows(path))
+    return audited_file(file(folder, damaged_npz(rng, some_prepared(rng))))
 
 
 def prepared_jsonl(rng, folder):
-    path = file(folder, lines(rng, ID_ROWS))
-    return lambda: audited(audit.readers.open_rows(path) or audit.text_rows.TextRows(path))
+    return audited_file(file(folder, lines(rng, ID_ROWS)))
 
 
 def prepared_arrays(rng, folder):

@@ -24,7 +24,7 @@ def test_planted_faults_are_named(planted):
 @pytest.mark.slow
 @pytest.mark.parametrize("planted", trials.PLANTED)
 def test_planted_faults_are_named_in_many_pipelines(planted):
-    assert {name_fault(planted, seed) for seed in range(100, 108)} == {planted.partition(",")[0]}
+    assert {name_fault(planted, seed) for seed in range(100, 103)} == {planted.partition(",")[0]}
 
 
 def without_bos(prompt, response):
