@@ -120,7 +120,7 @@ def add_to_all_rows(original, dnll, cache):
     also={"losses.token_nll_backward": add_to_all_rows},
 )
 def auxiliary_loss_unmasked(original, params, ids, targets, loss_mask, config, documents=None):
-    """An auxiliary term (KL, router balance, z-loss) forgets the mask: masked targets get gradient, too.
+    """An auxiliary term (KL, router balance, z-loss) gives masked targets gradient, too, meant or not.
 
     Rows of loss weight 0 are faintly lit, and yet the gradient is the slope of the loss: the term is in both.
     Where the term is meant for all positions, that is right.
