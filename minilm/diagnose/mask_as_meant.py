@@ -205,7 +205,7 @@ def show_numbers(numbers):
     return f"{shown}, ..." if len(numbers) > 4 else shown
 
 
-def move_to_text(used, given):
+def describe_use(used, given):
     """Where a mask as used differs from the one that is given, as text."""
     return (
         f"loss weight at {show_first(used & ~given)}, which is masked, "

@@ -4,7 +4,7 @@ import numpy as np
 
 from .case import exchange_targets, exchange_targets_at, mask_only, measure_with_more_pads
 from .examples import BOUNDARY, PAD, PROMPT, RESPONSE, STOP, TAIL, TOOL
-from .mask_as_meant import TOLERANCE, move_to_text, show_first
+from .mask_as_meant import TOLERANCE, describe_use, show_first
 from .mistakes import move_columns
 from .report import Finding, Untested
 
@@ -123,7 +123,7 @@ def name_use(case, used, given):
         return Finding(
             "mask_not_applied", f"the step is given a mask, yet has loss weight at {place}, which is masked"
         )
-    differences = move_to_text(used, given)
+    differences = describe_use(used, given)
     if (used != given)[is_part & predicted].all():
         return Finding("mask_inverted", f"the step uses the mask the other way round: {differences}")
     for name, places in (("mask_one_late", 1), ("mask_one_early", -1)):
