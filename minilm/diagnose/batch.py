@@ -4,6 +4,7 @@
 {"input_ids": ..., "labels": ..., ...}           arrays (B, n), labels at their own place
 """
 
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -48,12 +49,12 @@ def call_make_batch(make_batch, examples, ignore_index=IGNORED):
             "(ids, targets, mask), rectangular arrays of shape (B, T), or a dict of input_ids and labels"
         ) from error
     require_arrays(ids, targets, mask)
-    return read_arrays(
+    return read_tuple(
         ids.astype(np.int64), targets.astype(np.int64), mask.astype(float), extras, ignore_index
     )
 
 
-def read_arrays(ids, targets, mask, extras, ignore_index):
+def read_tuple(ids, targets, mask, extras, ignore_index):
     """The Batch of ids, targets and a mask (B, T), and of what else is handed to the step.
 
     A target that is ignored carries no loss, whatever the mask says there; the step gets both as they were.
@@ -64,10 +65,11 @@ def read_arrays(ids, targets, mask, extras, ignore_index):
 
     def rebuild(ids, targets, mask):
         given = np.where(targets == IGNORED, filler, targets)
-        return [ids.copy(), given, mask + widen(beside, ids.shape[1]), *copy_extras(extras, ids.shape[1])]
+        T = ids.shape[1]
+        return [ids.copy(), given, mask + widen(beside, T), *(widen(extra, T) for extra in extras)]
 
-    handed = {f"extra {k + 1}": read_number(extra) for k, extra in enumerate(extras) if is_number(extra)}
-    return Batch(ids, known, mask - beside, None, rebuild, handed)
+    numbers = {f"extra {k + 1}": extra for k, extra in enumerate(extras)}
+    return Batch(ids, known, mask - beside, None, rebuild, list_handed(numbers))
 
 
 def find_filler(ids, targets, mask, ignore_index):
@@ -78,11 +80,6 @@ def find_filler(ids, targets, mask, ignore_index):
     is_filler = len(strange) and (strange == strange[0]).all()
     lit = np.where(mask > 0, targets, IGNORED)
     return int(strange[0]) if is_filler and find_shift(ids, lit) == 1 else ignore_index
-
-
-def copy_extras(extras, T):
-    """What a step gets beyond ids, targets and mask, as wide as these are."""
-    return [widen(extra, T) for extra in extras]
 
 
 def require_arrays(ids, targets, mask):
@@ -117,26 +114,33 @@ def read_dict(given, ignore_index):
     ids, is_real = ids.astype(np.int64), given.get("attention_mask")
     is_real = np.asarray(is_real) != 0 if np.shape(is_real) == ids.shape else None
     first = 0 if name == "shift_labels" or is_ahead(ids, labels) else 1  # the first label that is predicted
-    known = np.where(labels == IGNORED, ids, labels)
-
-    def rebuild(new_ids, targets, mask):
-        T, lost = new_ids.shape[1] + first, new_ids.shape[1] == ids.shape[1] - 1
-        batch = {key: widen(value, T) for key, value in given.items()}
-        tail = ids[:, -1:] if lost else np.repeat(new_ids[:, -1:], first, axis=1)
-        batch["input_ids"] = np.concatenate([new_ids, tail], axis=1)[:, :T]
-        shown = mask > 0
-        if masks:  # loss weights that stand beside the labels are changed themselves; the labels stay
-            shown = shown | (widen(given[name] != ignore_index, T)[:, first:] != 0)
-        batch[name][:, first:] = np.where(shown & (targets != IGNORED), targets, ignore_index)
-        for key in masks:
-            batch[key] = batch[key].astype(float)
-            batch[key][:, first:] = mask
-        return [batch]
-
+    rebuild = functools.partial(change_dict, given, name, masks, first, ignore_index)
     if first == 0:
         is_real = None if is_real is None else np.pad(is_real, ((0, 0), (0, 1)), mode="edge")
         return Batch(ids, labels, weights, is_real, rebuild, list_handed(given), True)
-    return Batch(ids[:, :-1], known[:, 1:], weights[:, 1:], is_real, rebuild, list_handed(given), True)
+    targets = np.where(labels == IGNORED, ids, labels)[:, 1:]
+    return Batch(ids[:, :-1], targets, weights[:, 1:], is_real, rebuild, list_handed(given), True)
+
+
+def change_dict(given, name, masks, first, ignore_index, ids, targets, mask):
+    """The argument for a step that takes a dict: `given` with other ids, targets and mask (B, T), copied.
+
+    name: what the labels are called; masks: what the loss weights beside them are; first: the place of the
+    first label that is predicted, 0 if labels stand one place ahead.
+    """
+    T = ids.shape[1] + first
+    batch = {key: widen(value, T) for key, value in given.items()}
+    is_grown = T > given["input_ids"].shape[1]
+    last = ids[:, -1:] if is_grown else given["input_ids"][:, -1:]  # is read by no target
+    batch["input_ids"] = np.concatenate([ids, last], axis=1)[:, :T]
+    shown = mask > 0
+    if masks:  # loss weights that stand beside the labels are changed themselves; the labels stay
+        shown = shown | (widen(given[name] != ignore_index, T)[:, first:] != 0)
+    batch[name][:, first:] = np.where(shown & (targets != IGNORED), targets, ignore_index)
+    for key in masks:
+        batch[key] = batch[key].astype(float)
+        batch[key][:, first:] = mask
+    return [batch]
 
 
 def is_ahead(ids, labels):
@@ -153,11 +157,11 @@ def read_value(value):
 
 
 def list_handed(given):
-    """The numbers in a dict, such as num_items_in_batch."""
-    return {str(key): read_number(value) for key, value in given.items() if is_number(value)}
+    """The numbers among what is handed to the step, such as num_items_in_batch, by name."""
+    return {str(key): read_number(value) for key, value in given.items() if holds_one_number(value)}
 
 
-def is_number(value):
+def holds_one_number(value):
     """Whether something is one real number, or holds one alone."""
     if isinstance(value, bool | str | bytes | Mapping):
         return False

@@ -22,7 +22,7 @@ def run_checks(case, facts):
     """
     case, is_inert = prepare_step(case)
     report = Report([], ["shift of the targets"], [], facts, [])
-    show(report, case)
+    show_examples(report, case)
     run = functools.partial(record, report, case)
 
     # Is the mask as meant? The batch alone tells, no step is called.
@@ -101,11 +101,11 @@ def prepare_step(case):
         case = mask_as_used.write_mask_into_targets(case)
         is_inert = reading.is_inert(case)
     with contextlib.suppress(DiagnoseError):
-        case = mask_as_used.measure(case)
+        case = mask_as_used.measure_loss_weights(case)
     return case, is_inert
 
 
-def show(report, case):
+def show_examples(report, case):
     """Enter the examples, what differs in them, and facts about free tokens, into the report."""
     weights = case.mask if case.measured is None else case.measured
     scaled = mask_as_meant.scale_like(weights, case.layout)

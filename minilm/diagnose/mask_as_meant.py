@@ -10,6 +10,9 @@ from .mistakes import make_known_mistakes
 from .report import Finding
 
 TOLERANCE = 0.02  # of a loss weight
+LIGHT_BOUNDARIES = {  # mistakes that also light the first token of a packed document
+    *("mask_not_applied", "packing_drops_mask", "mask_one_late", "mask_one_early", "mask_inverted"),
+}
 
 
 def check_mask(case):
@@ -81,8 +84,8 @@ def is_right_alone(example):
 def name_differences(case, weights):
     """What is wrong with loss weights (B, T) of any scale: a list of Findings, empty if nothing is.
 
-    Examples without any loss weight are told apart first; then loss beyond the examples; then each known
-    mistake's mask is compared.
+    Each known mistake's mask is compared. Where none fits, examples without any loss weight are told apart
+    from what differs in the others. Loss beyond the examples is said beside that.
     """
     layout = case.layout
     known = [layout.examples == k for k in range(len(case.documents))]
@@ -101,7 +104,7 @@ def name_differences(case, weights):
         if others.any():
             found.append(Finding("mask_differs", describe_differences(scaled, others, layout)))
         return found
-    said = find_loss_outside(scaled, differs & ~explain_outside(case, scaled, fits), layout)
+    said = find_loss_outside(scaled, differs & ~find_explained(case, fits), layout)
     evidence = describe_differences(scaled, differs & ~outside, layout)
     if not fits:
         return [Finding("mask_differs", evidence), *said]
@@ -112,24 +115,22 @@ def name_differences(case, weights):
 
 def find_fits(case, scaled, outside):
     """{names: is_certain} of the known mistakes whose mask is exactly the one that is there."""
-    layout, fits = case.layout, {}
-    for rank, names, mask, is_certain in make_known_mistakes(case):
+    layout, ranks = case.layout, {}
+    for rank, names, mask in make_known_mistakes(case):
         counts = ~outside & ~np.isnan(mask)
         same = np.abs(scaled - mask) < TOLERANCE
         as_good = (np.abs(scaled - layout.other) < TOLERANCE) & (np.abs(mask - layout.meant) < TOLERANCE)
         explains = find_differences(mask, layout)[counts].any()
         if explains and (same | as_good)[counts].all():
-            fits[names] = min(fits.get(names, (99, False)), (rank + 20 * (not is_certain), is_certain))
-    best = min((rank for rank, _ in fits.values()), default=0)
-    return {names: is_certain for names, (rank, is_certain) in fits.items() if rank == best}
+            ranks[names] = min(ranks.get(names, rank), rank)
+    best = min(ranks.values(), default=None)
+    return {names: not rank[0] for names, rank in ranks.items() if rank == best}
 
 
-def explain_outside(case, scaled, fits):
-    """Loss on pads and boundaries that a mask of ones, or one that is moved, brings with it (B, T)."""
+def find_explained(case, fits):
+    """Loss on boundaries that a mask of ones, or one that is moved, brings with it (B, T)."""
     names = {name for found in fits for name in found}
-    moves = names & {"mask_not_applied", "mask_one_late", "mask_one_early", "mask_inverted"}
-    moves = bool(moves | names & {"packing_drops_mask"})
-    return np.full(scaled.shape, moves) & (case.layout.roles == BOUNDARY)
+    return (case.roles == BOUNDARY) & bool(names & LIGHT_BOUNDARIES)
 
 
 def find_loss_outside(scaled, differs, layout):

@@ -11,9 +11,11 @@ from .report import Finding, Untested
 OWN_WEIGHTS = "the step weighs each target by more than its loss weight, as a focal loss does"
 
 
-def measure(case):
-    """The case with what the step weighs every target by, `measured`, and `lit`. Both are None where the loss
-    alone is seen and is too coarse to tell."""
+def measure_loss_weights(case):
+    """The case with what the step weighs every target by, `measured`, and which ones are `lit`.
+
+    Both stay None where the loss alone is seen and is too coarse to tell.
+    """
     if case.dlogits is not None:
         weights, lit = measure_gradient_weights(case)
     elif case.resolution.is_coarse:

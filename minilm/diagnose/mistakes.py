@@ -1,4 +1,4 @@
-"""What the mask would be under each known mistake: one function for each, all in KNOWN.
+"""What the mask would be under each known mistake: one function for each, all in KNOWN and STOPS.
 
 A function takes a Case and a base, the mask as meant with some of the free template tokens lit. It
 returns masks (B, T), since a mistake can be made in several ways. NaN stands where the mistake leaves open
@@ -65,7 +65,7 @@ def light_tools(case, base):
     lit = np.where(case.roles == TOOL, 1.0, base)
     ends = mark_parts(case, lambda k, spans: spans[k][2].role == TOOL) & (case.roles == TEMPLATE)
     after = np.roll(case.roles == TOOL, 1, axis=1) & ends
-    return [lit, np.where(after, 1.0, lit), np.where(ends & follow(case, TOOL), 1.0, lit)]
+    return [lit, np.where(after, 1.0, lit), np.where(ends & mark_behind(case, TOOL), 1.0, lit)]
 
 
 def light_packed_rows(case, base):
@@ -149,40 +149,41 @@ def count_from_column_0(case, base):
     return [np.where(case.roles == PAD, 0.0, mask)] if is_moved else []
 
 
-KNOWN = {  # name -> (function, whether it explains the mask for certain)
-    "mask_not_applied": (light_everything, True),
-    "packing_drops_mask": (light_packed_rows, True),
-    "mask_one_late": (move_late, True),
-    "mask_one_early": (move_early, True),
-    "mask_inverted": (invert, True),
-    "last_turn_only": (keep_last_turn, True),
-    "tool_output_trained": (light_tools, True),
-    "eos_masked": (darken_stops, True),
-    "earlier_stops_masked": (darken_earlier_stops, True),
-    "tool_call_stops_masked": (darken_tool_call_stops, True),
-    "span_runs_on": (run_on, True),
-    "answer_start_masked": (darken_starts, False),
-    "generation_prompt_trained": (light_header, True),
-    "prefix_masked_by_column": (count_from_column_0, True),
-    "begins_early": (begin_early, False),
-}
-SECOND = ("eos_masked", "earlier_stops_masked", "tool_call_stops_masked")  # that may come on top of another
-ALIASES = {"begins_early": "mask_one_early"}
+KNOWN = [  # (name, function, whether it explains the mask for certain)
+    ("mask_not_applied", light_everything, True),
+    ("packing_drops_mask", light_packed_rows, True),
+    ("mask_one_late", move_late, True),
+    ("mask_one_early", move_early, True),
+    ("mask_one_early", begin_early, False),
+    ("mask_inverted", invert, True),
+    ("last_turn_only", keep_last_turn, True),
+    ("tool_output_trained", light_tools, True),
+    ("span_runs_on", run_on, True),
+    ("answer_start_masked", darken_starts, False),
+    ("generation_prompt_trained", light_header, True),
+    ("prefix_masked_by_column", count_from_column_0, True),
+]
+STOPS = [  # mistakes of stop tokens, which may come on top of another
+    ("eos_masked", darken_stops, True),
+    ("earlier_stops_masked", darken_earlier_stops, True),
+    ("tool_call_stops_masked", darken_tool_call_stops, True),
+]
 
 
 def make_known_mistakes(case):
-    """Yield (rank, names, mask, is_certain) of every known mistake; the lowest rank explains best.
+    """Yield (rank, names, mask) of every known mistake; the lowest rank explains best.
 
-    Single mistakes come before those with dark stop tokens on top, and masks that leave free tokens dark
-    before those that light some.
+    A rank is (whether the name is unsure, how many mistakes it takes, the base's number): masks that leave
+    free tokens dark come before those that light some.
     """
-    for rank, base in enumerate(make_bases(case)):
-        for name, (make, is_certain) in KNOWN.items():
+    for number, base in enumerate(make_bases(case)):
+        for name, make, is_certain in [*KNOWN, *STOPS]:
             for mask in make(case, base):
-                yield rank, (ALIASES.get(name, name),), mask, is_certain
-                for second in SECOND if name not in SECOND else ():
-                    for both in KNOWN[second][0](case, mask):
-                        yield 10 + rank, (ALIASES.get(name, name), second), both, is_certain
+                yield (not is_certain, 1, number), (name,), mask
+        for (name, make, is_certain), (second, darken, _) in itertools.product(KNOWN, STOPS):
+            for mask in make(case, base):
+                for both in darken(case, mask):
+                    yield (not is_certain, 2, number), (name, second), both
 
 
 # ---------------------------------------------------------------- what the functions share
@@ -215,7 +216,7 @@ def is_of_answer(case):
     return np.isin(case.roles, (RESPONSE, STOP, TAIL, HEADER))
 
 
-def follow(case, role):
+def mark_behind(case, role):
     """Which targets (B, T) stand behind a part of that role and before the next part."""
     last = np.zeros(case.roles.shape, bool)
     for document in case.documents:

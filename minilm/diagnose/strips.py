@@ -15,7 +15,7 @@ KEY = "Loss weight of each token, as a target: + is 1, - is 0, . is free"
 def show_examples(case, scaled, differs):
     """Lines for the first examples, those first that differ from what is meant.
 
-    scaled (B, T): measured loss weights, of which 1 is an answer's; None where nothing could be measured.
+    scaled (B, T): measured loss weights, of which 1 is an answer's, or the mask's where nothing was measured.
     differs (B, T): which targets do not have the loss weight that is meant.
     """
     examples = case.layout.examples
@@ -35,23 +35,18 @@ def show_example(case, number, scaled, differs):
     places = np.flatnonzero(case.layout.examples[row] == number)
     if not len(places):
         return [f"example {number}: no target in the batch"]
-    meant = ["." if free else show_weight(w) for w, free in zip(*pick(case, row, places), strict=True)]
-    found = case.mask[row, places] if scaled is None else scaled[row, places]
+    is_free = case.layout.is_free | (case.layout.other != case.layout.meant)
     columns = [
-        (show_token(case, token), is_meant, show_weight(w), "^" if wrong else "")
-        for token, is_meant, w, wrong in zip(
-            case.targets[row, places], meant, found, differs[row, places], strict=True
+        (
+            show_token(case, case.targets[row, t]),
+            "." if is_free[row, t] else show_weight(case.weights[row, t]),
+            show_weight(scaled[row, t]),
+            "^" if differs[row, t] else "",
         )
+        for t in places
     ]
-    head = ("example " + str(number), "meant", "given" if scaled is None else "measured", "")
-    return wrap(head, shorten(columns))
-
-
-def pick(case, row, places):
-    """(meant loss weights, whether they are free) of targets in a row."""
-    layout = case.layout
-    is_free = layout.is_free | (layout.other != layout.meant)
-    return layout.meant[row, places], is_free[row, places]
+    head = (f"example {number}", "meant", "given" if case.measured is None else "measured", "")
+    return wrap_columns(head, shorten(columns))
 
 
 def show_weight(weight):
@@ -85,24 +80,24 @@ def shorten(columns):
     return shown
 
 
-def wrap(head, columns):
+def wrap_columns(head, columns):
     """Columns of text as lines under each other, broken at WIDTH."""
     label = max(map(len, head)) + 2
     lines, start = [], 0
     while start < len(columns):
         end, used = start, label
-        while end < len(columns) and (end == start or used + size(columns[end]) < WIDTH):
-            used += size(columns[end])
+        while end < len(columns) and (end == start or used + measure_width(columns[end]) < WIDTH):
+            used += measure_width(columns[end])
             end += 1
         for k, name in enumerate(head):
-            cells = "".join(f"{column[k]:>{size(column)}}" for column in columns[start:end])
+            cells = "".join(f"{column[k]:>{measure_width(column)}}" for column in columns[start:end])
             line = f"  {name if start == 0 else '':<{label}}{cells}".rstrip()
             lines += [line] if line.strip() else []
         start = end
     return lines
 
 
-def size(column):
+def measure_width(column):
     """Characters that a column takes."""
     return max(map(len, column)) + 1
 

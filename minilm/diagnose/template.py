@@ -96,23 +96,25 @@ def count_common(a, b):
 
 def lay_out(tokens, documents, template, meant, is_wrapped=False):
     """The Layout of rows of tokens (B, n); `is_wrapped`: a row's last token is its own first one again."""
-    roles, weights, others = np.full(tokens.shape, PAD), np.zeros(tokens.shape), np.zeros(tokens.shape)
-    free, parts, examples = (
-        np.zeros(tokens.shape, bool),
-        np.full(tokens.shape, -1),
-        np.full(tokens.shape, -1),
+    shape = tokens.shape
+    layout = Layout(
+        roles=np.full(shape, PAD),
+        meant=np.zeros(shape),
+        other=np.zeros(shape),
+        is_free=np.zeros(shape, bool),
+        parts=np.full(shape, -1),
+        examples=np.full(shape, -1),
     )
-    layout = Layout(roles, weights, others, free, parts, examples)
     order = sorted(range(len(documents)), key=lambda k: documents[k].start)
     for number in order:
         write_document(layout, tokens, number, documents[number], template, meant)
     if is_wrapped:
         for row in range(len(tokens)):
-            write(layout, row, tokens.shape[1] - 1, tokens.shape[1], BOUNDARY)
+            write_stretch(layout, row, tokens.shape[1] - 1, tokens.shape[1], BOUNDARY)
     return layout
 
 
-def write(layout, row, start, end, role, weight=0.0, other=None, part=-1, is_free=False):
+def write_stretch(layout, row, start, end, role, weight=0.0, other=None, part=-1, is_free=False):
     """Enter one stretch of tokens."""
     here = row, slice(start, end)
     layout.roles[here], layout.meant[here] = role, weight
@@ -126,11 +128,11 @@ def write_document(layout, tokens, number, document, template, meant):
     start, is_packed = find_lead(layout, tokens, document, template.before[number])
     end = document.end + count_common(tokens[row, document.end :].tolist(), template.after[number])
     layout.examples[row, start:end] = number
-    write(layout, row, start, document.start, TEMPLATE, spans[0][2].weight, 0.0, 0)
+    write_stretch(layout, row, start, document.start, TEMPLATE, spans[0][2].weight, 0.0, 0)
     for k, (a, b, part) in enumerate(spans):
-        write(layout, row, a, b, part.role, part.weights, part=k)
+        write_stretch(layout, row, a, b, part.role, part.weights, part=k)
     if is_packed:
-        write(layout, row, start, start + 1, BOUNDARY, part=0)
+        write_stretch(layout, row, start, start + 1, BOUNDARY, part=0)
     for k in range(len(spans)):
         stop = spans[k + 1][0] if k + 1 < len(spans) else end
         write_between(layout, tokens, document, k, stop, template, meant)
@@ -154,16 +156,16 @@ def write_between(layout, tokens, document, k, end, template, meant):
     if part.role == RESPONSE and between:
         at = start + find_stop(between, template.stops)
         write_free(layout, row, start, start + n, TAIL, meant, k)
-        write(layout, row, at, at + 1, STOP, part.weight, part=k)
+        write_stretch(layout, row, at, at + 1, STOP, part.weight, part=k)
     elif between:
-        write(layout, row, start, start + n, TEMPLATE, part.weight, 0.0, k)
+        write_stretch(layout, row, start, start + n, TEMPLATE, part.weight, 0.0, k)
     if following is None:
         write_free(layout, row, start + n, end, TAIL, meant, k)
     elif following.role == RESPONSE:
         write_free(layout, row, start + n, end, HEADER, meant, k + 1)
         write_generation_prompt(layout, tokens, row, start + n, end, following, meant)
     else:
-        write(layout, row, start + n, end, TEMPLATE, following.weight, 0.0, k + 1)
+        write_stretch(layout, row, start + n, end, TEMPLATE, following.weight, 0.0, k + 1)
 
 
 def count_end(between, part, template):
@@ -178,7 +180,7 @@ def count_end(between, part, template):
 def write_free(layout, row, start, end, role, meant, part):
     """Enter template tokens next to an answer: free, or of the loss weight that the user said."""
     weight = meant.template_weight
-    write(layout, row, start, end, role, weight or 0.0, part=part, is_free=weight is None)
+    write_stretch(layout, row, start, end, role, weight or 0.0, part=part, is_free=weight is None)
 
 
 def write_generation_prompt(layout, tokens, row, start, end, answer, meant):

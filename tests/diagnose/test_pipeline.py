@@ -209,3 +209,27 @@ def test_tool_output_at_a_small_weight_is_a_method_where_it_is_said():
     examples, make_batch = setups.in_chats(tool=True, weigh=weigh)(np.random.default_rng(0))
     assert find(make_batch, examples=examples) == ["mask_differs"]
     assert find(make_batch, examples=examples, role_weights={"tool": 0.1}) == []
+
+
+def round_to_bfloat16(loss):
+    return float((np.array([loss], np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)[0])
+
+
+def test_what_could_not_be_measured_is_shown_as_given():
+    report = diagnose.pipeline(MAKE, lambda *batch: round_to_bfloat16(MODEL.loss(*batch)[0]), PAIRS)
+    assert report.findings == [] and "bfloat16" in str(report)
+    assert "  given  " in str(report) and "  measured  " not in str(report)
+    assert "  measured  " in str(diagnose.pipeline(MAKE, MODEL.loss, PAIRS))
+
+
+def test_one_mistake_explains_better_than_two():
+    """Also where a prompt's loss weight leaves many choices of what template tokens carry."""
+
+    def make_batch(examples):
+        ids, targets, mask = MAKE(examples)
+        before = np.arange(ids.shape[1]) < mask.argmax(axis=1)[:, None]
+        mask = np.where(before, 0.1, mask)  # the newline after <eos> is dark
+        return ids, targets, np.where(targets == setups.EOS, 0.1 * before, mask)
+
+    report = diagnose.pipeline(make_batch, MODEL.loss, PAIRS, prompt_weight=0.1)
+    assert [(finding.fault, finding.certain) for finding in report.findings] == [("eos_masked", True)]

@@ -134,6 +134,11 @@ def refuse_unknown(row):
             )
 
 
+def name_dtype(array):
+    """What an array holds, as text: "text" for strings, else the dtype."""
+    return "text" if array.dtype.kind in "US" else str(array.dtype)
+
+
 def multiply_masks(row, shape):
     """The product of all masks of a row, and the first one's name; (None, None) without one."""
     given = [name for name in MASKS if isinstance(row.get(name), list | np.ndarray)]
@@ -143,7 +148,8 @@ def multiply_masks(row, shape):
         mask = require_rectangular(name, row[name]) if mask is None else mask
         if mask.dtype.kind not in "biuf" or mask.shape != shape:
             raise DiagnoseError(
-                f"{name} is {mask.dtype} of shape {mask.shape}: it must be numbers of the ids' shape {shape}"
+                f"{name} is {name_dtype(mask)} of shape {mask.shape}: it must be numbers of the ids' shape "
+                f"{shape}"
             )
         if mask.dtype.kind in "if" and (not np.isfinite(mask).all() or (mask < 0).any()):
             raise DiagnoseError(f"{name} holds a negative weight, or one that is not finite")

@@ -15,11 +15,8 @@ def write_strip(row, bare, template, decode, show, colour=False):
     edges = [k for k in range(1, n) if labels[k] != labels[k - 1] or bare.weights[k] != bare.weights[k - 1]]
     entries = list(count_pads(row.tokens[: bare.left]))
     for a, b in zip([0, *edges], [*edges, n], strict=True):
-        text = (
-            f"{labels[a]}: {shorten(bare.tokens[a:b], decode)}"
-            if labels[a]
-            else shorten(bare.tokens[a:b], decode)
-        )
+        text = shorten(bare.tokens[a:b], decode)
+        text = f"{labels[a]}: {text}" if labels[a] else text
         entries += views.mark_tokens([(text, a)], bare.weights)
     more = len(entries) - PARTS
     entries = [*entries[:PARTS], *count_pads(row.tokens[len(row.tokens) - bare.right :])]

@@ -281,6 +281,10 @@ REFUSED = {
         "line 2: there are no ids.*keep rows of text in a file of their own",
     ),
     "weight": (b'{"ids": [1, 2], "labels": [1, 2], "weight": -1}', "weight is -1: it must be a number, 0 or"),
+    "a word in a mask": (
+        b'{"ids": [1, 2], "labels": [1, 2], "loss_mask": [0, "x"]}',
+        r"loss_mask is text of shape \(2,\): it must be numbers",
+    ),
     "text mask": (b'{"ids": [1, 2], "loss_mask": "01"}', "loss_mask is '01': it must be a number"),
     "flag": (b'{"ids": [1, 2], "labels": [1, 2], "loss": 3}', "the field 'loss' is 3: it must be true or"),
     "attention": (
