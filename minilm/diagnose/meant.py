@@ -1,10 +1,11 @@
 """What was meant: which tokens should carry how much loss, and what the loss should be divided by."""
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import data
+from .. import chat, data
 from .report import DiagnoseError
 
 
@@ -46,22 +47,14 @@ class Meant(NamedTuple):
 
 
 def read_meant(prompt_weight, options, encode):
-    """The keywords of `pipeline` as a Meant, all tokens as lists of ids. Raises DiagnoseError."""
+    """The keywords of `pipeline` as a Meant, all tokens as lists of ids. Raises DiagnoseError or ValueError."""
     unknown = sorted(set(options) - set(Meant._fields))
     if unknown:
         raise DiagnoseError(f"{unknown[0]!r} cannot be said: known are {', '.join(Meant._fields)}")
+    data.loss_mask(np.zeros((1, 1), int), prompt_weight)  # checks the weight
     meant = Meant(**{"prompt_weight": prompt_weight} | options)
-    roles = meant.role_weights or {}
-    if not isinstance(roles, dict):
-        raise DiagnoseError(f"role_weights is {roles!r:.60}: give a dict, as in {{'tool': 0.1}}")
-    for name in ("think_weight", "template_weight"):
-        roles = roles | {name: getattr(meant, name) or 0.0}
-    for weight in (meant.prompt_weight, *roles.values()):
-        data.loss_mask(np.zeros((1, 1), int), weight)  # checks the weight
-    if meant.denominator not in ("weights", "sum") and not is_positive(meant.denominator):
-        raise DiagnoseError(
-            f"denominator is {meant.denominator!r:.60}: give 'weights', 'sum' or a positive number"
-        )
+    check_weights(meant)
+    check_others(meant)
     think = tuple(to_ids("think", ids, encode) for ids in meant.think or ())
     if len(think) not in (0, 2):
         raise DiagnoseError("think must be a pair: what opens a stretch of thinking, and what closes it")
@@ -75,9 +68,35 @@ def read_meant(prompt_weight, options, encode):
     )
 
 
-def is_positive(number):
-    """Whether something is a number above 0."""
-    return isinstance(number, int | float | np.number) and 0 < number < np.inf
+def check_weights(meant):
+    """Raise DiagnoseError for a loss weight that is none, or that nothing would have."""
+    roles = meant.role_weights or {}
+    if not isinstance(roles, dict) or set(roles) - {*chat.SPEAKERS, "developer"}:
+        raise DiagnoseError(
+            f"role_weights is {roles!r:.80}: give a dict of {', '.join(chat.SPEAKERS)}, as in {{'tool': 0.1}}"
+        )
+    weights = {f"role_weights[{role!r}]": weight for role, weight in roles.items()}
+    weights |= {"think_weight": meant.think_weight or 0.0, "template_weight": meant.template_weight or 0.0}
+    for name, weight in weights.items():
+        if not chat.is_number(weight) or not 0 <= weight < np.inf:
+            raise DiagnoseError(f"{name} is {weight!r:.40}: give a number that is not negative")
+    if meant.think_weight is not None and not meant.think:
+        raise DiagnoseError("think_weight is given without think: say what opens and closes thinking")
+
+
+def check_others(meant):
+    """Raise DiagnoseError for a denominator, an id or a function that is none."""
+    denominator = meant.denominator
+    if denominator not in ("weights", "sum") and not (
+        chat.is_number(denominator) and 0 < denominator < np.inf
+    ):
+        raise DiagnoseError(f"denominator is {denominator!r:.60}: give 'weights', 'sum' or a positive number")
+    for name in ("pad_id", "ignore_index"):
+        number = getattr(meant, name)
+        if not chat.is_number(number, numbers.Integral) and (name, number) != ("pad_id", None):
+            raise DiagnoseError(f"{name} is {number!r:.40}: give one id")
+    if meant.decode is not None and not callable(meant.decode):
+        raise DiagnoseError(f"decode is {meant.decode!r:.40}: give a function from a list of ids to text")
 
 
 def to_ids(name, given, encode):
