@@ -23,8 +23,8 @@ import numpy as np
 from .. import batches, chat, data, model, recording
 from . import checks, mask_as_meant, prepare
 from .batch import call_make_batch
-from .examples import encode_parts
-from .meant import Meant, read_meant
+from .examples import encode_parts, list_pieces
+from .meant import Meant, check_roles, read_meant
 from .report import DiagnoseError, Finding, Report
 from .trainers.loop import torch_step
 from .trainers.whole import trainer
@@ -64,6 +64,7 @@ def pipeline(make_batch, step, examples, encode=list, prompt_weight=0.0, **meant
     if len(examples) < 2:
         raise DiagnoseError(f"{len(examples)} examples were given: give two or more, of different lengths")
     parts = [encode_parts(example, encode, meant) for example in examples]
+    check_roles(meant, {role for example in examples for _, role, _ in list_pieces(example)})
     batch = call_make_batch(make_batch, examples, meant.ignore_index)
     wrong = prepare.find_wrong_shift(batch)
     if wrong:

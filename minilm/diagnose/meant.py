@@ -47,7 +47,7 @@ class Meant(NamedTuple):
 
 
 def read_meant(prompt_weight, options, encode):
-    """The keywords of `pipeline` as a Meant, all tokens as lists of ids. Raises DiagnoseError or ValueError."""
+    """The keywords of `pipeline` as a Meant, all tokens as lists of ids. Raises ValueError."""
     unknown = sorted(set(options) - set(Meant._fields))
     if unknown:
         raise DiagnoseError(f"{unknown[0]!r} cannot be said: known are {', '.join(Meant._fields)}")
@@ -71,10 +71,8 @@ def read_meant(prompt_weight, options, encode):
 def check_weights(meant):
     """Raise DiagnoseError for a loss weight that is none, or that nothing would have."""
     roles = meant.role_weights or {}
-    if not isinstance(roles, dict) or set(roles) - {*chat.SPEAKERS, "developer"}:
-        raise DiagnoseError(
-            f"role_weights is {roles!r:.80}: give a dict of {', '.join(chat.SPEAKERS)}, as in {{'tool': 0.1}}"
-        )
+    if not isinstance(roles, dict):
+        raise DiagnoseError(f"role_weights is {roles!r:.80}: give a dict, as in {{'tool': 0.1}}")
     weights = {f"role_weights[{role!r}]": weight for role, weight in roles.items()}
     weights |= {"think_weight": meant.think_weight or 0.0, "template_weight": meant.template_weight or 0.0}
     for name, weight in weights.items():
@@ -84,13 +82,22 @@ def check_weights(meant):
         raise DiagnoseError("think_weight is given without think: say what opens and closes thinking")
 
 
+def check_roles(meant, present):
+    """Raise DiagnoseError for a role that has a loss weight and stands in no example, unless it is known."""
+    strange = set(meant.role_weights or {}) - set(present) - set(chat.SPEAKERS)
+    if strange:
+        raise DiagnoseError(
+            f"role_weights names {sorted(map(str, strange))[0]!r}, which no message has: the roles are "
+            f"{', '.join(sorted(map(str, present)))}"
+        )
+
+
 def check_others(meant):
     """Raise DiagnoseError for a denominator, an id or a function that is none."""
-    denominator = meant.denominator
-    if denominator not in ("weights", "sum") and not (
-        chat.is_number(denominator) and 0 < denominator < np.inf
-    ):
-        raise DiagnoseError(f"denominator is {denominator!r:.60}: give 'weights', 'sum' or a positive number")
+    divisor = meant.denominator
+    is_positive = chat.is_number(divisor) and 0 < divisor < np.inf
+    if divisor not in ("weights", "sum") and not is_positive:
+        raise DiagnoseError(f"denominator is {divisor!r:.60}: give 'weights', 'sum' or a positive number")
     for name in ("pad_id", "ignore_index"):
         number = getattr(meant, name)
         if not chat.is_number(number, numbers.Integral) and (name, number) != ("pad_id", None):

@@ -22,8 +22,7 @@ def test_roles_that_are_not_named_have_1_or_the_prompt_weight():
 
 WRONG = {
     "an unknown keyword": ({"weight": 1}, "'weight' cannot be said: known are prompt_weight, role_weights"),
-    "a list of roles": ({"role_weights": [1]}, "role_weights is .1.: give a dict of system, user"),
-    "a role that is none": ({"role_weights": {"asistant": 1}}, "'asistant': 1.: give a dict of system, user"),
+    "a list of roles": ({"role_weights": [1]}, "role_weights is .1.: give a dict, as in"),
     "a negative weight": ({"role_weights": {"tool": -1}}, "role_weights.'tool'. is -1: give a number that"),
     "a weight as text": ({"template_weight": "x"}, "template_weight is 'x': give a number"),
     "a think weight alone": ({"think_weight": 0.5}, "think_weight is given without think"),
@@ -42,3 +41,10 @@ def test_what_nobody_can_mean_is_refused(what):
     options, sentence = WRONG[what]
     with pytest.raises(meant.DiagnoseError, match=sentence):
         read(**options)
+
+
+def test_a_role_must_stand_in_a_message_or_be_known():
+    known = read(role_weights={"observation": 0.1, "tool": 0.1})
+    meant.check_roles(known, {"user", "assistant", "observation"})
+    with pytest.raises(meant.DiagnoseError, match="role_weights names 'observation', which no message has"):
+        meant.check_roles(known, {"user", "assistant"})
